@@ -1,0 +1,171 @@
+import type { Clock } from '../../clock.ts'
+import { EngineUnavailableError, type SluiceError } from '../../errors.ts'
+import type { Connection } from './connection.ts'
+import { fromReply, isReplyError } from './failures.ts'
+import { type AnyScript, decodeReply, encodeArgs, type Script } from './script.ts'
+
+interface Item {
+  keys: string[]
+  args: string[]
+  bytes: number
+  resolve: (reply: never) => void
+  reject: (error: unknown) => void
+}
+
+/** Bounds of one script call, so that no call holds the server for long. */
+const MOST_ITEMS = 256
+const MOST_BYTES = 1 << 20
+/** Pause before a script is tried again that the server refused with "not now". */
+const NOT_NOW_PAUSE_MS = 25
+
+/** Runs scripts: calls of one tick become one `EVALSHA`, each item answered for itself. */
+export class ScriptCalls {
+  private readonly connection: Connection
+  private readonly clock: Clock
+  private readonly timeoutMs: number
+  private readonly waiting = new Map<AnyScript, Item[]>()
+  private readonly idleListeners: (() => void)[] = []
+  private underWay = 0
+
+  constructor(connection: Connection, clock: Clock, timeoutMs: number) {
+    this.connection = connection
+    this.clock = clock
+    this.timeoutMs = timeoutMs
+  }
+
+  /** `sentAtMs` is the caller's monotonic time from before the call left. */
+  call<Keys, Args, Reply>(
+    script: Script<Keys, Args, Reply>,
+    keys: Keys,
+    args: Args,
+  ): Promise<Reply & { sentAtMs: number }> {
+    const plain = script as unknown as AnyScript
+    const item = encodeItem(plain, keys as Record<string, string>, args as Record<string, unknown>)
+    return new Promise((resolve, reject) => {
+      const entry: Item = { ...item, resolve, reject }
+      const items = this.waiting.get(plain)
+      if (items) items.push(entry)
+      else this.waiting.set(plain, [entry])
+      if (this.waiting.size === 1 && !items) this.flushSoon()
+    })
+  }
+
+  /** Resolves when nothing waits and nothing is under way. */
+  async idle(): Promise<void> {
+    while (this.underWay > 0 || this.waiting.size > 0) {
+      await new Promise<void>((resolve) => this.idleListeners.push(resolve))
+    }
+  }
+
+  /** After the promises that are settled now have run on: what they call joins the same tick. */
+  private flushSoon(): void {
+    queueMicrotask(() => process.nextTick(() => this.flush()))
+  }
+
+  private flush(): void {
+    const batches = [...this.waiting]
+    this.waiting.clear()
+    for (const [script, items] of batches) {
+      for (const chunk of chunks(items)) void this.run(script, chunk)
+    }
+  }
+
+  private async run(script: AnyScript, items: Item[]): Promise<void> {
+    this.underWay++
+    try {
+      const sentAtMs = this.clock.monotonicMs()
+      const replies = await this.send(script, items)
+      items.forEach((item, index) => {
+        settleItem(script, item, replies[index], sentAtMs)
+      })
+    } catch (error) {
+      for (const item of items) item.reject(error)
+    } finally {
+      this.underWay--
+      for (const listener of this.idleListeners.splice(0)) listener()
+    }
+  }
+
+  /** Sends until answered, as far as the script's `repeat` and the deadline allow. */
+  private async send(script: AnyScript, items: Item[]): Promise<unknown[]> {
+    const deadlineMs = performance.now() + this.timeoutMs
+    const keys = items.flatMap((item) => item.keys)
+    const now = this.clock.storeUs()
+    const rest = [
+      String(keys.length),
+      ...keys,
+      now === null ? '' : String(now),
+      ...items.flatMap((item) => item.args),
+    ]
+    let mayHaveRun = false
+    for (;;) {
+      try {
+        return (await this.evaluate(script, rest, deadlineMs)) as unknown[]
+      } catch (error) {
+        const failure = isReplyError(error)
+          ? fromReply(error.message, `script ${script.name}`, keys.slice(0, 8))
+          : error
+        if (!(failure instanceof EngineUnavailableError) || !failure.retryable) throw failure
+        if (failure.outcome === 'unknown') {
+          if (script.repeat === 'unsafe') throw failure
+          mayHaveRun = true
+        }
+        if (performance.now() + NOT_NOW_PAUSE_MS >= deadlineMs) throw asUnknown(failure, mayHaveRun)
+        await new Promise((resolve) => setTimeout(resolve, NOT_NOW_PAUSE_MS))
+      }
+    }
+  }
+
+  private async evaluate(script: AnyScript, rest: string[], deadlineMs: number): Promise<unknown> {
+    try {
+      return await this.connection.call('EVALSHA', [script.sha1, ...rest], deadlineMs)
+    } catch (error) {
+      if (!isReplyError(error) || !error.message.startsWith('NOSCRIPT')) throw error
+      return await this.connection.call('EVAL', [script.body, ...rest], deadlineMs)
+    }
+  }
+}
+
+function encodeItem(
+  script: AnyScript,
+  keys: Record<string, string>,
+  args: Record<string, unknown>,
+) {
+  const encoded: string[] = []
+  encodeArgs(script, args, encoded)
+  const keyList = script.keys.map((name) => keys[name] ?? '')
+  const bytes = encoded.reduce((sum, text) => sum + text.length + 16, 0)
+  return { keys: keyList, args: encoded, bytes }
+}
+
+function* chunks(items: Item[]): Generator<Item[]> {
+  let chunk: Item[] = []
+  let bytes = 0
+  for (const item of items) {
+    if (chunk.length > 0 && (chunk.length >= MOST_ITEMS || bytes + item.bytes > MOST_BYTES)) {
+      yield chunk
+      chunk = []
+      bytes = 0
+    }
+    chunk.push(item)
+    bytes += item.bytes
+  }
+  if (chunk.length > 0) yield chunk
+}
+
+function settleItem(script: AnyScript, item: Item, raw: unknown, sentAtMs: number): void {
+  try {
+    if (Array.isArray(raw) && raw[0] === 'failed') {
+      throw fromReply(String(raw[1]), `script ${script.name}`, item.keys)
+    }
+    item.resolve({ ...decodeReply(script, raw), sentAtMs } as never)
+  } catch (error) {
+    item.reject(error)
+  }
+}
+
+/** A repeat that failed plainly does not tell what the first sending did. */
+function asUnknown(failure: EngineUnavailableError, mayHaveRun: boolean): SluiceError {
+  if (!mayHaveRun || failure.outcome === 'unknown') return failure
+  return new EngineUnavailableError(failure.message, { outcome: 'unknown', cause: failure })
+}

@@ -1,0 +1,43 @@
+import {
+  EngineUnavailableError,
+  InternalError,
+  type SluiceError,
+  StoreCorruptError,
+  StoreFullError,
+} from '../../errors.ts'
+
+/** Errors by which a server says "not now": nothing was done, and waiting may help. */
+const NOT_NOW =
+  /^(?:LOADING|BUSY|MASTERDOWN|MISCONF|READONLY|CLUSTERDOWN|NOREPLICAS|TRYAGAIN|UNBLOCKED)\b|max number of clients/
+const NOT_ALLOWED = /^(?:NOAUTH|WRONGPASS|NOPERM|ERR AUTH|ERR invalid password)\b/
+
+/** What an error reply of the server means to a caller. `about` names what was being done. */
+export function fromReply(message: string, about: string, keys: string[] = []): SluiceError {
+  const text = message.replace(/^ERR /, '').split('\n')[0] ?? ''
+  if (/^OOM\b/.test(message)) {
+    return new StoreFullError(
+      `Redis has no memory left for ${about}: raise maxmemory, or let consumers drain it. Releases, acknowledgements and renewals still work.`,
+    )
+  }
+  if (/^WRONGTYPE\b/.test(message)) {
+    return new StoreCorruptError(
+      keys.join(', '),
+      `${about} found a key of another type among ${keys.join(', ')}. Something else writes there: use another prefix, or remove the key.`,
+    )
+  }
+  if (NOT_NOW.test(message)) {
+    return new EngineUnavailableError(`Redis cannot serve ${about} now: ${text}`, {
+      outcome: 'not-applied',
+    })
+  }
+  if (NOT_ALLOWED.test(message)) {
+    return new EngineUnavailableError(
+      `Redis refused ${about}: ${text}. Check user, password and rights of the connection.`,
+      { outcome: 'not-applied', retryable: false },
+    )
+  }
+  return new InternalError(`Redis answered ${about} with: ${text}.`)
+}
+
+export const isReplyError = (error: unknown): error is Error =>
+  error instanceof Error && error.name === 'ReplyError'

@@ -1,0 +1,43 @@
+import type { RawClient } from './client.ts'
+import { Connection, type ConnectionOptions } from './connection.ts'
+
+/**
+ * The one channel on which other clients reach this one. Messages are hints: whoever relies on them
+ * asks again when `onDoubt` says that some may have been missed.
+ */
+export class Inbox {
+  private readonly connection: Connection
+  private readonly messageListeners = new Map<string, (text: string) => void>()
+  private readonly doubtListeners = new Set<() => void>()
+
+  constructor(channel: string, options: Omit<ConnectionOptions, 'onReady' | 'onLost'>) {
+    this.connection = new Connection({
+      ...options,
+      onReady: (client) => this.subscribe(client, channel),
+    })
+  }
+
+  /** Messages are `topic text`; one listener a topic. Connects on first use. */
+  on(topic: string, listener: (text: string) => void): void {
+    this.messageListeners.set(topic, listener)
+    this.connection.start()
+  }
+
+  onDoubt(listener: () => void): () => void {
+    this.doubtListeners.add(listener)
+    return () => this.doubtListeners.delete(listener)
+  }
+
+  close(): Promise<void> {
+    return this.connection.close()
+  }
+
+  private async subscribe(client: RawClient, channel: string): Promise<void> {
+    client.onMessage((_, message) => {
+      const space = message.indexOf(' ')
+      this.messageListeners.get(message.slice(0, space))?.(message.slice(space + 1))
+    })
+    await client.send('SUBSCRIBE', [channel])
+    for (const listener of this.doubtListeners) listener()
+  }
+}

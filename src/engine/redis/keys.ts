@@ -1,0 +1,39 @@
+/** User text inside a key: what Redis Cluster or our own layout reads is percent-encoded. */
+const escapePart = (text: string) =>
+  text.replace(
+    /[%{}:*?[\]\\]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  )
+
+/** The inverse of what {@link keyspace} does to a name. */
+export const unescapePart = (text: string) =>
+  text.replace(/%([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+
+/** Builds every key and channel of one prefix. All keys of one thing share one hash tag. */
+export interface Keyspace {
+  readonly prefix: string
+  /** `prefix:kind:{name}:part` */
+  key(kind: string, name: string, part?: string): string
+  /** Where messages to one client are published. */
+  inbox(clientId: string): string
+  /** A `SCAN` pattern for every key of this kind and part. */
+  pattern(kind: string, part?: string): string
+  /** The name inside a key that {@link Keyspace.key} built, or null for a foreign key. */
+  nameOf(kind: string, key: string): string | null
+}
+
+export function keyspace(prefix: string): Keyspace {
+  const start = escapePart(prefix)
+  const suffix = (part?: string) => (part === undefined ? '' : `:${part}`)
+  return {
+    prefix: start,
+    key: (kind, name, part) => `${start}:${kind}:{${escapePart(name)}}${suffix(part)}`,
+    inbox: (clientId) => `${start}:inbox:${clientId}`,
+    pattern: (kind, part) => `${start}:${kind}:{*}${suffix(part)}`,
+    nameOf(kind, key) {
+      const opening = `${start}:${kind}:{`
+      if (!key.startsWith(opening)) return null
+      return unescapePart(key.slice(opening.length, key.indexOf('}', opening.length)))
+    },
+  }
+}

@@ -1,0 +1,78 @@
+import { InternalError } from '../../errors.ts'
+
+type FieldType = 'string' | 'integer' | 'number' | 'integer?' | 'strings' | 'integers'
+type ArgumentSpec =
+  | readonly [name: string, type: FieldType]
+  | readonly [name: string, type: 'list', fields: readonly string[]]
+
+/**
+ * A Lua script, compiled from the `.lua` file of that name by `scripts/generate.js`. It is written
+ * for one item and called with any number of them: calls of one tick share one round trip.
+ */
+export interface Script<Keys, Args, Reply> {
+  readonly name: string
+  readonly sha1: string
+  /** Whether a call whose answer was lost may be sent again. */
+  readonly repeat: 'safe' | 'unsafe'
+  readonly keys: readonly (keyof Keys & string)[]
+  readonly args: readonly ArgumentSpec[]
+  readonly replies: Readonly<
+    Record<string, readonly [tag: string, fields: readonly (readonly [string, FieldType])[]]>
+  >
+  readonly body: string
+  /** Carries the types; never set. */
+  readonly types?: (keys: Keys, args: Args) => Reply
+}
+
+export type AnyScript = Script<Record<string, string>, Record<string, unknown>, { tag: string }>
+
+/** Appends one item's arguments in the order in which the compiled script reads them. */
+export function encodeArgs(script: AnyScript, args: Record<string, unknown>, into: string[]): void {
+  for (const spec of script.args) {
+    const value = args[spec[0]]
+    if (spec[1] === 'list') encodeList(value as Record<string, unknown>[], spec[2], into)
+    else into.push(encodeScalar(value))
+  }
+}
+
+function encodeList(
+  items: Record<string, unknown>[],
+  fields: readonly string[],
+  into: string[],
+): void {
+  into.push(String(items.length * fields.length))
+  for (const item of items) {
+    for (const field of fields) into.push(encodeScalar(item[field]))
+  }
+}
+
+const encodeScalar = (value: unknown): string => (value === null ? '' : String(value))
+
+/** Reads `[tag, …fields]` as the script's header declares it. */
+export function decodeReply(script: AnyScript, raw: unknown): { tag: string } {
+  if (!Array.isArray(raw)) throw new InternalError(`Script ${script.name} answered without a tag.`)
+  const declared = script.replies[String(raw[0])]
+  if (!declared)
+    throw new InternalError(`Script ${script.name} gave the undeclared reply ${raw[0]}.`)
+  const reply: Record<string, unknown> & { tag: string } = { tag: declared[0] }
+  declared[1].forEach(([name, type], index) => {
+    reply[name] = decodeField(raw[index + 1], type)
+  })
+  return reply
+}
+
+function decodeField(raw: unknown, type: FieldType): unknown {
+  switch (type) {
+    case 'string':
+      return String(raw ?? '')
+    case 'integer':
+    case 'number':
+      return Number(raw)
+    case 'integer?':
+      return raw === '' || raw === null || raw === undefined ? null : Number(raw)
+    case 'strings':
+      return Array.isArray(raw) ? raw.map(String) : []
+    case 'integers':
+      return Array.isArray(raw) ? raw.map(Number) : []
+  }
+}

@@ -1,0 +1,100 @@
+import { accessSync, closeSync, constants, lstatSync, mkdirSync, openSync, readSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { EngineUnavailableError, StoreCorruptError } from '../../errors.ts'
+
+/** `PRAGMA application_id` of every file that Sluice made: "Slui". */
+export const APPLICATION_ID = 0x536c7569
+
+const MAGIC = 'SQLite format 3\0'
+const HEADER_BYTES = 100
+const APPLICATION_ID_AT = 68
+
+/** Which file a path leads to, to notice that it was replaced while open. */
+export interface FileIdentity {
+  device: number
+  inode: number
+}
+
+/**
+ * Looks at the path without SQLite, which would write to a foreign database merely by closing it,
+ * and would wait for ever on a pipe. Makes the folder when it is missing.
+ * @throws {StoreCorruptError} when something else than a database of Sluice is there.
+ * @throws {EngineUnavailableError} when this user may not read or write it.
+ */
+export function checkFile(path: string): void {
+  try {
+    mkdirSync(dirname(path), { recursive: true })
+    if (!exists(path)) return accessSync(dirname(path), constants.R_OK | constants.W_OK)
+    if (!statSync(path).isFile()) throw notOurs(path, 'it is not a regular file')
+    accessSync(path, constants.R_OK | constants.W_OK)
+    checkHeader(path)
+  } catch (error) {
+    throw asTyped(error, path)
+  }
+}
+
+/** @throws as the file system does. */
+export function identify(path: string): FileIdentity {
+  const { dev, ino } = statSync(path)
+  return { device: dev, inode: ino }
+}
+
+function exists(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined
+}
+
+/** An empty file is what another process that opens it now has just made. */
+function checkHeader(path: string): void {
+  const header = Buffer.alloc(HEADER_BYTES)
+  const file = openSync(path, 'r')
+  let readBytes: number
+  try {
+    readBytes = readSync(file, header, 0, HEADER_BYTES, 0)
+  } finally {
+    closeSync(file)
+  }
+  if (readBytes === 0) return
+  if (readBytes < HEADER_BYTES || header.toString('latin1', 0, MAGIC.length) !== MAGIC) {
+    throw notOurs(path, 'it is not a SQLite database')
+  }
+  if (header.readInt32BE(APPLICATION_ID_AT) !== APPLICATION_ID) {
+    throw notOurs(path, 'it is a database of another program')
+  }
+}
+
+export function notOurs(path: string, reason: string): StoreCorruptError {
+  return new StoreCorruptError(
+    path,
+    `${path} is not a store of Sluice: ${reason}. It was left as it is: give another path.`,
+  )
+}
+
+function asTyped(error: unknown, path: string): unknown {
+  const code = (error as NodeJS.ErrnoException).code
+  switch (code) {
+    case 'ENOENT':
+      return notOurs(path, 'it is a link that leads nowhere')
+    case 'ELOOP':
+      return notOurs(path, 'its links go round in a circle')
+    case 'ENOTDIR':
+    case 'EEXIST':
+      return notOurs(path, 'a part of its path is a file, not a folder')
+    case 'ENAMETOOLONG':
+      return notOurs(path, 'its path is too long')
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+      return new EngineUnavailableError(
+        `${path} can not be opened: ${code}. Give this user the right to read and write the file ` +
+          'and its folder.',
+        { outcome: 'not-applied', retryable: false, cause: error },
+      )
+    case undefined:
+      return error
+    default:
+      return new EngineUnavailableError(`${path} can not be opened: ${code}.`, {
+        outcome: 'not-applied',
+        cause: error,
+      })
+  }
+}

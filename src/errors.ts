@@ -1,0 +1,217 @@
+/** Whether an operation that failed at the engine may have taken effect all the same. */
+export type Outcome = 'not-applied' | 'unknown'
+
+export interface SluiceErrorOptions {
+  code: `SLUICE_${string}`
+  retryable: boolean
+  outcome?: Outcome
+  cause?: unknown
+}
+
+/** Every failure that Sluice reports. Expected answers ("taken", "refused") are values instead. */
+export class SluiceError extends Error {
+  /** Stable, `SLUICE_` and the class's name without Error: what to branch on. */
+  readonly code: `SLUICE_${string}`
+  /** Whether the same call may succeed later without changing anything. */
+  readonly retryable: boolean
+  /** For engine errors: `'unknown'` means that the operation may or may not have happened. */
+  readonly outcome?: Outcome
+
+  constructor(message: string, options: SluiceErrorOptions) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = new.target.name
+    this.code = options.code
+    this.retryable = options.retryable
+    if (options.outcome) this.outcome = options.outcome
+  }
+}
+
+/** An option or argument is wrong. Nothing was sent and nothing changed. */
+export class ArgumentError extends SluiceError {
+  /** Path of the argument, such as `lock.ttl`. */
+  readonly argument: string
+  readonly expected: string
+  /** What came, in at most 80 characters. */
+  readonly received: string
+
+  constructor(argument: string, expected: string, received: string, hint = '') {
+    super(`${argument} must be ${expected}, received ${received}.${hint && ` ${hint}`}`, {
+      code: 'SLUICE_ARGUMENT',
+      retryable: false,
+    })
+    this.argument = argument
+    this.expected = expected
+    this.received = received
+  }
+}
+
+/** The engine could not be reached, did not answer by the deadline, or refused to serve. */
+export class EngineUnavailableError extends SluiceError {
+  constructor(
+    message: string,
+    options: { outcome: Outcome; retryable?: boolean; cause?: unknown },
+  ) {
+    super(message, {
+      code: 'SLUICE_ENGINE_UNAVAILABLE',
+      retryable: options.retryable ?? true,
+      outcome: options.outcome,
+      cause: options.cause,
+    })
+  }
+}
+
+/** No SQLite driver is installed, or the one found is too old to be safe. */
+export class DriverMissingError extends SluiceError {
+  constructor(message: string, cause?: unknown) {
+    super(message, {
+      code: 'SLUICE_DRIVER_MISSING',
+      retryable: false,
+      outcome: 'not-applied',
+      cause,
+    })
+  }
+}
+
+/** The engine has no room left for what should be added. What drains it still works. */
+export class StoreFullError extends SluiceError {
+  constructor(message: string, cause?: unknown) {
+    super(message, { code: 'SLUICE_STORE_FULL', retryable: true, outcome: 'not-applied', cause })
+  }
+}
+
+/** A key, row or file is not what Sluice wrote there. */
+export class StoreCorruptError extends SluiceError {
+  /** The Redis key, or the file, that is wrong. */
+  readonly key: string
+  constructor(key: string, message: string, cause?: unknown) {
+    super(message, {
+      code: 'SLUICE_STORE_CORRUPT',
+      retryable: false,
+      outcome: 'not-applied',
+      cause,
+    })
+    this.key = key
+  }
+}
+
+/** The stored data has another format than this version of Sluice reads. */
+export class StoreVersionError extends SluiceError {
+  readonly storedVersion: number
+  readonly knownVersion: number
+  constructor(place: string, storedVersion: number, knownVersion: number) {
+    super(
+      `${place} has data format ${storedVersion}, this version of sluice reads ${knownVersion}. ` +
+        (storedVersion > knownVersion
+          ? 'Upgrade sluice in this process.'
+          : 'Run one process of a version that migrates it, or use another prefix or file.'),
+      { code: 'SLUICE_STORE_VERSION', retryable: false, outcome: 'not-applied' },
+    )
+    this.storedVersion = storedVersion
+    this.knownVersion = knownVersion
+  }
+}
+
+/** The handle was used after `close()`. */
+export class ClosedError extends SluiceError {
+  constructor(what: string) {
+    super(`${what} is closed. Create a new one with createSluice().`, {
+      code: 'SLUICE_CLOSED',
+      retryable: false,
+      outcome: 'not-applied',
+    })
+  }
+}
+
+/** What is known of whoever stood in the way when a lock was not got. */
+export interface LockConflict {
+  /** Owner that holds the lock: `host:pid:…`, or null if nobody did at the last look. */
+  holder: string | null
+  /** Epoch milliseconds, on the engine's clock, since when it is held. */
+  sinceMs: number | null
+  /** How many wait in front; 0 is the head of the line. */
+  position: number
+  /** When the current lease ends unless it is renewed: the earliest time worth a retry. */
+  retryAfterMs: number
+}
+
+/** The lock was taken by someone else for the whole `wait`. */
+export class LockTimeoutError extends SluiceError {
+  readonly holder: string | null
+  readonly since: Date | null
+  readonly position: number
+  readonly retryAfterMs: number
+
+  constructor(name: string, waitedMs: number, conflict: LockConflict) {
+    const since = conflict.sinceMs === null ? null : new Date(conflict.sinceMs)
+    super(
+      `Lock ${JSON.stringify(name)} was not acquired within ${Math.round(waitedMs)} ms: ` +
+        (conflict.holder
+          ? `held by ${conflict.holder}${since ? ` since ${since.toISOString()}` : ''}, `
+          : 'nobody held it at the last look, ') +
+        `${conflict.position} waiting in front. Retry after ${Math.ceil(conflict.retryAfterMs)} ms, ` +
+        'wait longer, or move the work to a queue.',
+      { code: 'SLUICE_LOCK_TIMEOUT', retryable: true, outcome: 'not-applied' },
+    )
+    this.holder = conflict.holder
+    this.since = since
+    this.position = conflict.position
+    this.retryAfterMs = conflict.retryAfterMs
+  }
+}
+
+/** Why a lease ended without being released. */
+export type LossReason = 'expired' | 'taken' | 'max-hold' | 'closed'
+
+const LOSS_TEXT: Record<LossReason, string> = {
+  expired: 'its validity ran out before a renewal was confirmed',
+  taken: 'the engine says that another owner holds it, or that it was removed',
+  'max-hold': 'it was held for the whole maxHold',
+  closed: 'the Sluice that held it was closed',
+}
+
+/** A lease is gone. Stop the work, or let the resource refuse it by its fence. */
+export class LockLostError extends SluiceError {
+  readonly reason: LossReason
+  constructor(name: string, reason: LossReason, cause?: unknown) {
+    super(
+      `The lease on lock ${JSON.stringify(name)} is lost: ${LOSS_TEXT[reason]}. ` +
+        'Stop the work it protected, and guard writes with lease.fence.',
+      { code: 'SLUICE_LOCK_LOST', retryable: false, cause },
+    )
+    this.reason = reason
+  }
+}
+
+/** A delivery was acknowledged after it had been given to someone else, or twice. */
+export class StaleDeliveryError extends SluiceError {
+  constructor(queue: string, id: string) {
+    super(
+      `The delivery of job ${id} on queue ${JSON.stringify(queue)} is no longer yours: its lease ended ` +
+        'or it was settled already. The job will be delivered again unless it was done.',
+      { code: 'SLUICE_STALE_DELIVERY', retryable: false, outcome: 'not-applied' },
+    )
+  }
+}
+
+/** A handler did not settle within the queue's `timeout`; `job.signal` was aborted. */
+export class JobTimeoutError extends SluiceError {
+  constructor(queue: string, id: string, timeoutMs: number) {
+    super(
+      `Job ${id} on queue ${JSON.stringify(queue)} did not finish within ${timeoutMs} ms. ` +
+        'Raise the timeout of the queue, or make the handler stop when job.signal aborts.',
+      { code: 'SLUICE_JOB_TIMEOUT', retryable: true },
+    )
+  }
+}
+
+/** Sluice met an answer that it cannot explain: a bug. Please report it. */
+export class InternalError extends SluiceError {
+  constructor(message: string, cause?: unknown) {
+    super(`${message} This is a bug in sluice: please report it.`, {
+      code: 'SLUICE_INTERNAL',
+      retryable: false,
+      outcome: 'unknown',
+      cause,
+    })
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * The arithmetic of a funnel: the generic cell rate algorithm (ITU-T I.371, ATM Forum). Where the
+ * usual form keeps one "theoretical arrival time", this one keeps the debt, and when it was that
+ * much. So fractions survive: next to 1.8e15 µs a double has quarters left, which lets a funnel
+ * that leaks every 1.1 µs through 10 % too fast, next to the debt it has billionths. And what a
+ * clock that ran ahead left behind can be told from a debt made under a larger capacity.
+ *
+ * `redis/take.lua` is the same, line by line: both engines give the same answers.
+ */
+
+/** What is kept of a funnel. A key without state is empty. */
+export interface FunnelState {
+  /** Microseconds until it is empty, from `atUs`; may be fractional. */
+  debtUs: number
+  /** When it was that full. */
+  atUs: number
+}
+
+export interface FunnelTake {
+  capacity: number
+  emissionUs: number
+  cost: number
+  nowUs: number
+}
+
+export interface FunnelVerdict {
+  allowed: boolean
+  remaining: number
+  retryAfterUs: number | null
+  resetAfterUs: number
+  /** What to keep if the take is allowed and is no peek. */
+  next: FunnelState
+}
+
+/**
+ * Sums of fractions end a hair off: what exceeds the capacity by this share of it, or by less than
+ * the clock can tell, still fits. It stays in the debt, so it never adds up to a unit.
+ */
+const TOLERANCE = 2 ** -44
+const LARGEST_TOLERANCE_US = 0.25
+
+/** Judges one take, which changes nothing itself. */
+export function judgeFunnel(state: FunnelState | undefined, take: FunnelTake): FunnelVerdict {
+  const { capacity, emissionUs, cost, nowUs } = take
+  const fullUs = capacity * emissionUs
+  const slackUs = Math.min(LARGEST_TOLERANCE_US, fullUs * TOLERANCE)
+  const atUs = state?.atUs ?? nowUs
+  // A debt from a larger capacity is cut to this one's where it was made, so that it leaks on.
+  const debtUs = Math.max(0, Math.min(state?.debtUs ?? 0, fullUs) - Math.max(0, nowUs - atUs))
+
+  const verdict = (allowed: boolean, retryAfterUs: number | null, afterUs: number) => ({
+    allowed,
+    remaining: Math.max(0, Math.floor((fullUs + slackUs - afterUs) / emissionUs)),
+    retryAfterUs,
+    resetAfterUs: Math.max(0, Math.ceil(afterUs - slackUs)),
+    next: { debtUs: afterUs, atUs: nowUs },
+  })
+  if (cost > capacity) return verdict(false, null, debtUs)
+  const excessUs = debtUs + cost * emissionUs - fullUs
+  if (excessUs <= slackUs) return verdict(true, 0, debtUs + cost * emissionUs)
+  const retryAfterUs = Math.max(0, atUs - nowUs) + Math.ceil(excessUs - slackUs)
+  // Nobody waits longer than a full funnel takes to empty, unless the state is from a clock that
+  // ran ahead. A refusal writes nothing, so it could not pull that back: one take fits instead.
+  if (retryAfterUs > Math.ceil(fullUs)) return verdict(true, 0, fullUs)
+  return verdict(false, retryAfterUs, debtUs)
+}

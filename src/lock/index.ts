@@ -1,0 +1,5 @@
+export type { Lease } from './lease.ts'
+export type { Lock, Locks } from './lock.ts'
+export { openLocks } from './open.ts'
+export type { AcquireOptions, LockOptions } from './options.ts'
+export type { Holder, LockView } from './store.ts'

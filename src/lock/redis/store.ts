@@ -1,0 +1,123 @@
+import type { RedisEngine } from '../../engine/redis/engine.ts'
+import type { Grant, Holder, LockStore, LockView } from '../store.ts'
+import * as scripts from './scripts.gen.ts'
+
+/** A command that its client gave up on may still be executed for about this long. */
+const GONE_MS = 30_000
+
+/** Locks on Redis. The keys are described in the `.lua` files beside this one. */
+export function redisLockStore(engine: RedisEngine): LockStore {
+  const grantListeners = new Set<(grant: Grant) => void>()
+  const inbox = engine.keys.inbox('')
+  let floor = 0
+
+  const keysOf = (name: string) => ({
+    lock: engine.keys.key('lock', name),
+    line: engine.keys.key('lock', name, 'line'),
+    waiters: engine.keys.key('lock', name, 'waiters'),
+  })
+  const withGone = (name: string, owner: string) => ({
+    ...keysOf(name),
+    gone: engine.keys.key('lock', name, `gone:${owner}`),
+  })
+
+  function sawFence(fence: number): number {
+    floor = Math.max(floor, fence)
+    return fence
+  }
+
+  function tell(owner: string, fence: number): void {
+    if (owner === '') return
+    for (const listener of grantListeners) listener({ owner, fence: sawFence(fence) })
+  }
+
+  engine.inbox.on('lock', (text) => {
+    const space = text.indexOf(' ')
+    tell(text.slice(space + 1), Number(text.slice(0, space)))
+  })
+
+  async function inspect(name: string): Promise<LockView> {
+    const view = await engine.call(scripts.inspect, keysOf(name), {})
+    const holder = holderOf(view)
+    return {
+      name,
+      holder: holder && { ...holder, fence: view.fence },
+      waiters: view.owners.map((owner, index) => ({
+        owner,
+        kind: view.kinds[index] === 'job' ? 'job' : 'caller',
+      })),
+    }
+  }
+
+  return {
+    async acquire({ name, owner, ttlMs, claimMs, enqueue, heartbeat }) {
+      const answer = await engine.call(scripts.acquire, withGone(name, owner), {
+        owner,
+        ttlUs: toUs(ttlMs),
+        claimUs: toUs(claimMs),
+        enqueue: enqueue ? 1 : 0,
+        heartbeat: heartbeat ? 1 : 0,
+        floor,
+      })
+      switch (answer.tag) {
+        case 'acquired':
+          return { tag: 'acquired', fence: sawFence(answer.fence), sentAtMs: answer.sentAtMs }
+        case 'waiting':
+          return {
+            tag: 'waiting',
+            position: answer.position,
+            holder: holderOf(answer),
+            sentAtMs: answer.sentAtMs,
+          }
+        case 'held':
+          return { tag: 'held', waiterCount: answer.waiterCount, holder: holderOf(answer) }
+        case 'refused':
+          return { tag: 'refused' }
+      }
+    },
+
+    async renew({ name, owner, ttlMs }) {
+      const { lock } = keysOf(name)
+      return engine.call(scripts.renew, { lock }, { owner, ttlUs: toUs(ttlMs) })
+    },
+
+    async release({ name, owner }) {
+      const args = { owner, self: engine.clientId, inbox, floor }
+      const answer = await engine.call(scripts.release, keysOf(name), args)
+      if (answer.tag === 'lost') return { tag: 'lost' }
+      tell(answer.granted, answer.fence)
+      return { tag: 'released' }
+    },
+
+    async leave({ name, owner }) {
+      const args = { owner, goneMs: GONE_MS, self: engine.clientId, inbox, floor }
+      const answer = await engine.call(scripts.leave, withGone(name, owner), args)
+      tell(answer.granted, answer.fence)
+    },
+
+    inspect,
+
+    async list(limit) {
+      const keys = await engine.scan(engine.keys.pattern('lock'), limit)
+      const names = keys
+        .map((key) => engine.keys.nameOf('lock', key))
+        .filter((name) => name !== null)
+      const views = await Promise.all(names.map(inspect))
+      return views.filter((view) => view.holder || view.waiters.length > 0)
+    },
+
+    onGrant(listener) {
+      grantListeners.add(listener)
+      return () => grantListeners.delete(listener)
+    },
+
+    onDoubt: (listener) => engine.inbox.onDoubt(listener),
+  }
+}
+
+const toUs = (ms: number) => Math.round(ms * 1000)
+
+function holderOf(view: { holder: string; sinceUs: number; remainingUs: number }): Holder | null {
+  if (view.holder === '') return null
+  return { owner: view.holder, sinceMs: view.sinceUs / 1000, remainingMs: view.remainingUs / 1000 }
+}

@@ -1,0 +1,61 @@
+// One shared server for the whole run. Tests keep apart by key prefix; those that pause, kill or
+// configure a server start their own with `startRedis`.
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import type { TestProject } from 'vitest/node'
+import { runFolderVariable, startRedis } from './redis.ts'
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    redisUrl: string
+  }
+}
+
+const folderPrefix = 'sluice-test-'
+
+export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  removeForgottenRuns()
+  const folder = mkdtempSync(path.join(tmpdir(), `${folderPrefix}${process.pid}-`))
+  process.env[runFolderVariable] = folder
+  const shared = await startRedis()
+  project.provide('redisUrl', shared.url)
+  return async () => {
+    await shared.stop()
+    removeRun(folder)
+  }
+}
+
+/** A run that was killed left its folder, and maybe its shared server, behind. */
+function removeForgottenRuns(): void {
+  for (const name of readdirSync(tmpdir()).filter((name) => name.startsWith(folderPrefix))) {
+    const pid = Number(name.slice(folderPrefix.length).split('-')[0])
+    if (commandOf(pid) === '') removeRun(path.join(tmpdir(), name))
+  }
+}
+
+/** Each server leaves its id in its folder: a worker that died by SIGKILL could not end its own. */
+function removeRun(folder: string): void {
+  try {
+    for (const name of readdirSync(folder)) {
+      const file = path.join(folder, name, 'redis.pid')
+      const pid = existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0
+      // Numbers are used again: what has this one now may be somebody else's work.
+      if (pid > 0 && commandOf(pid).includes('redis-server')) process.kill(pid, 'SIGKILL')
+    }
+    rmSync(folder, { recursive: true, force: true })
+  } catch {
+    // Another run, or another user, owns it. It is not worth a failed run.
+  }
+}
+
+/** The command line of a process, empty when there is none. */
+function commandOf(pid: number): string {
+  try {
+    if (process.platform === 'linux') return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+    return execFileSync('ps', ['-o', 'command=', '-p', `${pid}`], { encoding: 'utf8' })
+  } catch {
+    return ''
+  }
+}

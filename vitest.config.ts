@@ -1,0 +1,27 @@
+import { defineConfig } from 'vitest/config'
+
+const tidy = 'test/tidy.test.ts'
+
+// biome-ignore lint/style/noDefaultExport: vitest reads its configuration from the default export
+export default defineConfig({
+  test: {
+    pool: 'forks',
+    // Tests spend their time waiting for real servers and timers, not computing.
+    maxWorkers: 8,
+    testTimeout: 15_000,
+    hookTimeout: 30_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'product',
+          include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
+          exclude: [tidy],
+          globalSetup: ['test/global-setup.ts'],
+        },
+      },
+      // Rules about the source need no server, so that `npm run check` works without one.
+      { extends: true, test: { name: 'tidy', include: [tidy] } },
+    ],
+  },
+})
