@@ -150,6 +150,8 @@ async function runNode(title, args) {
 
 /** @param {Partial<BuildStamp>} last */
 async function build(last) {
+  // The compiler writes its output in spite of errors: after a failure the next build is a new one.
+  rmSync(buildStampFile, { force: true })
   await runNode('scripts/generate.js', ['scripts/generate.js'])
   // Taken before the compiler reads the files: an edit made meanwhile leads to one more build.
   const stamp = stampBuildInputs()

@@ -53,6 +53,7 @@ export interface Retry {
   failed: boolean
 }
 
+/** The job has failed for good: one more failed attempt, and no more after it. */
 export interface Death {
   id: string
   reason: string
@@ -81,6 +82,8 @@ export type ExchangeAnswer =
   | {
       tag: 'ok'
       jobs: StoredJob[]
+      /** Orders deliveries: higher than in every earlier exchange of this queue. */
+      fence: number
       /** Ids of acks, retries and deaths that were not this epoch's any more. */
       staleIds: string[]
       /** Until the next timed job is due, from when the call left; null if there is none. */

@@ -35,7 +35,7 @@ export const scriptsAreShort: Rule = {
   title: `Lua scripts have at most ${scriptLines} lines below their header`,
   check(file) {
     if (!file.path.endsWith('.lua')) return []
-    const lines = countLines(file.text.replace(/^(?:--.*\n|\s*\n)*/, ''))
+    const lines = countLines(file.text.replace(/^(?:--.*\n|[ \t]*\n)*/, ''))
     return lines <= scriptLines ? [] : [{ path: file.path, line: 1, message: `has ${lines} lines` }]
   },
   bad: [{ path: 'src/a.lua', text: `-- KEYS lock\n${repeat('return 1', scriptLines + 1)}` }],

@@ -30,14 +30,19 @@ export interface Exception {
   readonly reason: string
 }
 
-const leftOut = new Set(['node_modules', 'dist', '.git', '.sluice', 'package-lock.json'])
+const leftOut = new Set(['node_modules', 'dist', 'package-lock.json'])
+/** Other hidden folders are those of editors and tools: nobody's code. */
+const hiddenFolders = new Set(['.ci', '.github'])
 const notText = /\.(png|jpg|gif|ico|woff2|db|tgz|tsbuildinfo)$/
 
 export function readFiles(root: string, folder = ''): TextFile[] {
   return readdirSync(path.join(root, folder), { withFileTypes: true }).flatMap((entry) => {
     const name = path.posix.join(folder, entry.name)
     if (leftOut.has(entry.name) || notText.test(entry.name)) return []
-    if (entry.isDirectory()) return readFiles(root, name)
+    if (entry.isDirectory()) {
+      const isForeign = entry.name.startsWith('.') && !hiddenFolders.has(entry.name)
+      return isForeign ? [] : readFiles(root, name)
+    }
     return entry.isFile() ? [{ path: name, text: readFileSync(path.join(root, name), 'utf8') }] : []
   })
 }

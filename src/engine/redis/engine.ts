@@ -1,6 +1,5 @@
-import { randomBytes } from 'node:crypto'
-import { hostname } from 'node:os'
 import type { Clock } from '../../clock.ts'
+import { newClientId } from '../client-id.ts'
 import { ScriptCalls } from './calls.ts'
 import { openIoredis } from './client.ts'
 import { Connection } from './connection.ts'
@@ -47,15 +46,6 @@ export interface RedisEngine {
   /** Resolves when no script is under way. */
   idle(): Promise<void>
   close(): Promise<void>
-}
-
-/** `host:pid:random`: tells people who holds a lock, and is never used twice. */
-export function newClientId(): string {
-  const host =
-    hostname()
-      .replace(/[^\w-]/g, '_')
-      .slice(0, 40) || 'host'
-  return `${host}:${process.pid}:${randomBytes(6).toString('hex')}`
 }
 
 /** Opens nothing yet: connections are made on first use. */

@@ -10,7 +10,7 @@ const BLOCK_DEADLINE_MS = (LONGEST_BLOCK_SECONDS + 1) * 1000
  */
 export class Tokens {
   private readonly connection: Connection
-  private readonly listeners = new Map<string, () => void>()
+  private readonly listeners = new Map<string, Set<() => void>>()
   private readonly pokeKey: string
   private readonly poke: () => void
   private readonly giveBack: (key: string) => void
@@ -30,13 +30,16 @@ export class Tokens {
     this.giveBack = actions.giveBack
   }
 
-  /** Calls back for each token got from `key`; one listener a key. Returns what stops it. */
+  /** Calls one listener of `key` back for each token got from it. Returns what stops it. */
   on(key: string, listener: () => void): () => void {
-    this.listeners.set(key, listener)
+    const listeners = this.listeners.get(key) ?? new Set()
+    listeners.add(listener)
+    this.listeners.set(key, listeners)
     if (!this.looping) void this.loop()
     else if (this.blockedOn.size > 0 && !this.blockedOn.has(key)) this.poke()
     return () => {
-      if (this.listeners.get(key) === listener) this.listeners.delete(key)
+      listeners.delete(listener)
+      if (listeners.size === 0 && this.listeners.get(key) === listeners) this.listeners.delete(key)
     }
   }
 
@@ -70,8 +73,12 @@ export class Tokens {
 
   private deliver(key: string): void {
     if (key === this.pokeKey) return
-    const listener = this.listeners.get(key)
-    if (listener) listener()
-    else this.giveBack(key)
+    const listeners = this.listeners.get(key)
+    const [listener] = listeners ?? []
+    if (!listeners || !listener) return this.giveBack(key)
+    // To the end of the set: the next token goes to the next listener.
+    listeners.delete(listener)
+    listeners.add(listener)
+    listener()
   }
 }

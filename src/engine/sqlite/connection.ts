@@ -6,41 +6,41 @@ import type { SqlValue } from './engine.ts'
  * close a database that was collected under its statements.
  */
 export class Connection {
-  readonly #database: DriverDatabase
-  readonly #statements = new Map<string, DriverStatement>()
+  private readonly database: DriverDatabase
+  private readonly statements = new Map<string, DriverStatement>()
 
   constructor(database: DriverDatabase) {
-    this.#database = database
+    this.database = database
   }
 
   get<Row>(sql: string, ...values: SqlValue[]): Row | undefined {
-    return this.#prepared(sql).get(...values) as Row | undefined
+    return this.prepared(sql).get(...values) as Row | undefined
   }
 
   all<Row>(sql: string, ...values: SqlValue[]): Row[] {
-    return this.#prepared(sql).all(...values) as Row[]
+    return this.prepared(sql).all(...values) as Row[]
   }
 
   run(sql: string, ...values: SqlValue[]): number {
-    return Number(this.#prepared(sql).run(...values).changes)
+    return Number(this.prepared(sql).run(...values).changes)
   }
 
   /** Runs several statements without preparing them for later. */
   exec(sql: string): void {
-    this.#database.exec(sql)
+    this.database.exec(sql)
   }
 
   close(): void {
-    this.#statements.clear()
-    this.#database.close()
+    this.statements.clear()
+    this.database.close()
   }
 
   /** Texts are constants of the stores, so the map stays as small as their number. */
-  #prepared(sql: string): DriverStatement {
-    let statement = this.#statements.get(sql)
+  private prepared(sql: string): DriverStatement {
+    let statement = this.statements.get(sql)
     if (!statement) {
-      statement = this.#database.prepare(sql)
-      this.#statements.set(sql, statement)
+      statement = this.database.prepare(sql)
+      this.statements.set(sql, statement)
     }
     return statement
   }

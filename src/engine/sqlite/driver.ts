@@ -1,5 +1,5 @@
-import type { SqlValue } from './engine.ts'
 import { DriverMissingError } from '../../errors.ts'
+import type { SqlValue } from './engine.ts'
 
 /** The part of `node:sqlite` that Sluice uses. `@photostructure/sqlite` has the same API. */
 export interface DriverStatement {

@@ -74,7 +74,11 @@ export function storeFailure(error: unknown, place: string, outcome: Outcome): u
       return new InternalError(`${place} refused a row: ${reason}.`, error)
     default:
       if (/^no such (table|column)|has no column/.test(error.message)) {
-        return new StoreCorruptError(place, `${place} lacks what Sluice made there: ${reason}.`, error)
+        return new StoreCorruptError(
+          place,
+          `${place} lacks what Sluice made there: ${reason}.`,
+          error,
+        )
       }
       return new InternalError(`A statement on ${place} failed: ${reason}.`, error)
   }

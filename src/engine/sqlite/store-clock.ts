@@ -9,27 +9,27 @@ const SLOW_PACE = 7 / 8
  * delay and limit as it is for the length of the step; being slow only makes leases longer.
  */
 export class StoreClock {
-  readonly #clock: Clock
-  #lastUs = 0
-  #lastAtMs = 0
+  private readonly clock: Clock
+  private lastUs = 0
+  private lastAtMs = 0
 
   constructor(clock: Clock) {
-    this.#clock = clock
+    this.clock = clock
   }
 
   /** Integer microseconds, not before `storedUs` nor any earlier answer, but for a test's clock. */
   nowUs(storedUs: number): number {
-    const givenUs = this.#clock.storeUs()
+    const givenUs = this.clock.storeUs()
     if (givenUs !== null) return givenUs
-    const atMs = this.#clock.monotonicMs()
-    const pacedUs = this.#lastUs + (atMs - this.#lastAtMs) * 1000 * SLOW_PACE
-    this.#lastAtMs = atMs
-    this.#lastUs = Math.floor(Math.max(this.#clock.wallMs() * 1000, storedUs, pacedUs))
-    return this.#lastUs
+    const atMs = this.clock.monotonicMs()
+    const pacedUs = this.lastUs + (atMs - this.lastAtMs) * 1000 * SLOW_PACE
+    this.lastAtMs = atMs
+    this.lastUs = Math.floor(Math.max(this.clock.wallMs() * 1000, storedUs, pacedUs))
+    return this.lastUs
   }
 
   /** False while a test's clock decides: its time is not for other processes. */
   get isShared(): boolean {
-    return this.#clock.storeUs() === null
+    return this.clock.storeUs() === null
   }
 }

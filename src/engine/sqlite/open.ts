@@ -1,0 +1,249 @@
+import { resolve } from 'node:path'
+import type { Clock } from '../../clock.ts'
+import {
+  ClosedError,
+  EngineUnavailableError,
+  StoreCorruptError,
+  StoreVersionError,
+} from '../../errors.ts'
+import { newClientId } from '../client-id.ts'
+import { Changes } from './changes.ts'
+import { Connection } from './connection.ts'
+import { type Driver, loadDriver } from './driver.ts'
+import type { SqliteEngine, Transaction } from './engine.ts'
+import { isBusy, storeFailure } from './failure.ts'
+import { APPLICATION_ID, checkFile, type FileIdentity, identify, notOurs } from './file.ts'
+import { schema } from './schema.gen.ts'
+import { type Access, Session } from './session.ts'
+import { StoreClock } from './store-clock.ts'
+import { Transactions } from './transactions.ts'
+
+export interface SqliteEngineOptions {
+  clock: Clock
+  /** `'full'`: a commit that was answered survives a power cut. `'normal'`: the last ones may not. */
+  synchronous: 'full' | 'normal'
+  /** How long opening may wait for other processes. */
+  connectTimeoutMs: number
+  /** How long a call may wait for other processes. Default: 2000. */
+  commandTimeoutMs?: number
+  /** Gets what can be told to no caller: failures inside listeners. */
+  logger?: { error(message: string, error: unknown): void }
+}
+
+/** Format of the tables: `PRAGMA user_version`. */
+export const FORMAT_VERSION = 1
+const MEMORY = ':memory:'
+/** Size to which the write-ahead log is cut back once it was copied into the file. */
+const LOG_BYTES = 16 * 1024 * 1024
+const OPEN_RETRY_MS = 5
+/** How often at most the path is compared with the file that is open. */
+const IDENTITY_CHECK_MS = 1_000
+const DEFAULT_COMMAND_TIMEOUT_MS = 2_000
+
+/**
+ * Opens a file, made with its folder when it is missing, or `:memory:`.
+ * @throws {DriverMissingError} without a driver, {StoreCorruptError} when the path leads to
+ *   something else, which is left as it is, {StoreVersionError} when a newer Sluice made the file,
+ *   {EngineUnavailableError} when it may not be written or is locked for `connectTimeoutMs`.
+ */
+export async function openSqliteEngine(
+  location: string,
+  options: SqliteEngineOptions,
+): Promise<SqliteEngine> {
+  const driver = await loadDriver()
+  const place = location === MEMORY ? MEMORY : resolve(location)
+  const connection = await connect(driver, place, options)
+  return new OpenEngine(connection, place, options)
+}
+
+/** Other processes may be opening, recovering or closing the file: those moments are waited for. */
+async function connect(driver: Driver, place: string, options: SqliteEngineOptions) {
+  const deadlineMs = performance.now() + options.connectTimeoutMs
+  for (;;) {
+    if (place !== MEMORY) checkFile(place)
+    try {
+      return connectOnce(driver, place, options.synchronous)
+    } catch (error) {
+      if (!isBusy(error)) throw storeFailure(error, place, 'not-applied')
+      if (performance.now() >= deadlineMs) throw openTimeout(place, options.connectTimeoutMs, error)
+    }
+    await new Promise((done) => setTimeout(done, OPEN_RETRY_MS * (1 + Math.random())))
+  }
+}
+
+function connectOnce(driver: Driver, place: string, synchronous: 'full' | 'normal'): Connection {
+  const connection = new Connection(driver.open(place))
+  try {
+    connection.exec(`
+      PRAGMA synchronous = ${synchronous};
+      PRAGMA temp_store = MEMORY;
+      PRAGMA foreign_keys = OFF;
+      PRAGMA trusted_schema = OFF;
+      PRAGMA journal_size_limit = ${LOG_BYTES};
+    `)
+    stamp(connection, place)
+    if (place !== MEMORY) useLog(connection, place)
+    return connection
+  } catch (error) {
+    connection.close()
+    throw error
+  }
+}
+
+/**
+ * Marks an empty database as ours, before it gets a write-ahead log: so the mark is in the file
+ * itself, where {@link checkFile} reads it. Of several processes that open it, one does this.
+ */
+function stamp(connection: Connection, place: string): void {
+  if (readMark(connection, place) !== 'empty') return
+  connection.exec('BEGIN EXCLUSIVE')
+  try {
+    if (readMark(connection, place) === 'empty') {
+      connection.exec(schema)
+      connection.exec(`PRAGMA application_id = ${APPLICATION_ID}`)
+      connection.exec(`PRAGMA user_version = ${FORMAT_VERSION}`)
+    }
+    connection.exec('COMMIT')
+  } catch (error) {
+    connection.exec('ROLLBACK')
+    throw error
+  }
+}
+
+function readMark(connection: Connection, place: string): 'ours' | 'empty' {
+  const id = connection.get<{ application_id: number }>('PRAGMA application_id')?.application_id
+  if (id !== APPLICATION_ID) {
+    const row = connection.get<{ count: number }>('SELECT count(*) AS count FROM sqlite_schema')
+    if (id === 0 && row?.count === 0) return 'empty'
+    throw notOurs(place, 'it is a database of another program')
+  }
+  const row = connection.get<{ user_version: number }>('PRAGMA user_version')
+  const version = row?.user_version ?? 0
+  if (version !== FORMAT_VERSION) throw new StoreVersionError(place, version, FORMAT_VERSION)
+  return 'ours'
+}
+
+/** Turns the write-ahead log on, and makes sure that the file can be written. */
+function useLog(connection: Connection, place: string): void {
+  const row = connection.get<{ journal_mode: string }>('PRAGMA journal_mode = WAL')
+  if (row?.journal_mode !== 'wal') {
+    throw new EngineUnavailableError(
+      `${place} is on a file system without shared memory. Use a local disk, or a Redis server.`,
+      { outcome: 'not-applied', retryable: false },
+    )
+  }
+  connection.exec('BEGIN IMMEDIATE')
+  connection.exec('ROLLBACK')
+}
+
+function openTimeout(place: string, timeoutMs: number, cause: unknown): EngineUnavailableError {
+  return new EngineUnavailableError(
+    `${place} was locked by another process for ${timeoutMs} ms while opening it.`,
+    { outcome: 'not-applied', cause },
+  )
+}
+
+class OpenEngine implements SqliteEngine {
+  readonly kind = 'sqlite'
+  readonly clientId = newClientId()
+  readonly clock: Clock
+  readonly place: string
+  private readonly connection: Connection
+  private readonly session: Session
+  private readonly changes: Changes
+  private readonly transactions: Transactions
+  private readonly identity: FileIdentity | null
+  private checkedAtMs = 0
+  private closing: Promise<void> | undefined
+
+  constructor(connection: Connection, place: string, options: SqliteEngineOptions) {
+    this.connection = connection
+    this.place = place
+    this.clock = options.clock
+    this.session = new Session(connection, new StoreClock(options.clock))
+    this.identity = place === MEMORY ? null : identify(place)
+    this.changes = new Changes({
+      look: this.identity && (() => this.look()),
+      logPath: `${place}-wal`,
+      onFailure: (error) => options.logger?.error('A listener of the store threw.', error),
+    })
+    this.transactions = new Transactions({
+      session: this.session,
+      place,
+      commandTimeoutMs: options.commandTimeoutMs ?? DEFAULT_COMMAND_TIMEOUT_MS,
+      check: () => this.checkIdentity(),
+      onCommit: (topics) => this.changes.emit(topics),
+      onForeignCommit: () => this.changes.emitAll(),
+    })
+  }
+
+  define(tables: string): void {
+    this.session.define(tables)
+  }
+
+  write<T>(work: (transaction: Transaction) => T): Promise<T> {
+    return this.add('write', work)
+  }
+
+  read<T>(work: (transaction: Transaction) => T): Promise<T> {
+    return this.add('read', work)
+  }
+
+  onChange(topic: string, listener: () => void): () => void {
+    return this.closing ? () => {} : this.changes.on(topic, listener)
+  }
+
+  idle(): Promise<void> {
+    return this.transactions.idle()
+  }
+
+  close(): Promise<void> {
+    this.closing ??= this.closeOnce()
+    return this.closing
+  }
+
+  private add<T>(access: Access, work: (transaction: Transaction) => T): Promise<T> {
+    if (this.closing) return Promise.reject(new ClosedError(`The engine on ${this.place}`))
+    return this.transactions.add(access, work)
+  }
+
+  private async closeOnce(): Promise<void> {
+    this.changes.close()
+    await this.transactions.idle()
+    try {
+      if (this.identity) this.connection.get('PRAGMA wal_checkpoint(TRUNCATE)')
+    } catch {
+      // Whoever opens the file next does it.
+    }
+    this.connection.close()
+  }
+
+  private look(): boolean {
+    try {
+      return this.session.look()
+    } catch {
+      // The next transaction meets the same failure, and can tell someone.
+      return false
+    }
+  }
+
+  /** A file that was replaced or removed would go on working for us alone, excluding nobody. */
+  private checkIdentity(): void {
+    const nowMs = performance.now()
+    if (!this.identity || nowMs - this.checkedAtMs < IDENTITY_CHECK_MS) return
+    let found: FileIdentity | null = null
+    try {
+      found = identify(this.place)
+    } catch {
+      // It is gone.
+    }
+    if (found?.inode !== this.identity.inode || found.device !== this.identity.device) {
+      throw new StoreCorruptError(
+        this.place,
+        `${this.place} was ${found ? 'replaced' : 'removed'} while it was open. Restart every ` +
+          'process that uses it, after putting the right file there.',
+      )
+    }
+    this.checkedAtMs = nowMs
+  }
+}

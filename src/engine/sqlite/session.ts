@@ -1,0 +1,111 @@
+import { InternalError } from '../../errors.ts'
+import type { Connection } from './connection.ts'
+import type { SqlRow, SqlValue, Transaction } from './engine.ts'
+import type { StoreClock } from './store-clock.ts'
+
+/** What a call of `SqliteEngine.read` or `.write` may do. */
+export type Access = 'read' | 'write'
+
+/** Runs one transaction after the other on a connection, and keeps the store's time in it. */
+export class Session implements Transaction {
+  nowUs = 0
+  /** Of the call that runs now: a read may share the transaction of a write. */
+  callAccess: Access = 'read'
+  private readonly connection: Connection
+  private readonly clock: StoreClock
+  private readonly schemas: string[] = []
+  private access: Access = 'read'
+  private newSchemaCount = 0
+  private topics = new Set<string>()
+  private storedUs = 0
+  private dataVersion = -1
+  private changeCount = 0
+
+  constructor(connection: Connection, clock: StoreClock) {
+    this.connection = connection
+    this.clock = clock
+  }
+
+  get<Row = SqlRow>(sql: string, ...values: SqlValue[]): Row | undefined {
+    return this.connection.get<Row>(sql, ...values)
+  }
+
+  all<Row = SqlRow>(sql: string, ...values: SqlValue[]): Row[] {
+    return this.connection.all<Row>(sql, ...values)
+  }
+
+  run(sql: string, ...values: SqlValue[]): number {
+    if (this.callAccess === 'read') throw new InternalError('A read tried to change the store.')
+    return this.connection.run(sql, ...values)
+  }
+
+  emit(topic: string): void {
+    this.topics.add(topic)
+  }
+
+  define(schema: string): void {
+    this.schemas.push(schema)
+  }
+
+  /** Tables are still to be made, so that even a read has to begin as a write. */
+  get hasNewSchema(): boolean {
+    return this.schemas.length > 0
+  }
+
+  /** Starts a transaction. Answers whether another process has committed since the last one. */
+  begin(access: Access): boolean {
+    this.connection.run(access === 'write' ? 'BEGIN IMMEDIATE' : 'BEGIN')
+    this.access = access
+    this.topics = new Set()
+    const isChanged = this.look()
+    if (isChanged) this.storedUs = this.readClock()
+    this.nowUs = this.clock.nowUs(this.storedUs)
+    this.newSchemaCount = access === 'write' ? this.schemas.length : 0
+    for (const schema of this.schemas.slice(0, this.newSchemaCount)) this.connection.exec(schema)
+    return isChanged
+  }
+
+  /** Ends the transaction. Answers the topics that it emitted. */
+  commit(): Set<string> {
+    const keepsTime = this.access === 'write' && this.isDirty() && this.clock.isShared
+    if (keepsTime && this.nowUs > this.storedUs) {
+      this.connection.run('UPDATE store_clock SET now_us = ?', this.nowUs)
+    }
+    this.connection.run('COMMIT')
+    if (keepsTime) this.storedUs = Math.max(this.storedUs, this.nowUs)
+    this.changeCount = this.countChanges()
+    this.schemas.splice(0, this.newSchemaCount)
+    return this.topics
+  }
+
+  /** Undoes the transaction, also one that SQLite has ended by itself, as it does on a full disk. */
+  rollback(): void {
+    try {
+      this.connection.run('ROLLBACK')
+    } catch {
+      // There was nothing left to undo.
+    }
+    this.changeCount = this.countChanges()
+  }
+
+  /** Whether another process has committed since the last look or transaction. */
+  look(): boolean {
+    const row = this.connection.get<{ data_version: number }>('PRAGMA data_version')
+    const version = row?.data_version ?? -1
+    const isChanged = version !== this.dataVersion
+    this.dataVersion = version
+    return isChanged
+  }
+
+  private readClock(): number {
+    return this.connection.get<{ now_us: number }>('SELECT now_us FROM store_clock')?.now_us ?? 0
+  }
+
+  private isDirty(): boolean {
+    return this.countChanges() !== this.changeCount
+  }
+
+  private countChanges(): number {
+    return this.connection.get<{ count: number }>('SELECT total_changes() AS count')?.count ?? 0
+  }
+}

@@ -1,0 +1,212 @@
+import { EngineUnavailableError, type Outcome } from '../../errors.ts'
+import type { Transaction } from './engine.ts'
+import { isBusy, storeFailure } from './failure.ts'
+import type { Access, Session } from './session.ts'
+import { afterPause, Turns } from './turns.ts'
+
+interface Call {
+  access: Access
+  work: (transaction: Transaction) => unknown
+  /** On this process's own monotonic clock, whatever clock the stores have. */
+  deadlineMs: number
+  /** It was part of a transaction that failed, and runs again by itself. */
+  isAlone: boolean
+  resolve: (value: unknown) => void
+  reject: (error: unknown) => void
+}
+
+interface TransactionsOptions {
+  session: Session
+  place: string
+  commandTimeoutMs: number
+  /** Throws when the file is not the one that was opened any more. */
+  check: () => void
+  onCommit: (topics: Set<string>) => void
+  /** Another process has committed. */
+  onForeignCommit: () => void
+}
+
+/** A transaction takes no more calls after this, so that it ends within 2 ms. */
+const LONGEST_MS = 1.5
+
+/** Runs calls in their order, as many as are there in one transaction: one sync to disk for all. */
+export class Transactions {
+  private readonly options: TransactionsOptions
+  private readonly turns = new Turns()
+  private readonly idleListeners: (() => void)[] = []
+  private waiting: Call[] = []
+  private isScheduled = false
+  private hasRunThisTurn = false
+  private hasForeignCommit = false
+
+  constructor(options: TransactionsOptions) {
+    this.options = options
+  }
+
+  add<T>(access: Access, work: (transaction: Transaction) => T): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      this.waiting.push({
+        access,
+        work,
+        deadlineMs: performance.now() + this.options.commandTimeoutMs,
+        isAlone: false,
+        resolve: resolve as (value: unknown) => void,
+        reject,
+      })
+      this.schedule()
+    })
+  }
+
+  /** Resolves when every call has settled. */
+  async idle(): Promise<void> {
+    while (this.waiting.length > 0) {
+      await new Promise<void>((resolve) => this.idleListeners.push(resolve))
+    }
+  }
+
+  /**
+   * The first run comes after the promises that are settled now have run on: what they call joins
+   * it. The next one leaves the event loop a turn, lest calls in a chain keep it from its timers.
+   */
+  private schedule(): void {
+    if (this.isScheduled) return
+    this.isScheduled = true
+    const gapMs = this.turns.gapMs()
+    if (gapMs > 0) afterPause(gapMs, () => this.run())
+    else if (this.hasRunThisTurn) setImmediate(() => this.run())
+    else queueMicrotask(() => process.nextTick(() => this.run()))
+  }
+
+  private run(): void {
+    this.isScheduled = false
+    this.hasRunThisTurn = true
+    setImmediate(() => {
+      this.hasRunThisTurn = false
+    })
+    const isRead = this.waiting[0]?.access === 'read' && !this.options.session.hasNewSchema
+    if (this.runTransaction(isRead ? 'read' : 'write') === 'busy') this.waitForOthers()
+    else if (this.waiting.length > 0) this.schedule()
+    if (this.hasForeignCommit) this.tellForeignCommit()
+    if (this.waiting.length === 0) for (const done of this.idleListeners.splice(0)) done()
+  }
+
+  private waitForOthers(): void {
+    this.turns.noteOthers()
+    const nowMs = performance.now()
+    const overdue = this.waiting.filter((call) => call.deadlineMs <= nowMs)
+    this.waiting = this.waiting.filter((call) => call.deadlineMs > nowMs)
+    for (const call of overdue) call.reject(this.lockedOut())
+    if (!this.options.session.hasNewSchema) this.runReads()
+    if (this.waiting.length === 0) return
+    this.isScheduled = true
+    afterPause(this.turns.retryMs(), () => this.run())
+  }
+
+  /** Reads need not wait for writers: they overtake the writes of this process that do. */
+  private runReads(): void {
+    const reads = this.waiting.filter((call) => call.access === 'read')
+    if (reads.length === 0) return
+    const writes = this.waiting.filter((call) => call.access === 'write')
+    this.waiting = reads
+    this.runTransaction('read')
+    this.waiting = [...this.waiting, ...writes]
+  }
+
+  private runTransaction(access: Access): 'done' | 'busy' {
+    const { session } = this.options
+    const startMs = performance.now()
+    try {
+      this.options.check()
+      if (session.begin(access)) this.hasForeignCommit = true
+    } catch (error) {
+      session.rollback()
+      if (isBusy(error)) return 'busy'
+      this.rejectAll(this.waiting.splice(0), error, 'not-applied')
+      return 'done'
+    }
+    const settlers: (() => void)[] = []
+    for (const call of this.waiting) {
+      if (call.access === 'write' && access === 'read') break
+      if (settlers.length > 0 && (call.isAlone || performance.now() - startMs > LONGEST_MS)) break
+      const outcome = this.runCall(call)
+      settlers.push(outcome.settle)
+      if (outcome.isFailedWrite) return this.giveUp(settlers, outcome.error)
+      if (call.isAlone) break
+    }
+    return this.finish(access, settlers, startMs)
+  }
+
+  private runCall(call: Call): { settle: () => void; isFailedWrite: boolean; error?: unknown } {
+    const { session, place } = this.options
+    session.callAccess = call.access
+    try {
+      const value = call.work(session)
+      return { settle: () => call.resolve(value), isFailedWrite: false }
+    } catch (error) {
+      const settle = () => call.reject(storeFailure(error, place, 'not-applied'))
+      return { settle, isFailedWrite: call.access === 'write', error }
+    }
+  }
+
+  /** After a write that threw: it is undone, and what shared its transaction runs by itself. */
+  private giveUp(settlers: (() => void)[], error: unknown): 'done' | 'busy' {
+    this.options.session.rollback()
+    if (isBusy(error)) return 'busy'
+    if (settlers.length > 1) {
+      for (const call of this.waiting.slice(0, settlers.length)) call.isAlone = true
+    } else {
+      this.waiting.shift()
+      settlers[0]?.()
+    }
+    return 'done'
+  }
+
+  private finish(access: Access, settlers: (() => void)[], startMs: number): 'done' | 'busy' {
+    const { session, onCommit } = this.options
+    let topics: Set<string>
+    try {
+      topics = session.commit()
+    } catch (error) {
+      session.rollback()
+      if (isBusy(error)) return 'busy'
+      return this.commitFailed(settlers.length, error)
+    }
+    if (access === 'write') this.turns.noteOwn(performance.now() - startMs)
+    this.waiting.splice(0, settlers.length)
+    for (const settle of settlers) settle()
+    onCommit(topics)
+    return 'done'
+  }
+
+  /** A disk that failed while it synced may have kept the commit: it is not tried again. */
+  private commitFailed(callCount: number, error: unknown): 'done' {
+    const failure = storeFailure(error, this.options.place, 'unknown')
+    const isUnknown = failure instanceof EngineUnavailableError
+    if (isUnknown || callCount === 1) {
+      this.rejectAll(this.waiting.splice(0, callCount), error, 'unknown')
+    } else {
+      for (const call of this.waiting.slice(0, callCount)) call.isAlone = true
+    }
+    return 'done'
+  }
+
+  private rejectAll(calls: Call[], error: unknown, outcome: Outcome): void {
+    const failure = storeFailure(error, this.options.place, outcome)
+    for (const call of calls) call.reject(failure)
+  }
+
+  private tellForeignCommit(): void {
+    this.hasForeignCommit = false
+    this.turns.noteOthers()
+    this.options.onForeignCommit()
+  }
+
+  private lockedOut(): EngineUnavailableError {
+    const { place, commandTimeoutMs } = this.options
+    return new EngineUnavailableError(
+      `${place} was locked by another process for ${commandTimeoutMs} ms. End transactions on it ` +
+        'within milliseconds, and keep other programs from opening it for writing.',
+      { outcome: 'not-applied' },
+    )
+  }
+}

@@ -1,0 +1,13 @@
+import type { Engine } from '../engine/engine.ts'
+import { createQueues, type Queues } from './queue.ts'
+import { redisQueueStore } from './redis/store.ts'
+import { sqliteQueueStore } from './sqlite/store.ts'
+import type { QueueStore } from './store.ts'
+
+export function openQueueStore(engine: Engine): QueueStore {
+  return engine.kind === 'redis' ? redisQueueStore(engine) : sqliteQueueStore(engine)
+}
+
+export function openQueues(engine: Engine): Queues {
+  return createQueues(openQueueStore(engine), engine.clock, engine.clientId)
+}

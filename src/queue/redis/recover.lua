@@ -1,0 +1,40 @@
+-- Returns the jobs of an epoch whose lease is over, in the order in which they were added.
+-- KEYS  leases    zset epoch -> deadline_us
+-- KEYS  inflight  hash id -> body, of that epoch
+-- KEYS  suspects  list of bodies
+-- KEYS  dead      list of dead letters
+-- KEYS  wake      zset
+-- ARGV  epoch        string
+-- ARGV  max_crashes  integer
+-- REPLY recovered  count:integer
+-- REPLY alive
+-- COST  O(jobs in flight), at most 1000
+-- REPEAT safe  only one call finds the lease
+-- USE   clock queue/settle
+local deadline_us = redis.call('ZSCORE', leases, epoch)
+local bodies = redis.call('HVALS', inflight)
+local suspect = redis.call('HGET', inflight, 'suspect')
+redis.call('LLEN', suspects)
+redis.call('LLEN', dead)
+redis.call('ZCARD', wake)
+if not deadline_us or tonumber(deadline_us) > now_us then return { 'alive' } end
+
+redis.call('ZREM', leases, epoch)
+table.sort(bodies, function(a, b) return body_id(a) < body_id(b) end)
+local count = 0
+for _, body in ipairs(bodies) do
+  if #body >= 28 then
+    count = count + 1
+    -- Only the suspect can be blamed: the others merely shared the worker with it.
+    local crashes = tonumber(string.sub(body, 9, 9)) + (body_id(body) == suspect and 1 or 0)
+    body = string.sub(body, 1, 8) .. crashes .. string.sub(body, 10)
+    if crashes >= max_crashes then
+      bury(dead, body, 'its worker crashed ' .. crashes .. ' times while it ran alone under suspicion')
+    else
+      redis.call('RPUSH', suspects, body)
+    end
+  end
+end
+redis.call('UNLINK', inflight)
+redis.call('ZADD', wake, 0, 'wake')
+return { 'recovered', count }
