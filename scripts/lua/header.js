@@ -86,7 +86,9 @@ function readName(name, place) {
 /** @param {string[]} words @param {string} place @returns {Argument} */
 function readArgument([name, type, ...rest], place) {
   if (type === 'list') {
-    const fields = rest.filter((word) => /^[a-z_0-9]+:[a-z]/.test(word)).map((word) => readField(word, place))
+    const fields = rest
+      .filter((word) => /^[a-z_0-9]+:[a-z]/.test(word))
+      .map((word) => readField(word, place))
     if (fields.length === 0) throw new Error(`${place}: list ${name} names no field:type`)
     return { name: readName(name, place), type, fields }
   }

@@ -54,7 +54,9 @@ export class HeldLease {
   readonly terms: LeaseTerms
   private readonly store: LockStore
   private readonly clock: Clock
-  private readonly controller = new AbortController()
+  /** Made on the first use of the signal: most holders never ask, and it is a third of the cost. */
+  private controller: AbortController | null = null
+  private loss: LockLostError | null = null
   private readonly onEnd: () => void
   private readonly holdUntilMs: number
   private validUntilMs: number
@@ -66,6 +68,7 @@ export class HeldLease {
   private renewing = false
   private ended = false
   private outcome: Promise<'released' | 'lost'> | null = null
+  private lateRelease: Promise<unknown> | null = null
 
   constructor(
     store: LockStore,
@@ -88,6 +91,8 @@ export class HeldLease {
   }
 
   get signal(): AbortSignal {
+    this.controller ??= new AbortController()
+    if (this.loss) this.controller.abort(this.loss)
     return this.controller.signal
   }
 
@@ -98,7 +103,7 @@ export class HeldLease {
 
   assertHeld(): void {
     this.noticeExpiry()
-    if (this.signal.aborted) throw this.signal.reason
+    if (this.loss) throw this.loss
     if (this.ended) throw new LockLostError(this.terms.name, 'closed')
   }
 
@@ -131,9 +136,16 @@ export class HeldLease {
   lose(reason: LossReason): void {
     if (this.ended) return
     this.end()
-    this.controller.abort(new LockLostError(this.terms.name, reason))
+    this.loss = new LockLostError(this.terms.name, reason)
+    this.controller?.abort(this.loss)
     this.outcome ??= Promise.resolve('lost' as const)
-    if (reason !== 'taken') this.store.release(this.terms).catch(() => {})
+    if (reason !== 'taken') this.lateRelease = this.store.release(this.terms).catch(() => {})
+  }
+
+  /** Loses the lease as `closed`; resolves when the lock was given up, as far as that is possible. */
+  async close(): Promise<void> {
+    this.lose('closed')
+    await this.lateRelease
   }
 
   private async giveUp(): Promise<'released' | 'lost'> {

@@ -39,7 +39,7 @@ export interface Lock {
 export interface Locks {
   lock(name: string, options?: LockOptions): Lock
   list(limit: number): Promise<LockView[]>
-  /** Ends every lease that is held here, with reason `closed`, and gives the locks up. */
+  /** Ends every wait, and every lease that is held here with reason `closed`. */
   close(): Promise<void>
 }
 
@@ -131,7 +131,8 @@ export function createLocks(store: LockStore, clock: Clock, clientId: string): L
     list: (limit) => store.list(limit),
     async close() {
       closed = true
-      for (const lease of [...leases]) lease.lose('closed')
+      room.close(new ClosedError('This Sluice'))
+      await Promise.all([...leases].map((lease) => lease.close()))
     },
   }
 }
@@ -162,7 +163,6 @@ function lockOf(acquireLease: Acquire, store: LockStore, terms: Terms): Lock {
       const lease = await acquire(options)
       try {
         const result = await work(lease)
-        lease.signal.throwIfAborted()
         lease.assertHeld()
         return result
       } finally {

@@ -48,6 +48,11 @@ export class WaitingRoom {
   remove(owner: string): void {
     this.waiters.delete(owner)
   }
+
+  /** Ends every wait with `reason`. */
+  close(reason: Error): void {
+    for (const waiter of [...this.waiters.values()]) waiter.giveUp(reason)
+  }
 }
 
 /**
@@ -66,6 +71,8 @@ export class LineWaiter {
   private conflict: LockConflict = { holder: null, sinceMs: null, position: 0, retryAfterMs: 0 }
   private failure: unknown
   private checking = false
+  private checkAgain = false
+  private stopped = false
   private expiryTimer: Timer | null = null
 
   constructor(
@@ -88,19 +95,10 @@ export class LineWaiter {
 
   /** Asks again, as every caller of the line may at any time. */
   check(): void {
+    this.checkAgain = true
     if (this.checking) return
     this.checking = true
-    this.store
-      .acquire(requestOf(this.terms, { enqueue: true, heartbeat: true }))
-      .then(
-        (answer) => this.take(answer),
-        (error: unknown) => {
-          this.failure = error
-        },
-      )
-      .finally(() => {
-        this.checking = false
-      })
+    void this.askWhileNeeded()
   }
 
   /**
@@ -120,12 +118,33 @@ export class LineWaiter {
     this.settle(new LockTimeoutError(this.terms.name, waitedMs, this.conflict))
   }
 
+  giveUp(reason: Error): void {
+    this.settle(reason)
+  }
+
   stop(): void {
+    this.stopped = true
     this.expiryTimer?.cancel()
+  }
+
+  /** What happened while an answer was on its way is not in it: then the question is put again. */
+  private async askWhileNeeded(): Promise<void> {
+    while (this.checkAgain && !this.stopped) {
+      this.checkAgain = false
+      try {
+        this.take(
+          await this.store.acquire(requestOf(this.terms, { enqueue: true, heartbeat: true })),
+        )
+      } catch (error) {
+        this.failure = error
+      }
+    }
+    this.checking = false
   }
 
   private take(answer: AcquireAnswer): void {
     this.failure = undefined
+    if (this.stopped) return
     if (answer.tag === 'waiting') {
       this.lastSentAtMs = answer.sentAtMs
       this.learn(answer)

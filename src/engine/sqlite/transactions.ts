@@ -2,7 +2,7 @@ import { EngineUnavailableError, type Outcome } from '../../errors.ts'
 import type { Transaction } from './engine.ts'
 import { isBusy, storeFailure } from './failure.ts'
 import type { Access, Session } from './session.ts'
-import { afterPause, Turns } from './turns.ts'
+import { Turns } from './turns.ts'
 
 interface Call {
   access: Access
@@ -72,7 +72,7 @@ export class Transactions {
     if (this.isScheduled) return
     this.isScheduled = true
     const gapMs = this.turns.gapMs()
-    if (gapMs > 0) afterPause(gapMs, () => this.run())
+    if (gapMs > 0) setTimeout(() => this.run(), gapMs)
     else if (this.hasRunThisTurn) setImmediate(() => this.run())
     else queueMicrotask(() => process.nextTick(() => this.run()))
   }
@@ -99,7 +99,7 @@ export class Transactions {
     if (!this.options.session.hasNewSchema) this.runReads()
     if (this.waiting.length === 0) return
     this.isScheduled = true
-    afterPause(this.turns.retryMs(), () => this.run())
+    setTimeout(() => this.run(), this.turns.retryMs())
   }
 
   /** Reads need not wait for writers: they overtake the writes of this process that do. */
@@ -133,7 +133,7 @@ export class Transactions {
       if (outcome.isFailedWrite) return this.giveUp(settlers, outcome.error)
       if (call.isAlone) break
     }
-    return this.finish(access, settlers, startMs)
+    return this.finish(settlers)
   }
 
   private runCall(call: Call): { settle: () => void; isFailedWrite: boolean; error?: unknown } {
@@ -161,7 +161,7 @@ export class Transactions {
     return 'done'
   }
 
-  private finish(access: Access, settlers: (() => void)[], startMs: number): 'done' | 'busy' {
+  private finish(settlers: (() => void)[]): 'done' | 'busy' {
     const { session, onCommit } = this.options
     let topics: Set<string>
     try {
@@ -171,7 +171,7 @@ export class Transactions {
       if (isBusy(error)) return 'busy'
       return this.commitFailed(settlers.length, error)
     }
-    if (access === 'write') this.turns.noteOwn(performance.now() - startMs)
+    this.turns.noteEnd()
     this.waiting.splice(0, settlers.length)
     for (const settle of settlers) settle()
     onCommit(topics)

@@ -1,10 +1,11 @@
 /** For how long after the last sign of another writer this one leaves gaps. */
-const CONTENDED_MS = 25
-/** A waiting writer tries again after this, plus up to the spread. */
-const RETRY_MS = 0.2
-const RETRY_SPREAD_MS = 1
-/** Waits this short are spent in the event loop, whose timers can not be finer. */
-const SHORTEST_TIMER_MS = 1
+const CONTENDED_MS = 30
+/** How long one process may write before it lets another in. */
+const TURN_MS = 5
+/** Longer than the pause of those who wait, so that one of them gets in. */
+const GAP_MS = 2
+/** Timers are no finer, and waiting in a busy loop takes the core from whoever holds the lock. */
+const RETRY_MS = 1
 
 /**
  * Fairness between processes that write to one file in tight loops. SQLite has no line for its
@@ -12,39 +13,32 @@ const SHORTEST_TIMER_MS = 1
  */
 export class Turns {
   private contendedUntilMs = 0
-  private lastMs = 0
+  private turnStartMs = 0
+  private lastEndMs = 0
 
-  /** Another process was seen writing. */
+  /** Another process was seen writing: this one's turn, if any, starts anew. */
   noteOthers(): void {
-    this.contendedUntilMs = performance.now() + CONTENDED_MS
+    this.turnStartMs = performance.now()
+    this.contendedUntilMs = this.turnStartMs + CONTENDED_MS
   }
 
-  /** A transaction of this process ended, and had held the write lock for so long. */
-  noteOwn(heldMs: number): void {
-    this.lastMs = heldMs
+  /** A transaction of this process has ended. */
+  noteEnd(): void {
+    this.lastEndMs = performance.now()
   }
 
-  /** The gap to leave before the next transaction of this process, so that another gets in. */
+  /** The pause to make before the next transaction: none, or a gap when the turn is over. */
   gapMs(): number {
-    if (performance.now() > this.contendedUntilMs) return 0
-    return Math.min(RETRY_MS + RETRY_SPREAD_MS, this.lastMs * (1 + Math.random()))
+    const nowMs = performance.now()
+    const hasLeftGap = nowMs - this.lastEndMs >= GAP_MS
+    if (hasLeftGap || nowMs > this.contendedUntilMs) this.turnStartMs = nowMs
+    if (nowMs - this.turnStartMs < TURN_MS) return 0
+    this.turnStartMs = nowMs + GAP_MS
+    return GAP_MS
   }
 
+  /** The pause to make before looking again whether the lock is free. */
   retryMs(): number {
-    return RETRY_MS + Math.random() * RETRY_SPREAD_MS
+    return RETRY_MS
   }
-}
-
-/** Calls back after `delayMs`, letting the event loop run meanwhile. */
-export function afterPause(delayMs: number, callback: () => void): void {
-  if (delayMs >= SHORTEST_TIMER_MS) {
-    setTimeout(callback, delayMs)
-    return
-  }
-  const dueMs = performance.now() + delayMs
-  const look = () => {
-    if (performance.now() >= dueMs) callback()
-    else setImmediate(look)
-  }
-  setImmediate(look)
 }

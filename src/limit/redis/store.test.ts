@@ -235,6 +235,19 @@ describe('sliding log', () => {
     expect(await command('ZCARD')).toBe(10)
   })
 
+  it('R6 units from a clock that ran ahead count as of now', async () => {
+    const { name } = newKey('log')
+    const limiter = createLimiter(store, 'it', LOG)
+    await clock.advance('1h')
+    await limiter.take(name, { cost: 2 })
+    clock.stepWall(-3_600_000)
+    const seen = { allowed: true, remaining: 3, resetAfterMs: 60_000 }
+    expect(await limiter.peek(name, { cost: 0 })).toMatchObject(seen)
+    await limiter.take(name)
+    await clock.advance('1m')
+    expect(await limiter.peek(name, { cost: 0 })).toMatchObject({ remaining: 5, resetAfterMs: 0 })
+  })
+
   it('every unit has a member of its own, also when the clock stands still or comes back', async () => {
     const { name, command } = newKey('log')
     const limiter = createLimiter(store, 'it', slidingLog({ limit: 2_500, per: '1h' }))
@@ -287,12 +300,20 @@ describe('a server in trouble', () => {
 
 /** When the key goes, in whole milliseconds of the server's clock, and when it was charged. */
 async function readExpiry(key: string): Promise<{ untilMs: number; takenUs: number }> {
-  const script = `local time = redis.call('TIME')
+  const script = `local before = redis.call('TIME')
+    local ttl = redis.call('PTTL', KEYS[1])
+    local after = redis.call('TIME')
     local value = redis.call('TYPE', KEYS[1]).ok == 'zset'
       and redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')[2]
       or string.match(redis.call('GET', KEYS[1]), '%d+$')
-    return { time[1], time[2], redis.call('PTTL', KEYS[1]), value }`
-  const reply = (await engine.command('EVAL', script, '1', key)) as [string, string, number, string]
-  const nowMs = Number(reply[0]) * 1000 + Math.floor(Number(reply[1]) / 1000)
-  return { untilMs: nowMs + reply[2], takenUs: Number(reply[3]) }
+    return { before[1], before[2], after[1], after[2], ttl, value }`
+  for (;;) {
+    const reply = (await engine.command('EVAL', script, '1', key)) as (string | number)[]
+    const [s1, us1, s2, us2, ttlMs = 0, takenUs = 0] = reply.map(Number)
+    const [beforeMs, afterMs] = [wholeMs(s1, us1), wholeMs(s2, us2)]
+    // A TTL tells the moment only if the clock did not tick around it.
+    if (beforeMs === afterMs) return { untilMs: beforeMs + ttlMs, takenUs }
+  }
 }
+
+const wholeMs = (seconds = 0, us = 0) => seconds * 1000 + Math.floor(us / 1000)

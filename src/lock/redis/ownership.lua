@@ -19,7 +19,7 @@ local function hand_over(lock, line, waiters, stored_fence, floor, self, inbox)
     local owner, claim_us = line_first(line, waiters, skip)
     if not owner then return '', 0 end
     local fence = math.max(tonumber(stored_fence or 0) + 1, floor + 1, now_us)
-    local client = string.match(owner, '^(.*)%.[^.]*$')
+    local client = string.match(owner, '^(.*)%.') or owner
     local message = string.format('lock %.0f %s', fence, owner)
     if client == self or redis.call('PUBLISH', inbox .. client, message) > 0 then
       own(lock, owner, stored_fence, floor, claim_us)

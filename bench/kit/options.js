@@ -1,0 +1,19 @@
+// @ts-check
+// The flags that every bench understands.
+import { parseArgs } from 'node:util'
+
+const ROUNDS = { full: 5, quick: 3 }
+
+/** `--json`, `--rounds N`, `--quick`. */
+export function readOptions() {
+  const { values } = parseArgs({
+    options: {
+      json: { type: 'boolean', default: false },
+      quick: { type: 'boolean', default: false },
+      rounds: { type: 'string' },
+    },
+  })
+  const rounds = Number(values.rounds ?? (values.quick ? ROUNDS.quick : ROUNDS.full))
+  if (!Number.isInteger(rounds) || rounds < 1) throw new Error('--rounds takes a number from 1')
+  return { json: values.json, quick: values.quick, rounds }
+}

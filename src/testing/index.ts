@@ -1,0 +1,2 @@
+export { type TestClock, testClock } from './clock.ts'
+export { createTestSluice, type TestSluice } from './sluice.ts'

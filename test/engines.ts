@@ -1,0 +1,226 @@
+// The engines that every store must work on, each opened fresh and empty for one test.
+import { randomUUID } from 'node:crypto'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { Redis } from 'ioredis'
+import { inject } from 'vitest'
+import type { Engine } from '../src/engine/engine.ts'
+import { openRedisEngine } from '../src/engine/redis/engine.ts'
+import { readRedisUrl } from '../src/engine/redis/url.ts'
+import { lazySqliteEngine } from '../src/engine/sqlite/lazy.ts'
+import { openLimitStore } from '../src/limit/open.ts'
+import type { LimitStore } from '../src/limit/store.ts'
+import { openLockStore } from '../src/lock/open.ts'
+import type { LockStore } from '../src/lock/store.ts'
+import { openQueueStore } from '../src/queue/open.ts'
+import type { QueueStore } from '../src/queue/store.ts'
+import { type TestClock, testClock } from '../src/testing/clock.ts'
+import { auditRedis, dumpRedis, wipeRedis } from './audit-redis.ts'
+import { auditSqlite, dumpSqlite, wipeSqlite } from './audit-sqlite.ts'
+import { startStoreHost } from './processes/store-host.ts'
+import { runFolderVariable } from './redis.ts'
+
+/** One client of the data: what one process, or one Sluice in it, has. */
+export interface Client {
+  readonly clientId: string
+  readonly lock: LockStore
+  readonly queue: QueueStore
+  readonly limit: LimitStore
+}
+
+/** An engine of a test's own. */
+export interface OpenedEngine {
+  readonly clock: TestClock
+  /** For `createSluice`. Of a memory engine it opens another, empty one. */
+  readonly url: string
+  readonly prefix: string | undefined
+  readonly first: Client
+  /** Another client of the same data; in a process of its own where the engine allows. */
+  second(): Promise<Client>
+  /** Everything that is stored, one line each. */
+  dump(): Promise<string[]>
+  /** Forgets everything that is stored, behind the back of the clients. */
+  wipe(): Promise<void>
+  /** What is stored and should not be, one line each. */
+  audit(): Promise<string[]>
+  /** Resolves when no call of this process is under way. */
+  idle(): Promise<void>
+  /** Closes everything, and removes the data. Rejects if the audit finds something. */
+  close(): Promise<void>
+}
+
+export interface TestEngine {
+  readonly name: string
+  /** `ENGINES=redis,memory npx vitest run …` narrows a run by these. */
+  readonly label: string
+  open(options?: { clock?: TestClock }): Promise<OpenedEngine>
+}
+
+const COMMAND_TIMEOUT_MS = 10_000
+const silent = { info() {}, error() {} }
+
+function storesOf(engine: Engine): Client {
+  return {
+    clientId: engine.clientId,
+    lock: openLockStore(engine),
+    queue: openQueueStore(engine),
+    limit: openLimitStore(engine),
+  }
+}
+
+/** What all engines share: the audit, when no call is under way any more. */
+function openedOn(
+  parts: Omit<OpenedEngine, 'audit' | 'idle' | 'close'> & {
+    engines: Engine[]
+    findings(): Promise<string[]>
+    dispose(): Promise<void>
+  },
+): OpenedEngine {
+  const { engines, findings, dispose, ...rest } = parts
+  const idle = async () => {
+    await Promise.all(engines.map((engine) => engine.idle()))
+  }
+  async function audit(): Promise<string[]> {
+    await idle()
+    const found = await findings()
+    if (found.length === 0) return found
+    // Another client may have been in the middle of something. What is wrong stays wrong.
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    return findings()
+  }
+  return {
+    ...rest,
+    audit,
+    idle,
+    async close() {
+      const found = await audit().finally(dispose)
+      if (found.length > 0) throw new Error(`left behind:\n${found.join('\n')}`)
+    },
+  }
+}
+
+let sharedAdmin: Redis | undefined
+
+/** A connection that belongs to no client under test. */
+export function redisAdmin(): Redis {
+  sharedAdmin ??= new Redis(inject('redisUrl'))
+  return sharedAdmin
+}
+
+async function openRedis(options: { clock?: TestClock } = {}): Promise<OpenedEngine> {
+  const clock = options.clock ?? testClock()
+  const prefix = `test-${randomUUID()}`
+  const url = inject('redisUrl')
+  const engines: Engine[] = []
+
+  async function connect(): Promise<Client> {
+    const engine = openRedisEngine({
+      address: readRedisUrl(url, 'url'),
+      prefix,
+      clock,
+      commandTimeoutMs: COMMAND_TIMEOUT_MS,
+      connectTimeoutMs: COMMAND_TIMEOUT_MS,
+    })
+    engines.push(engine)
+    const client = storesOf(engine)
+    // Grants are published: a client that does not listen yet is passed over.
+    await new Promise<void>((resolve) => client.lock.onDoubt(resolve))
+    return client
+  }
+
+  const admin = redisAdmin()
+  return openedOn({
+    engines,
+    clock,
+    url,
+    prefix,
+    first: await connect(),
+    second: connect,
+    dump: () => dumpRedis(admin, prefix),
+    wipe: () => wipeRedis(admin, prefix),
+    findings: () => auditRedis(admin, prefix),
+    async dispose() {
+      await Promise.all(engines.map((engine) => engine.close()))
+      await wipeRedis(admin, prefix)
+    },
+  })
+}
+
+async function openMemory(options: { clock?: TestClock } = {}): Promise<OpenedEngine> {
+  const clock = options.clock ?? testClock()
+  const engine = lazySqliteEngine(':memory:', {
+    clock,
+    synchronous: 'full',
+    connectTimeoutMs: COMMAND_TIMEOUT_MS,
+    commandTimeoutMs: COMMAND_TIMEOUT_MS,
+    logger: silent,
+  })
+  return openedOn({
+    engines: [engine],
+    clock,
+    url: 'memory:',
+    prefix: undefined,
+    first: storesOf(engine),
+    // Memory has one owner: another client is another set of stores on the same engine.
+    second: async () => storesOf(engine),
+    dump: () => dumpSqlite(engine),
+    wipe: () => wipeSqlite(engine),
+    findings: () => auditSqlite(engine),
+    dispose: () => engine.close(),
+  })
+}
+
+async function openFile(options: { clock?: TestClock } = {}): Promise<OpenedEngine> {
+  const clock = options.clock ?? testClock()
+  const folder = mkdtempSync(path.join(process.env[runFolderVariable] ?? tmpdir(), 'file-'))
+  const file = path.join(folder, 'sluice.db')
+  const settings = {
+    synchronous: 'normal',
+    connectTimeoutMs: COMMAND_TIMEOUT_MS,
+    commandTimeoutMs: COMMAND_TIMEOUT_MS,
+  } as const
+  const engine = lazySqliteEngine(file, { clock, logger: silent, ...settings })
+  const closers: (() => Promise<void>)[] = []
+  return openedOn({
+    engines: [engine],
+    clock,
+    url: `sqlite:${file}`,
+    prefix: undefined,
+    first: storesOf(engine),
+    async second() {
+      const remote = await startStoreHost().open(file, clock, settings)
+      closers.push(() => remote.close())
+      return remote.client
+    },
+    dump: () => dumpSqlite(engine),
+    wipe: () => wipeSqlite(engine),
+    findings: () => auditSqlite(engine),
+    async dispose() {
+      await Promise.all([engine.close(), ...closers.map((close) => close())])
+      rmSync(folder, { recursive: true, force: true })
+    },
+  })
+}
+
+const all: readonly TestEngine[] = [
+  { label: 'memory', name: 'sqlite memory', open: openMemory },
+  { label: 'file', name: 'sqlite file, two processes', open: openFile },
+  { label: 'redis', name: 'redis', open: openRedis },
+]
+
+/** The engines of this run: all of them, unless `ENGINES` names some. */
+export const engines: readonly TestEngine[] = chooseEngines(process.env.ENGINES)
+
+export function chooseEngines(labels: string | undefined): readonly TestEngine[] {
+  if (labels === undefined || labels === '') return all
+  return labels.split(',').map((label) => {
+    const engine = all.find((candidate) => candidate.label === label.trim())
+    if (engine) return engine
+    const known = all.map((candidate) => candidate.label).join(', ')
+    throw new Error(`ENGINES names ${label}, which is none of ${known}`)
+  })
+}
+
+/** Whether the built package is there, which child processes run. */
+export const isBuilt = () => existsSync(path.resolve(import.meta.dirname, '../dist/index.js'))
