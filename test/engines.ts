@@ -1,6 +1,6 @@
 // The engines that every store must work on, each opened fresh and empty for one test.
 import { randomUUID } from 'node:crypto'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { Redis } from 'ioredis'
@@ -16,9 +16,9 @@ import type { LockStore } from '../src/lock/store.ts'
 import { openQueueStore } from '../src/queue/open.ts'
 import type { QueueStore } from '../src/queue/store.ts'
 import { type TestClock, testClock } from '../src/testing/clock.ts'
-import { auditRedis, dumpRedis, wipeRedis } from './audit-redis.ts'
-import { auditSqlite, dumpSqlite, wipeSqlite } from './audit-sqlite.ts'
-import { startStoreHost } from './processes/store-host.ts'
+import { auditRedis, dumpRedis, wipeRedis } from './audit/redis.ts'
+import { auditSqlite, dumpSqlite, wipeSqlite } from './audit/sqlite.ts'
+import { storeHost } from './remote-stores.ts'
 import { runFolderVariable } from './redis.ts'
 
 /** One client of the data: what one process, or one Sluice in it, has. */
@@ -189,7 +189,7 @@ async function openFile(options: { clock?: TestClock } = {}): Promise<OpenedEngi
     prefix: undefined,
     first: storesOf(engine),
     async second() {
-      const remote = await startStoreHost().open(file, clock, settings)
+      const remote = await storeHost().open(file, clock, settings)
       closers.push(() => remote.close())
       return remote.client
     },
@@ -221,6 +221,3 @@ export function chooseEngines(labels: string | undefined): readonly TestEngine[]
     throw new Error(`ENGINES names ${label}, which is none of ${known}`)
   })
 }
-
-/** Whether the built package is there, which child processes run. */
-export const isBuilt = () => existsSync(path.resolve(import.meta.dirname, '../dist/index.js'))

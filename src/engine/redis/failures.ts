@@ -12,7 +12,9 @@ const NOT_NOW =
 const NOT_ALLOWED = /^(?:NOAUTH|WRONGPASS|NOPERM|ERR AUTH|ERR invalid password)\b/
 
 /** What an error reply of the server means to a caller. `about` names what was being done. */
-export function fromReply(message: string, about: string, keys: string[] = []): SluiceError {
+export function fromReply(reply: string, about: string, keys: string[] = []): SluiceError {
+  // Inside a script, Redis before 7 puts the place in front of the error.
+  const message = reply.replace(/^@?user_script: ?\d+: ?-?/, '')
   const text = message.replace(/^ERR /, '').split('\n')[0] ?? ''
   if (/^OOM\b/.test(message)) {
     return new StoreFullError(

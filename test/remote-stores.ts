@@ -1,0 +1,176 @@
+// Stores that live in another process: each call travels there and back.
+import { type ChildProcess, fork } from 'node:child_process'
+import path from 'node:path'
+import type { Clock } from '../src/clock.ts'
+import type { LimitStore } from '../src/limit/store.ts'
+import type { LockStore } from '../src/lock/store.ts'
+import type { QueueStore } from '../src/queue/store.ts'
+import type { Client } from './engines.ts'
+
+interface Item {
+  tag: 'open' | 'close' | 'call' | 'listen' | 'unlisten'
+  handle: number
+  reply?: number
+  store?: string
+  method?: string
+  args?: unknown[]
+  listener?: number
+}
+
+interface Answer {
+  reply?: number
+  value?: unknown
+  error?: Record<string, unknown> & { message: string }
+  listener?: number
+  told?: unknown[]
+}
+
+interface Pending {
+  resolve: (value: never) => void
+  reject: (error: Error) => void
+}
+
+interface RemoteEngine {
+  client: Client
+  close(): Promise<void>
+}
+
+/** The other process of a test file: it opens and closes an engine for each test. */
+class StoreHost {
+  private readonly child: ChildProcess
+  private readonly pending = new Map<number, Pending>()
+  private readonly listeners = new Map<number, (...told: unknown[]) => void>()
+  private batch: Item[] = []
+  private lastNumber = 0
+
+  constructor() {
+    this.child = fork(path.join(import.meta.dirname, 'processes', 'store-host.js'), {
+      serialization: 'advanced',
+    })
+    // The test that waits for an answer keeps this process alive; the channel need not.
+    this.child.unref()
+    this.child.channel?.unref()
+    this.child.on('message', (answer: Answer) => this.take(answer))
+    this.child.on('exit', (code) => this.end(new Error(`the other process ended with ${code}`)))
+  }
+
+  async open(file: string, clock: Clock, settings: object): Promise<RemoteEngine> {
+    const handle = ++this.lastNumber
+    const clientId = await this.ask<string>(clock, {
+      tag: 'open',
+      handle,
+      args: [file, settings],
+    })
+    return {
+      client: {
+        clientId,
+        lock: this.lockStore(clock, handle),
+        queue: this.queueStore(clock, handle),
+        limit: this.limitStore(clock, handle),
+      },
+      close: () => this.ask<void>(clock, { tag: 'close', handle }),
+    }
+  }
+
+  private lockStore(clock: Clock, handle: number): LockStore {
+    const call = this.calling(clock, handle, 'lock')
+    return {
+      acquire: (request) => call('acquire', request),
+      renew: (request) => call('renew', request),
+      release: (request) => call('release', request),
+      leave: (request) => call('leave', request),
+      inspect: (name) => call('inspect', name),
+      list: (limit) => call('list', limit),
+      onGrant: (tell) => this.listen(clock, handle, 'lock', 'onGrant', [], tell),
+      onDoubt: (tell) => this.listen(clock, handle, 'lock', 'onDoubt', [], tell),
+    }
+  }
+
+  private queueStore(clock: Clock, handle: number): QueueStore {
+    const call = this.calling(clock, handle, 'queue')
+    return {
+      add: (request) => call('add', request),
+      exchange: (request) => call('exchange', request),
+      counts: (queue) => call('counts', queue),
+      listDead: (queue, limit) => call('listDead', queue, limit),
+      list: (limit) => call('list', limit),
+      passWake: (queue) => call('passWake', queue),
+      onWake: (queue, tell) => this.listen(clock, handle, 'queue', 'onWake', [queue], tell),
+    }
+  }
+
+  private limitStore(clock: Clock, handle: number): LimitStore {
+    const call = this.calling(clock, handle, 'limit')
+    return {
+      take: (request) => call('take', request),
+      list: (limit) => call('list', limit),
+    }
+  }
+
+  private calling(clock: Clock, handle: number, store: string) {
+    return <T>(method: string, ...args: unknown[]): Promise<T> =>
+      this.ask<T>(clock, { tag: 'call', handle, store, method, args })
+  }
+
+  private listen<Told extends unknown[]>(
+    clock: Clock,
+    handle: number,
+    store: string,
+    method: string,
+    args: unknown[],
+    tell: (...told: Told) => void,
+  ): () => void {
+    const listener = ++this.lastNumber
+    this.listeners.set(listener, tell as (...told: unknown[]) => void)
+    this.post(clock, { tag: 'listen', handle, store, method, args, listener })
+    return () => {
+      this.listeners.delete(listener)
+      this.post(clock, { tag: 'unlisten', handle, listener })
+    }
+  }
+
+  private ask<T>(clock: Clock, item: Item): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const reply = ++this.lastNumber
+      this.pending.set(reply, { resolve, reject })
+      this.post(clock, { ...item, reply })
+    })
+  }
+
+  /** Calls of one tick go in one message, so that they are calls of one tick over there too. */
+  private post(clock: Clock, item: Item): void {
+    this.batch.push(item)
+    if (this.batch.length > 1) return
+    process.nextTick(() => {
+      const items = this.batch
+      this.batch = []
+      const time = {
+        monotonicMs: clock.monotonicMs(),
+        wallMs: clock.wallMs(),
+        storeUs: clock.storeUs(),
+      }
+      if (this.child.connected) this.child.send({ time, items })
+    })
+  }
+
+  private take({ reply, value, error, listener, told = [] }: Answer): void {
+    if (listener !== undefined) this.listeners.get(listener)?.(...told)
+    const pending = this.pending.get(reply ?? 0)
+    if (!pending) return
+    this.pending.delete(reply ?? 0)
+    if (error) pending.reject(Object.assign(new Error(error.message), error))
+    else pending.resolve(value as never)
+  }
+
+  private end(error: Error): void {
+    for (const { reject } of this.pending.values()) reject(error)
+    this.pending.clear()
+  }
+}
+
+let shared: StoreHost | undefined
+
+export function storeHost(): StoreHost {
+  shared ??= new StoreHost()
+  return shared
+}
