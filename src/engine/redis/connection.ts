@@ -1,6 +1,6 @@
 import { ClosedError, EngineUnavailableError } from '../../errors.ts'
 import type { RawClient } from './client.ts'
-import { fromReply, isReplyError } from './failures.ts'
+import { fromReply, isReplyError, ServerReply } from './failures.ts'
 
 export interface ConnectionOptions {
   /** What it is and where it goes, for messages: `commands to localhost:6379`. */
@@ -103,7 +103,7 @@ export class Connection {
         this.lastFailure = await this.watch(client, lost)
       } catch (error) {
         failures++
-        this.lastFailure = error instanceof Error ? error : new Error(String(error))
+        this.lastFailure = asFailure(client, error)
       }
       client.destroy()
       this.becomeLost()
@@ -166,10 +166,10 @@ export class Connection {
       },
       (error: unknown) => {
         // Only a reply answers the call; anything else is the socket's end, which becomeLost reports.
-        if (!isReplyError(error))
-          return this.dropClient?.(error instanceof Error ? error : undefined)
+        const failure = asFailure(client, error)
+        if (!isReplyError(failure)) return this.dropClient?.(failure)
         this.lastAnswerMs = performance.now()
-        this.settle(call, error)
+        this.settle(call, failure)
       },
     )
   }
@@ -225,6 +225,11 @@ export class Connection {
       }
     })
   }
+}
+
+function asFailure(client: RawClient, error: unknown): Error {
+  if (!(error instanceof Error)) return new Error(String(error))
+  return client.isReply(error) ? new ServerReply(error.message) : error
 }
 
 /** Rejects when `work` has not settled in time; its late result is dropped. */

@@ -41,5 +41,7 @@ export function fromReply(reply: string, about: string, keys: string[] = []): Sl
   return new InternalError(`Redis answered ${about} with: ${text}.`)
 }
 
-export const isReplyError = (error: unknown): error is Error =>
-  error instanceof Error && error.name === 'ReplyError'
+/** An error that the server answered with, whichever client it came through. */
+export class ServerReply extends Error {}
+
+export const isReplyError = (error: unknown): error is ServerReply => error instanceof ServerReply

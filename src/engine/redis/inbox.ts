@@ -33,11 +33,10 @@ export class Inbox {
   }
 
   private async subscribe(client: RawClient, channel: string): Promise<void> {
-    client.onMessage((_, message) => {
+    await client.subscribe(channel, (message) => {
       const space = message.indexOf(' ')
       this.messageListeners.get(message.slice(0, space))?.(message.slice(space + 1))
     })
-    await client.send('SUBSCRIBE', [channel])
     for (const listener of this.doubtListeners) listener()
   }
 }
