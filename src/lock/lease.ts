@@ -108,7 +108,7 @@ export class HeldLease {
   }
 
   /** Asks for a fresh lease at once. Rejects if the engine did not answer. */
-  async renew(): Promise<void> {
+  private async renew(): Promise<void> {
     const { name, owner, ttlMs } = this.terms
     const leftMs = this.holdUntilMs - this.clock.monotonicMs()
     const leaseMs = Math.min(ttlMs, Math.max(leftMs, SHORTEST_TTL_MS))
@@ -116,6 +116,11 @@ export class HeldLease {
     if (this.ended) return
     if (answer.tag === 'lost') return this.lose('taken')
     this.becomeValidUntil(answer.sentAtMs + leaseMs - marginOf(leaseMs))
+  }
+
+  /** Turns the claim lease of a hand-over into a full one, in the background. */
+  confirm(): void {
+    void this.keepAlive()
   }
 
   async extend(ttl: Duration): Promise<void> {

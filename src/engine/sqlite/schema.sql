@@ -4,5 +4,3 @@ CREATE TABLE store_clock (
   one INTEGER PRIMARY KEY CHECK (one = 1),
   now_us INTEGER NOT NULL CHECK (now_us >= 0)
 ) STRICT;
-
-INSERT INTO store_clock (one, now_us) VALUES (1, 0);

@@ -69,7 +69,11 @@ export class Session implements Transaction {
   commit(): Set<string> {
     const keepsTime = this.access === 'write' && this.isDirty() && this.clock.isShared
     if (keepsTime && this.nowUs > this.storedUs) {
-      this.connection.run('UPDATE store_clock SET now_us = ?', this.nowUs)
+      this.connection.run(
+        `INSERT INTO store_clock (one, now_us) VALUES (1, ?)
+         ON CONFLICT (one) DO UPDATE SET now_us = excluded.now_us`,
+        this.nowUs,
+      )
     }
     this.connection.run('COMMIT')
     if (keepsTime) this.storedUs = Math.max(this.storedUs, this.nowUs)

@@ -76,12 +76,13 @@ export function headOfLine(transaction: Transaction, gate: string): Waiter | und
   )
 }
 
-/** Live waiters in order. */
-export function waitersOf(transaction: Transaction, gate: string): Waiter[] {
+/** Live waiters in order, at most `limit`. */
+export function waitersOf(transaction: Transaction, gate: string, limit: number): Waiter[] {
   return transaction.all<Waiter>(
-    `SELECT ${COLUMNS} FROM waiter WHERE gate = ? AND deadline_us >= ? ORDER BY place`,
+    `SELECT ${COLUMNS} FROM waiter WHERE gate = ? AND deadline_us >= ? ORDER BY place LIMIT ?`,
     gate,
     transaction.nowUs,
+    limit,
   )
 }
 

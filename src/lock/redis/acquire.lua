@@ -30,9 +30,10 @@ if holder == owner then
   return { 'acquired', tonumber(state[3]) }
 end
 if holder == '' then
-  local first = waiter_count > 0 and line_first(line, waiters, 0)
-  if not first or first == owner then
-    if waiter_count > 0 then line_leave(line, waiters, owner) end
+  local first = waiter_count > 0 and line_first(line, waiters, 0) or nil
+  -- No first in a line that is not empty: more dead waiters than one call drops. Nobody barges in.
+  if first == owner or (not first and redis.call('ZCARD', line) == 0) then
+    if first then line_leave(line, waiters, owner) end
     return { 'acquired', own(lock, owner, state[3], floor, ttl_us) }
   end
 end

@@ -7,6 +7,7 @@ import type { Grant, Owner } from '../store.ts'
  */
 export class Grants {
   private readonly engine: SqliteEngine
+  private highestFence = 0
   private readonly awaited = new Set<Owner>()
   private readonly listeners = new Set<(grant: Grant) => void>()
   private readonly doubtListeners = new Set<() => void>()
@@ -15,6 +16,15 @@ export class Grants {
 
   constructor(engine: SqliteEngine) {
     this.engine = engine
+  }
+
+  /** The highest fence that this client knows of, whatever happened to the file since. */
+  get floor(): number {
+    return this.highestFence
+  }
+
+  sawFence(fence: number): void {
+    this.highestFence = Math.max(this.highestFence, fence)
   }
 
   onGrant(listener: (grant: Grant) => void): () => void {
@@ -41,6 +51,7 @@ export class Grants {
   deliver(grant: Grant): void {
     if (!this.awaited.has(grant.owner)) return
     this.forget(grant.owner)
+    this.sawFence(grant.fence)
     for (const listener of [...this.listeners]) listener(grant)
   }
 

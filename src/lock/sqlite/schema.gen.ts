@@ -6,7 +6,8 @@ CREATE TABLE IF NOT EXISTS lock (
   fence INTEGER NOT NULL CHECK (fence BETWEEN 1 AND 9007199254740991),
   expires_us INTEGER NOT NULL,
   since_us INTEGER NOT NULL,
-  is_granted INTEGER NOT NULL CHECK (is_granted IN (0, 1))
+  is_granted INTEGER NOT NULL CHECK (is_granted IN (0, 1)),
+  releaser TEXT
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX IF NOT EXISTS lock_expiry ON lock (expires_us);

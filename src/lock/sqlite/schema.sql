@@ -6,7 +6,9 @@ CREATE TABLE IF NOT EXISTS lock (
   expires_us INTEGER NOT NULL,
   since_us INTEGER NOT NULL,
   -- 1 from the hand-over until its owner has acquired or renewed.
-  is_granted INTEGER NOT NULL CHECK (is_granted IN (0, 1))
+  is_granted INTEGER NOT NULL CHECK (is_granted IN (0, 1)),
+  -- Who released it last, so that the same release again is answered the same.
+  releaser TEXT
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX IF NOT EXISTS lock_expiry ON lock (expires_us);

@@ -6,7 +6,6 @@ import {
   joinLine,
   leaveLine,
   sweepLines,
-  type Waiter,
   waitersOf,
   withdraw,
 } from '../../gate/sqlite/line.ts'
@@ -20,19 +19,20 @@ interface LockRow {
   fence: number
   expiresUs: number
   sinceUs: number
+  releaser: Owner | null
 }
 
 type HeldRow = LockRow & { owner: Owner }
 
 type StoredAnswer =
   | { tag: 'acquired'; fence: number }
-  | { tag: 'waiting'; position: number; holder: Holder }
-  | { tag: 'held'; waiterCount: number; holder: Holder }
+  | { tag: 'waiting'; position: number; holder: Holder | null }
+  | { tag: 'held'; waiterCount: number; holder: Holder | null }
   | { tag: 'refused' }
 
-/** The answer of a transaction, and the hand-over that it made by the way. */
-interface Changed<Answer> {
-  answer: Answer
+/** What a release or a withdrawal did, and whom the lock was handed over to by it. */
+interface GivenUp {
+  wasHeld: boolean
   granted: Grant | null
 }
 
@@ -40,42 +40,39 @@ interface Changed<Answer> {
 const IDLE_US = 86_400_000_000
 const SWEEP_EVERY_US = 1_000_000
 const MOST_SWEPT = 16
+/** A view shows no more waiters than these. */
+const MOST_VIEWED = 100
 
 const gateOf = (name: string) => `lock:${name}`
 const toUs = (ms: number) => Math.round(ms * 1000)
 
-/** Locks in the tables `lock`, and `waiter` of the gate. */
+/** Locks in the table `lock`, and `waiter` of the gate. */
 export function sqliteLockStore(engine: SqliteEngine): LockStore {
   engine.define(gateSchema)
   engine.define(schema)
   const grants = sharedGrants(engine)
-  let nextSweepUs = 0
+  let sweptUs = 0
 
-  async function change<Answer>(work: (transaction: Transaction) => Changed<Answer>) {
-    const { answer, granted } = await engine.write(work)
-    if (granted) grants.deliver(granted)
-    return answer
-  }
-
-  /** A clock that was moved back by a day must not put sweeping off by one. */
+  /** A clock that was moved back must not put sweeping off. */
   function sweepSometimes(transaction: Transaction): void {
-    const { nowUs } = transaction
-    if (nowUs < nextSweepUs && nowUs > nextSweepUs - 2 * SWEEP_EVERY_US) return
+    if (Math.abs(transaction.nowUs - sweptUs) < SWEEP_EVERY_US) return
     const hasMore = sweep(transaction)
-    nextSweepUs = hasMore ? 0 : nowUs + SWEEP_EVERY_US
+    if (!hasMore) sweptUs = transaction.nowUs
   }
 
   return {
     async acquire(request) {
       const sentAtMs = engine.clock.monotonicMs()
-      const answer = await change((transaction) => {
+      const answer = await engine.write((transaction) => {
         sweepSometimes(transaction)
-        return acquire(transaction, request)
+        return acquire(transaction, request, grants.floor)
       })
       if (answer.tag === 'waiting') grants.await(request.owner)
       else grants.forget(request.owner)
+      if (answer.tag === 'acquired') grants.sawFence(answer.fence)
       return { ...answer, sentAtMs }
     },
+
     async renew({ name, owner, ttlMs }) {
       const sentAtMs = engine.clock.monotonicMs()
       const isRenewed = await engine.write((transaction) =>
@@ -83,58 +80,65 @@ export function sqliteLockStore(engine: SqliteEngine): LockStore {
       )
       return isRenewed ? { tag: 'renewed', sentAtMs } : { tag: 'lost' }
     },
+
     async release({ name, owner }) {
       grants.forget(owner)
-      const isReleased = await change((transaction) => release(transaction, name, owner))
-      return { tag: isReleased ? 'released' : 'lost' }
+      const { wasHeld, granted } = await engine.write((transaction) =>
+        release(transaction, name, owner, grants.floor),
+      )
+      if (granted) grants.deliver(granted)
+      return { tag: wasHeld ? 'released' : 'lost' }
     },
+
     async leave({ name, owner }) {
       grants.forget(owner)
-      await change((transaction) => leave(transaction, name, owner))
+      const { granted } = await engine.write((transaction) => {
+        withdraw(transaction, gateOf(name), owner)
+        return giveUp(transaction, name, owner, grants.floor)
+      })
+      if (granted) grants.deliver(granted)
     },
+
     inspect: (name) => engine.read((transaction) => view(transaction, name)),
+
     list: (limit) =>
       engine.read((transaction) =>
         namesInUse(transaction, limit).map((name) => view(transaction, name)),
       ),
+
     onGrant: (listener) => grants.onGrant(listener),
+
     onDoubt: (listener) => grants.onDoubt(listener),
   }
 }
 
-function acquire(transaction: Transaction, request: AcquireRequest): Changed<StoredAnswer> {
+function acquire(transaction: Transaction, request: AcquireRequest, floor: number): StoredAnswer {
   const { name, owner } = request
   const gate = gateOf(name)
-  if (hasWithdrawn(transaction, gate, owner)) return { answer: { tag: 'refused' }, granted: null }
+  if (hasWithdrawn(transaction, gate, owner)) return { tag: 'refused' }
   const row = readLock(transaction, name)
+  const leaseUs = toUs(request.ttlMs)
   if (isHeld(row, transaction.nowUs)) {
-    return { answer: acquireHeld(transaction, request, row), granted: null }
+    if (row.owner !== owner) return queueUp(transaction, request, row)
+    extend(transaction, name, owner, leaseUs)
+    return { tag: 'acquired', fence: row.fence }
   }
   const head = headOfLine(transaction, gate)
-  const fence = nextFence(transaction, row)
-  if (head && head.owner !== owner) {
-    const granted = grant(transaction, name, head, fence)
-    return { answer: queueUp(transaction, request, granted), granted }
-  }
+  if (head && head.owner !== owner) return queueUp(transaction, request, null)
   if (head) leaveLine(transaction, gate, owner)
-  take(transaction, name, { owner, fence, leaseUs: toUs(request.ttlMs), isGranted: false })
-  return { answer: { tag: 'acquired', fence }, granted: null }
+  const fence = nextFence(transaction, row, floor)
+  own(transaction, name, { owner, fence, leaseUs, isGranted: false })
+  return { tag: 'acquired', fence }
 }
 
-function acquireHeld(
+/** Someone else has the lock, or waits for it in front: join the line, or say how long it is. */
+function queueUp(
   transaction: Transaction,
   request: AcquireRequest,
-  row: HeldRow,
+  row: HeldRow | null,
 ): StoredAnswer {
-  if (row.owner !== request.owner) return queueUp(transaction, request, row)
-  extend(transaction, request.name, request.owner, toUs(request.ttlMs))
-  return { tag: 'acquired', fence: row.fence }
-}
-
-/** Someone else has the lock: join the line, or say how long it is. */
-function queueUp(transaction: Transaction, request: AcquireRequest, row: HeldRow): StoredAnswer {
   const gate = gateOf(request.name)
-  const holder = holderOf(row, transaction.nowUs)
+  const holder = row && holderOf(row, transaction.nowUs)
   if (!request.enqueue) {
     return { tag: 'held', waiterCount: countWaiters(transaction, gate), holder }
   }
@@ -156,45 +160,37 @@ function extend(transaction: Transaction, name: string, owner: Owner, leaseUs: n
   return changed === 1
 }
 
-function release(transaction: Transaction, name: string, owner: Owner): Changed<boolean> {
+function release(transaction: Transaction, name: string, owner: Owner, floor: number): GivenUp {
+  const isRepeated = readLock(transaction, name)?.releaser === owner
+  if (isRepeated) return { wasHeld: true, granted: null }
+  const given = giveUp(transaction, name, owner, floor)
+  if (given.wasHeld) transaction.run('UPDATE lock SET releaser = ? WHERE name = ?', owner, name)
+  return given
+}
+
+/** Hands what the owner holds over to the head of the line, or lets it idle. */
+function giveUp(transaction: Transaction, name: string, owner: Owner, floor: number): GivenUp {
   const row = readLock(transaction, name)
-  if (row?.owner !== owner || !isHeld(row, transaction.nowUs)) {
-    return { answer: false, granted: null }
+  if (!isHeld(row, transaction.nowUs) || row.owner !== owner) {
+    return { wasHeld: false, granted: null }
   }
-  return { answer: true, granted: passOn(transaction, name, row) }
-}
-
-function leave(transaction: Transaction, name: string, owner: Owner): Changed<null> {
   const gate = gateOf(name)
-  withdraw(transaction, gate, owner)
-  const row = readLock(transaction, name)
-  const isOthers = !row || (row.owner !== owner && isHeld(row, transaction.nowUs))
-  return { answer: null, granted: isOthers ? null : passOn(transaction, name, row) }
+  const head = headOfLine(transaction, gate)
+  if (!head) {
+    transaction.run(
+      'UPDATE lock SET owner = NULL, expires_us = ?, is_granted = 0 WHERE name = ?',
+      transaction.nowUs,
+      name,
+    )
+    return { wasHeld: true, granted: null }
+  }
+  leaveLine(transaction, gate, head.owner)
+  const fence = nextFence(transaction, row, floor)
+  own(transaction, name, { owner: head.owner, fence, leaseUs: head.claimUs, isGranted: true })
+  return { wasHeld: true, granted: { owner: head.owner, fence } }
 }
 
-/** Gives a lock that nobody has any more to the head of its line, or lets it idle. */
-function passOn(transaction: Transaction, name: string, row: LockRow): Grant | null {
-  const head = headOfLine(transaction, gateOf(name))
-  if (head) return grant(transaction, name, head, nextFence(transaction, row))
-  transaction.run(
-    `UPDATE lock SET owner = NULL, expires_us = ?, is_granted = 0
-     WHERE name = ? AND owner IS NOT NULL`,
-    transaction.nowUs,
-    name,
-  )
-  return null
-}
-
-/** The hand-over: for the claim lease only, until its owner acquires or renews. */
-function grant(transaction: Transaction, name: string, head: Waiter, fence: number): HeldRow {
-  const { owner, claimUs } = head
-  leaveLine(transaction, gateOf(name), owner)
-  take(transaction, name, { owner, fence, leaseUs: claimUs, isGranted: true })
-  const { nowUs } = transaction
-  return { owner, fence, sinceUs: nowUs, expiresUs: nowUs + claimUs }
-}
-
-function take(
+function own(
   transaction: Transaction,
   name: string,
   to: { owner: Owner; fence: number; leaseUs: number; isGranted: boolean },
@@ -217,14 +213,15 @@ function take(
 
 function readLock(transaction: Transaction, name: string): LockRow | undefined {
   return transaction.get<LockRow>(
-    `SELECT owner, fence, expires_us AS expiresUs, since_us AS sinceUs FROM lock WHERE name = ?`,
+    `SELECT owner, fence, expires_us AS expiresUs, since_us AS sinceUs, releaser
+     FROM lock WHERE name = ?`,
     name,
   )
 }
 
-/** Higher than every fence of this name, and in step with those of names that were swept. */
-function nextFence(transaction: Transaction, row: LockRow | undefined): number {
-  return Math.max((row?.fence ?? 0) + 1, transaction.nowUs)
+/** Above every fence of this name, and above those that this client saw before the file was lost. */
+function nextFence(transaction: Transaction, row: LockRow | undefined, floor: number): number {
+  return Math.max((row?.fence ?? 0) + 1, floor + 1, transaction.nowUs)
 }
 
 function isHeld(row: LockRow | undefined, nowUs: number): row is HeldRow {
@@ -245,7 +242,10 @@ function view(transaction: Transaction, name: string): LockView {
   return {
     name,
     holder: isTaken ? { ...holderOf(row, transaction.nowUs), fence: row.fence } : null,
-    waiters: waitersOf(transaction, gateOf(name)).map(({ owner, kind }) => ({ owner, kind })),
+    waiters: waitersOf(transaction, gateOf(name), MOST_VIEWED).map(({ owner, kind }) => ({
+      owner,
+      kind,
+    })),
   }
 }
 

@@ -1,0 +1,177 @@
+import type { Transaction } from '../../engine/sqlite/engine.ts'
+
+export interface QueueRow {
+  id: number
+  calledUs: number
+  fence: number
+}
+
+export interface EpochRow {
+  id: number
+  /** Null: no lease. */
+  deadlineUs: number | null
+  sequence: number
+  fence: number
+  claimedCount: number
+  staleIds: string
+}
+
+/** How long the last call of an epoch without a lease, and of a producer, is remembered. */
+const REMEMBERED_US = 600_000_000
+const MOST_SWEPT = 16
+
+export function findQueue(transaction: Transaction, name: string): QueueRow | undefined {
+  return transaction.get<QueueRow>(
+    'SELECT id, called_us AS calledUs, fence FROM queue WHERE name = ?',
+    name,
+  )
+}
+
+export function ensureQueue(transaction: Transaction, name: string): QueueRow {
+  const found = findQueue(transaction, name)
+  if (found) return found
+  transaction.run('INSERT INTO queue (name, called_us, fence) VALUES (?, 0, 0)', name)
+  const row = transaction.get<{ id: number }>('SELECT last_insert_rowid() AS id')
+  return { id: row?.id ?? 0, calledUs: 0, fence: 0 }
+}
+
+export function findEpoch(
+  transaction: Transaction,
+  queue: number,
+  name: string,
+): EpochRow | undefined {
+  return transaction.get<EpochRow>(
+    `SELECT id, deadline_us AS deadlineUs, sequence, fence, claimed_count AS claimedCount,
+       stale_ids AS staleIds
+     FROM epoch WHERE queue = ? AND name = ?`,
+    queue,
+    name,
+  )
+}
+
+export function addEpoch(transaction: Transaction, queue: number, name: string): EpochRow {
+  transaction.run(
+    `INSERT INTO epoch (queue, name, lease_us, sequence, fence, claimed_count, stale_ids, called_us)
+     VALUES (?, ?, 0, 0, 0, 0, '', ?)`,
+    queue,
+    name,
+    transaction.nowUs,
+  )
+  const row = transaction.get<{ id: number }>('SELECT last_insert_rowid() AS id')
+  const fresh = { deadlineUs: null, sequence: 0, fence: 0, claimedCount: 0, staleIds: '' }
+  return { id: row?.id ?? 0, ...fresh }
+}
+
+export function holdsJobs(transaction: Transaction, epoch: number): boolean {
+  const sql = 'SELECT 1 FROM job WHERE state = 2 AND epoch = ? LIMIT 1'
+  return transaction.get(sql, epoch) !== undefined
+}
+
+/** Keeps a call for its repetition, and the lease: there is one exactly while jobs are in flight. */
+export function keepCall(
+  transaction: Transaction,
+  call: Omit<EpochRow, 'deadlineUs'> & { leaseUs: number },
+): void {
+  const { nowUs } = transaction
+  transaction.run(
+    `UPDATE epoch SET deadline_us = ?, lease_us = ?, sequence = ?, fence = ?, claimed_count = ?,
+       stale_ids = ?, called_us = ? WHERE id = ?`,
+    holdsJobs(transaction, call.id) ? nowUs + call.leaseUs : null,
+    call.leaseUs,
+    call.sequence,
+    call.fence,
+    call.claimedCount,
+    call.staleIds,
+    nowUs,
+    call.id,
+  )
+}
+
+/**
+ * Nobody called for long: the machine slept, or its clock jumped. The leases say nothing about who
+ * lives then, so each gets one fresh period. Answers whether that was so.
+ */
+export function refreshAfterSilence(
+  transaction: Transaction,
+  queue: QueueRow,
+  leaseUs: number,
+): boolean {
+  const { nowUs } = transaction
+  if (Math.abs(nowUs - queue.calledUs) * 3 <= leaseUs) return false
+  const refreshed = transaction.run(
+    'UPDATE epoch SET deadline_us = ? + lease_us WHERE queue = ? AND deadline_us IS NOT NULL',
+    nowUs,
+    queue.id,
+  )
+  return refreshed > 0
+}
+
+/** The lease of another epoch that ends first. */
+export function firstOtherLease(
+  transaction: Transaction,
+  queue: number,
+  epoch: number | null,
+): { id: number; deadlineUs: number } | undefined {
+  return transaction.get<{ id: number; deadlineUs: number }>(
+    `SELECT id, deadline_us AS deadlineUs FROM epoch
+     WHERE queue = ? AND deadline_us IS NOT NULL AND id IS NOT ? ORDER BY deadline_us LIMIT 1`,
+    queue,
+    epoch,
+  )
+}
+
+/**
+ * Returns the jobs of an epoch whose lease is over, to where they were in line. Only its suspect
+ * can be blamed for the crash: the others become suspects, having merely shared the worker with it.
+ */
+export function recover(transaction: Transaction, epoch: number, maxCrashes: number): void {
+  const { nowUs } = transaction
+  transaction.run(
+    'UPDATE job SET crashes = crashes + 1 WHERE state = 2 AND epoch = ? AND is_suspect = 1',
+    epoch,
+  )
+  transaction.run(
+    `UPDATE job SET state = 3, epoch = NULL, at_us = ?,
+       reason = 'its worker crashed ' || crashes || ' times while it ran alone under suspicion'
+     WHERE state = 2 AND epoch = ? AND is_suspect = 1 AND crashes >= ?`,
+    nowUs,
+    epoch,
+    maxCrashes,
+  )
+  transaction.run(
+    'UPDATE job SET state = 0, epoch = NULL, is_suspect = 1 WHERE state = 2 AND epoch = ?',
+    epoch,
+  )
+  transaction.run('UPDATE epoch SET deadline_us = NULL WHERE id = ?', epoch)
+}
+
+/** Forgets some old calls, and queues that nothing is left of. Answers whether there may be more. */
+export function sweepCalls(transaction: Transaction): boolean {
+  const oldestUs = transaction.nowUs - REMEMBERED_US
+  const epochs = transaction.all<{ queue: number }>(
+    `DELETE FROM epoch WHERE id IN (
+       SELECT id FROM epoch WHERE deadline_us IS NULL AND called_us < ?
+       ORDER BY called_us LIMIT ${MOST_SWEPT})
+     RETURNING queue`,
+    oldestUs,
+  )
+  const producers = transaction.all<{ queue: number }>(
+    `DELETE FROM producer WHERE (queue, name) IN (
+       SELECT queue, name FROM producer WHERE added_us < ?
+       ORDER BY added_us LIMIT ${MOST_SWEPT})
+     RETURNING queue`,
+    oldestUs,
+  )
+  for (const queue of new Set([...epochs, ...producers].map((row) => row.queue))) {
+    transaction.run(
+      `DELETE FROM queue WHERE id = ?1
+         AND NOT EXISTS (SELECT 1 FROM epoch WHERE queue = ?1)
+         AND NOT EXISTS (SELECT 1 FROM producer WHERE queue = ?1)
+         AND NOT EXISTS (SELECT 1 FROM job WHERE state = 0 AND queue = ?1)
+         AND NOT EXISTS (SELECT 1 FROM job WHERE state = 1 AND queue = ?1)
+         AND NOT EXISTS (SELECT 1 FROM job WHERE state = 3 AND queue = ?1)`,
+      queue,
+    )
+  }
+  return Math.max(epochs.length, producers.length) === MOST_SWEPT
+}

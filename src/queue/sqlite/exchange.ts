@@ -1,0 +1,173 @@
+import type { Transaction } from '../../engine/sqlite/engine.ts'
+import type { ExchangeAnswer, ExchangeRequest } from '../store.ts'
+import {
+  addEpoch,
+  type EpochRow,
+  ensureQueue,
+  findEpoch,
+  findQueue,
+  firstOtherLease,
+  keepCall,
+  type QueueRow,
+  recover,
+  refreshAfterSilence,
+} from './epochs.ts'
+import {
+  acknowledge,
+  bury,
+  claim,
+  claimedIn,
+  dropOldDead,
+  firstDueUs,
+  hasReady,
+  type JobRow,
+  promote,
+  retry,
+  storedJob,
+  toUs,
+} from './jobs.ts'
+
+type Answer = { tag: 'lost' } | Omit<ExchangeAnswer & { tag: 'ok' }, 'sentAtMs'>
+
+export interface Exchanged {
+  answer: Answer
+  /** Nothing was there to keep: an idle consumer writes nothing. */
+  isIdle: boolean
+  /** Others may claim what is left. */
+  isNews: boolean
+  dueUs: number | null
+}
+
+const LOST: Exchanged = { answer: { tag: 'lost' }, isIdle: false, isNews: false, dueUs: null }
+
+/** One call of a consumer. `floor`: the highest fence that this client has seen from the queue. */
+export function exchange(
+  transaction: Transaction,
+  request: ExchangeRequest,
+  floor: number,
+): Exchanged {
+  const { epoch: name, sequence } = request
+  const queue = findQueue(transaction, request.queue)
+  const known = queue && findEpoch(transaction, queue.id, name)
+  if (queue && known && known.sequence >= sequence) {
+    return known.sequence === sequence ? repeat(transaction, queue, known) : LOST
+  }
+  if (request.heldCount > 0 && !known?.deadlineUs) return LOST
+
+  const isIdle = !known?.deadlineUs && isSilent(request) && !hasWork(transaction, queue, request)
+  const fence = Math.max((queue?.fence ?? 0) + 1, floor + 1, transaction.nowUs)
+  if (isIdle) {
+    const epoch = known?.id ?? null
+    return { ...outcome(transaction, queue, epoch, { fence }), isIdle }
+  }
+  const inQueue = queue ?? ensureQueue(transaction, request.queue)
+  const epoch = known ?? addEpoch(transaction, inQueue.id, name)
+  return run(transaction, request, inQueue, epoch, fence)
+}
+
+/** A consumer without deliveries that has nothing to say. */
+const isSilent = ({ acks, retries, deaths }: ExchangeRequest) =>
+  acks.length + retries.length + deaths.length === 0
+
+/** Whether a call that says nothing would change something. */
+function hasWork(
+  transaction: Transaction,
+  queue: QueueRow | undefined,
+  { want }: ExchangeRequest,
+): boolean {
+  if (!queue) return false
+  const dueUs = firstDueUs(transaction, queue.id)
+  return (
+    (dueUs !== null && dueUs <= transaction.nowUs) ||
+    (want > 0 && hasReady(transaction, queue.id, 'plain')) ||
+    (want > 0 && hasReady(transaction, queue.id, 'suspect')) ||
+    firstOtherLease(transaction, queue.id, null) !== undefined
+  )
+}
+
+function run(
+  transaction: Transaction,
+  request: ExchangeRequest,
+  queue: QueueRow,
+  { id: epoch }: EpochRow,
+  fence: number,
+): Exchanged {
+  const { sequence, want, maxCrashes } = request
+  const leaseUs = toUs(request.leaseMs)
+  const wasSilent = refreshAfterSilence(transaction, queue, leaseUs)
+  const headUs = firstDueUs(transaction, queue.id) ?? Number.POSITIVE_INFINITY
+  const staleIds = settle(transaction, queue.id, epoch, request)
+  promote(transaction, queue.id)
+  const jobs = claim(transaction, queue.id, { epoch, sequence }, want)
+  const isSuspectFree = jobs.length > 0 && hasReady(transaction, queue.id, 'suspect')
+  keepCall(transaction, {
+    id: epoch,
+    leaseUs,
+    sequence,
+    fence,
+    claimedCount: jobs.length,
+    staleIds: staleIds.join(),
+  })
+  const { nowUs } = transaction
+  transaction.run('UPDATE queue SET called_us = ?, fence = ? WHERE id = ?', nowUs, fence, queue.id)
+  const isLeft = isSuspectFree || hasReady(transaction, queue.id, 'plain')
+  const other = firstOtherLease(transaction, queue.id, epoch)
+  const isOver = !wasSilent && other !== undefined && other.deadlineUs <= nowUs
+  const answered = outcome(transaction, queue, epoch, { fence, jobs, staleIds })
+  if (isOver) recover(transaction, other.id, maxCrashes)
+  const isEarlier = answered.dueUs !== null && answered.dueUs < headUs
+  return { ...answered, isNews: isLeft || isOver || isEarlier }
+}
+
+/** Answers the ids that were not the epoch's any more. */
+function settle(
+  transaction: Transaction,
+  queue: number,
+  epoch: number,
+  { acks, retries, deaths }: ExchangeRequest,
+): string[] {
+  const staleAcks = acks.filter((id) => !acknowledge(transaction, epoch, rowId(id)))
+  const staleRetries = retries.filter(
+    ({ id, ...how }) => !retry(transaction, epoch, rowId(id), how),
+  )
+  const staleDeaths = deaths.filter(
+    ({ id, reason }) => !bury(transaction, epoch, rowId(id), reason),
+  )
+  if (deaths.length > 0) dropOldDead(transaction, queue)
+  return [...staleAcks, ...[...staleRetries, ...staleDeaths].map(({ id }) => id)]
+}
+
+/** What is no id belongs to nobody. */
+const rowId = (id: string) => (/^\d{1,16}$/.test(id) ? Number(id) : 0)
+
+/** The same answer as before; unless its jobs were taken back since. */
+function repeat(transaction: Transaction, queue: QueueRow, known: EpochRow): Exchanged {
+  if (known.claimedCount > 0 && !known.deadlineUs) return LOST
+  return outcome(transaction, queue, known.id, {
+    fence: known.fence,
+    jobs: claimedIn(transaction, known.id, known.sequence),
+    staleIds: known.staleIds === '' ? [] : known.staleIds.split(','),
+  })
+}
+
+function outcome(
+  transaction: Transaction,
+  queue: QueueRow | undefined,
+  epoch: number | null,
+  result: { fence: number; jobs?: JobRow[]; staleIds?: string[] },
+): Exchanged {
+  const dueUs = queue ? firstDueUs(transaction, queue.id) : null
+  return {
+    answer: {
+      tag: 'ok',
+      jobs: (result.jobs ?? []).map(storedJob),
+      fence: result.fence,
+      staleIds: result.staleIds ?? [],
+      nextDueMs: dueUs === null ? null : Math.max(0, dueUs - transaction.nowUs) / 1000,
+      watch: queue !== undefined && firstOtherLease(transaction, queue.id, epoch) !== undefined,
+    },
+    isIdle: false,
+    isNews: false,
+    dueUs,
+  }
+}
