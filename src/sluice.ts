@@ -205,7 +205,7 @@ function openEngine(
 
 function sqliteLocation(text: string): string {
   if (text === 'memory:') return ':memory:'
-  const path = /^sqlite:(?!\/\/[^/])(?:\/\/)?([^?#]+)$/.exec(text)?.[1]
+  const path = /^sqlite:(?:\/\/(?=\/))?((?!\/\/)[^?#]+)$/.exec(text)?.[1]
   if (path && path !== ':memory:' && !/[\p{Cc}%]/u.test(path)) return path
   throw new ArgumentError('createSluice.url', EXPECTED_URL, redactUrl(text))
 }

@@ -1,3 +1,4 @@
+import { isIPv4 } from 'node:net'
 import { ArgumentError } from '../../errors.ts'
 import { describe } from '../../text.ts'
 
@@ -19,7 +20,7 @@ const EXPECTED = 'a URL such as redis://localhost:6379, rediss://user:password@h
  */
 export function readRedisUrl(text: string, argument: string): RedisAddress {
   const url = parse(text, argument)
-  if (url.search || url.hash) {
+  if (/[?#]/.test(text)) {
     throw new ArgumentError(argument, `${EXPECTED} without ? or # parts`, redactUrl(text))
   }
   const address: RedisAddress = {
@@ -43,8 +44,15 @@ export function readRedisUrl(text: string, argument: string): RedisAddress {
 function parse(text: string, argument: string): URL {
   const url = URL.canParse(text) ? new URL(text) : null
   const known = url?.protocol === 'redis:' || url?.protocol === 'rediss:'
-  if (url && known && url.hostname !== '' && url.port !== '0') return url
+  if (url && known && isHost(url.hostname) && url.port !== '0') return url
   throw new ArgumentError(argument, EXPECTED, redactUrl(text))
+}
+
+/** A name, or an address: what looks like an IPv4 address must be one. */
+function isHost(host: string): boolean {
+  if (/^\[[\da-f:.]+\]$/i.test(host)) return true
+  if (/^[\d.]+$/.test(host)) return isIPv4(host)
+  return /^[\w-]+(?:\.[\w-]+)*\.?$/.test(host)
 }
 
 function readDatabase(path: string, text: string, argument: string): number {

@@ -1,0 +1,187 @@
+import { describe, expect, it } from 'vitest'
+import {
+  BAD_DURATIONS,
+  BAD_NUMBERS,
+  BAD_OPTIONS,
+  BAD_TEXTS,
+  expectRefusal,
+  title,
+  unchecked,
+  untouchable,
+  without,
+} from '../../test/bad-input.ts'
+import { systemClock } from '../clock.ts'
+import { MOST_PAYLOAD_BYTES } from './payload.ts'
+import { createQueues } from './queue.ts'
+import type { QueueStore } from './store.ts'
+
+const queues = createQueues(untouchable<QueueStore>(), systemClock, 'host:1:a')
+const queue = queues.queue('it')
+const COUNTS = [...BAD_NUMBERS, 0, -0]
+
+const circular: Record<string, unknown> = {}
+circular.self = circular
+const UNCARRIABLE: unknown[] = [
+  ...[undefined, () => 1, Symbol('x'), 10n, circular, [circular], { big: 1n }],
+  {
+    get trap() {
+      throw new Error('a getter that throws')
+    },
+  },
+  {
+    toJSON() {
+      throw new Error('toJSON that throws')
+    },
+  },
+  { toJSON: () => undefined },
+  'x'.repeat(MOST_PAYLOAD_BYTES - 1),
+  'ü'.repeat(MOST_PAYLOAD_BYTES / 2),
+]
+
+const TABLE: { argument: string; values: unknown[]; pass: (value: unknown) => unknown }[] = [
+  { argument: 'queue.name', values: BAD_TEXTS, pass: (name) => queues.queue(unchecked(name)) },
+  {
+    argument: 'queue',
+    values: BAD_OPTIONS,
+    pass: (options) => queues.queue('it', unchecked(options)),
+  },
+  {
+    argument: 'queue.attempts',
+    values: [...COUNTS, 1000],
+    pass: (attempts) => queues.queue('it', { attempts: unchecked(attempts) }),
+  },
+  {
+    argument: 'queue.maxCrashes',
+    values: [...COUNTS, 10],
+    pass: (maxCrashes) => queues.queue('it', { maxCrashes: unchecked(maxCrashes) }),
+  },
+  {
+    argument: 'queue.timeout',
+    values: [...BAD_DURATIONS, 0, 0.1, '4000d'],
+    pass: (timeout) => queues.queue('it', { timeout: unchecked(timeout) }),
+  },
+  {
+    argument: 'queue.backoff',
+    values: BAD_OPTIONS,
+    pass: (backoff) => queues.queue('it', { backoff: unchecked(backoff) }),
+  },
+  {
+    argument: 'queue.backoff.type',
+    values: [undefined, null, '', 'nope', 'Fixed', 5, {}, ['fixed']],
+    pass: (type) => queues.queue('it', { backoff: { type: unchecked(type), base: 1 } }),
+  },
+  {
+    argument: 'queue.backoff.base',
+    values: [undefined, ...BAD_DURATIONS],
+    pass: (base) => queues.queue('it', { backoff: { type: 'fixed', base: unchecked(base) } }),
+  },
+  {
+    argument: 'queue.backoff.max',
+    values: BAD_DURATIONS,
+    pass: (max) => queues.queue('it', { backoff: { type: 'fixed', base: 1, max: unchecked(max) } }),
+  },
+  {
+    argument: 'queue.attempt',
+    values: [3],
+    pass: (value) => queues.queue('it', unchecked({ attempt: value })),
+  },
+  { argument: 'data', values: UNCARRIABLE, pass: (data) => queue.add(data) },
+  { argument: 'add', values: BAD_OPTIONS, pass: (options) => queue.add(1, unchecked(options)) },
+  {
+    argument: 'add.delay',
+    values: BAD_DURATIONS,
+    pass: (delay) => queue.add(1, { delay: unchecked(delay) }),
+  },
+  {
+    argument: 'add.at',
+    values: [
+      ...without(BAD_NUMBERS, 0.1, 1.5, Number.MIN_VALUE).filter((one) => !(one instanceof Date)),
+      new Date(Number.NaN),
+      new Date(-1),
+    ],
+    pass: (at) => queue.add(1, { at: unchecked(at) }),
+  },
+  {
+    argument: 'add.at',
+    values: [new Date(5)],
+    pass: (at) => queue.add(1, { at: unchecked(at), delay: 5 }),
+  },
+  { argument: 'add.prio', values: [5], pass: (value) => queue.add(1, unchecked({ prio: value })) },
+  {
+    argument: 'data',
+    values: [undefined, null, 5, 'x', {}, new Set([1])],
+    pass: (data) => queue.addMany(unchecked(data)),
+  },
+  { argument: 'data[1]', values: UNCARRIABLE, pass: (data) => queue.addMany([1, data, 3]) },
+  {
+    argument: 'add.delay',
+    values: ['5 s'],
+    pass: (delay) => queue.addMany([], { delay: unchecked(delay) }),
+  },
+  {
+    argument: 'work.handler',
+    values: [undefined, null, 5, 'x', {}, []],
+    pass: (handler) => queue.work(unchecked(handler)),
+  },
+  {
+    argument: 'work',
+    values: BAD_OPTIONS,
+    pass: (options) => queue.work(() => {}, unchecked(options)),
+  },
+  {
+    argument: 'work.concurrency',
+    values: [...COUNTS, 501],
+    pass: (concurrency) => queue.work(() => {}, { concurrency: unchecked(concurrency) }),
+  },
+  {
+    argument: 'work.lease',
+    values: [...BAD_DURATIONS, 0, 99, '61m'],
+    pass: (lease) => queue.work(() => {}, { lease: unchecked(lease) }),
+  },
+  {
+    argument: 'work.concurency',
+    values: [5],
+    pass: (value) => queue.work(() => {}, unchecked({ concurency: value })),
+  },
+  { argument: 'take', values: BAD_OPTIONS, pass: (options) => queue.take(unchecked(options)) },
+  {
+    argument: 'take.max',
+    values: [...COUNTS, 501],
+    pass: (max) => queue.take({ max: unchecked(max) }),
+  },
+  {
+    argument: 'take.wait',
+    values: BAD_DURATIONS,
+    pass: (wait) => queue.take({ wait: unchecked(wait) }),
+  },
+  {
+    argument: 'take.signal',
+    values: [null, {}, 5, 'x'],
+    pass: (signal) => queue.take({ signal: unchecked(signal) }),
+  },
+  {
+    argument: 'dead.list.limit',
+    values: [...COUNTS, 1001],
+    pass: (limit) => queue.dead.list({ limit: unchecked(limit) }),
+  },
+  {
+    argument: 'close.timeout',
+    values: BAD_DURATIONS,
+    pass: (timeout) => queues.close({ timeout: unchecked(timeout) }),
+  },
+]
+
+describe('refuses before anything is sent', () => {
+  for (const { argument, values, pass } of TABLE) {
+    for (const value of values) {
+      it(`${argument} ${title(value)}`, () => expectRefusal(() => pass(value), argument))
+    }
+  }
+
+  it('names the option that was meant', async () => {
+    await expect(async () => queue.add(1, unchecked({ dealy: 5 }))).rejects.toThrow(
+      'Did you mean delay?',
+    )
+    expect(() => queues.queue('it', unchecked({ constructor: 5 }))).toThrow(/unknown option/)
+  })
+})

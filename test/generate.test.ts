@@ -1,0 +1,105 @@
+// The script generator refuses what the server would only show at run time.
+import { describe, expect, it } from 'vitest'
+import { compileScript } from '../scripts/lua/compile.js'
+import { parseFragment } from '../scripts/lua/header.js'
+
+const HEADER = `-- Does one thing.
+-- KEYS  thing  string
+-- ARGV  amount  integer
+-- REPLY done
+-- REPEAT safe
+`
+const BODY = "redis.call('SET', thing, amount)\nreturn { 'done' }\n"
+
+const noFragment = (name: string): never => {
+  throw new Error(`no fragment ${name}`)
+}
+const compile = (text: string, load = noFragment) => compileScript('it/do', 'do.lua', text, load)
+
+it('compiles a script for one item into one for any number of them', () => {
+  const { body, sha1 } = compile(HEADER + BODY)
+  expect(body).toContain('local function one(thing, amount)')
+  expect(body).toContain('for item = 0, #KEYS / 1 - 1 do')
+  expect(body).not.toContain('--')
+  expect(sha1).toMatch(/^[\da-f]{40}$/)
+})
+
+describe('refuses', () => {
+  const bad: [what: string, text: string, message: RegExp][] = [
+    ['a file without a header', BODY, /must open with a comment/],
+    ['a header without REPEAT', HEADER.replace('-- REPEAT safe\n', '') + BODY, /REPEAT must say/],
+    ['another word for REPEAT', HEADER.replace('safe', 'maybe') + BODY, /safe or unsafe/],
+    ['a script without keys', HEADER.replace(/-- KEYS.*\n/, '') + BODY, /no KEYS/],
+    ['a script without replies', HEADER.replace(/-- REPLY.*\n/, '') + BODY, /no REPLY/],
+    ['an unknown type', HEADER.replace('integer', 'float') + BODY, /has no type/],
+    ['a name that is not snake_case', HEADER.replace('amount', 'theAmount') + BODY, /snake_case/],
+    ['a name that is declared twice', HEADER.replace('amount', 'thing') + BODY, /declared twice/],
+    [
+      'an argument that is never used',
+      HEADER + BODY.replace('amount', '1'),
+      /amount is declared and never used/,
+    ],
+    [
+      'a key that is never used',
+      `${HEADER}return { 'done', amount }\n`,
+      /thing is declared and never used/,
+    ],
+    [
+      'a name that is declared nowhere',
+      HEADER + BODY.replace('amount)', 'amount + other)'),
+      /other is declared nowhere/,
+    ],
+    ['a global', `${HEADER}count = 1\n${BODY}`, /count is declared nowhere/],
+    [
+      'a key that is built by hand',
+      HEADER + BODY.replace('thing,', "thing .. ':x',"),
+      /no declared key/,
+    ],
+    [
+      'a key that is written out',
+      HEADER + BODY.replace('thing,', "'thing', thing ..").replace('amount', 'amount'),
+      /no declared key/,
+    ],
+    [
+      'a reply that is not declared',
+      HEADER + BODY.replace("'done'", "'gone'"),
+      /reply gone is not declared/,
+    ],
+    [
+      'a reply that is never given',
+      HEADER.replace('-- REPEAT', '-- REPLY refused\n-- REPEAT') + BODY,
+      /refused is declared and never returned/,
+    ],
+    [
+      'a fragment that is not there',
+      HEADER.replace('-- REPEAT', '-- USE it/nothing\n-- REPEAT') + BODY,
+      /no fragment/,
+    ],
+    [
+      'the clock without saying so',
+      HEADER + BODY.replace('amount)', 'amount + now_us)'),
+      /now_us is declared nowhere/,
+    ],
+  ]
+  for (const [what, text, message] of bad) {
+    it(what, () => expect(() => compile(text)).toThrow(message))
+  }
+
+  it('a fragment that does not say what it brings', () => {
+    expect(() => parseFragment('-- Shared.\nlocal x = 1\n', 'x.lua')).toThrow(/BRINGS/)
+  })
+})
+
+it('a fragment brings its names, and may use those of the fragments before it', () => {
+  const fragments: Record<string, string> = {
+    'it/first': '-- One.\n-- BRINGS twice\nlocal function twice(x) return x * 2 end\n',
+    'it/second': '-- Two.\n-- BRINGS later\nlocal function later(x) return twice(x) + now_us end\n',
+  }
+  const load = (name: string) => parseFragment(fragments[name] ?? '', name)
+  const header = HEADER.replace('-- REPEAT', '-- USE clock it/first it/second\n-- REPEAT')
+  const { body } = compile(
+    header + BODY.replace('amount)', 'later(amount))'),
+    load as typeof noFragment,
+  )
+  expect(body.indexOf('function twice')).toBeLessThan(body.indexOf('function later'))
+})
