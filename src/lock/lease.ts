@@ -46,6 +46,9 @@ export interface LeaseTerms {
 /** Pause before a renewal that failed is tried again. */
 const RETRY_MS = 100
 
+/** Share of what is left of a claim lease after which its holder says that it lives. */
+const CONFIRM_SHARE = 0.05
+
 /** Clocks drift and timers are late: a lease ends this much earlier for its holder. */
 export const marginOf = (ttlMs: number) => ttlMs * 0.01 + 2
 
@@ -118,9 +121,15 @@ export class HeldLease {
     this.becomeValidUntil(answer.sentAtMs + leaseMs - marginOf(leaseMs))
   }
 
-  /** Turns the claim lease of a hand-over into a full one, in the background. */
-  confirm(): void {
-    void this.keepAlive()
+  /**
+   * Turns the claim lease of a hand-over into a full one, after a moment: most holders are done
+   * before it is over, and then a hand-over costs the release alone.
+   */
+  confirmSoon(): void {
+    const claimMs = this.validUntilMs - this.clock.monotonicMs()
+    this.retryTimer = this.clock.after(claimMs * CONFIRM_SHARE, () => void this.keepAlive(), {
+      background: true,
+    })
   }
 
   async extend(ttl: Duration): Promise<void> {

@@ -62,7 +62,7 @@ export function createLocks(store: LockStore, clock: Clock, clientId: string): L
     const leaseTerms = { name, owner, fence, ttlMs, maxHoldMs, validUntilMs }
     const held = new HeldLease(store, clock, rhythm, leaseTerms, () => leases.delete(held))
     leases.add(held)
-    if (acquired.claimed) held.confirm()
+    if (acquired.claimed) held.confirmSoon()
     return leaseOf(held)
   }
 
