@@ -97,6 +97,9 @@ async function measure(server, client, { name, command, inFlight }, sha1) {
 async function runRound(/** @type {Awaited<ReturnType<typeof startServer>>} */ server, sha1 = '') {
   const competitors = []
   for (const name of Object.keys(clients)) competitors.push(await startClient(name, server.port))
+  for (const client of competitors) {
+    await client.run({ command: 'evalsha', inFlight: 100, durationMs: warmUpMs * 2, sha1 })
+  }
   for (const one of cases) {
     for (const client of competitors) await measure(server, client, one, sha1)
   }

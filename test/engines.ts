@@ -6,7 +6,7 @@ import path from 'node:path'
 import { Redis } from 'ioredis'
 import { inject } from 'vitest'
 import type { Engine } from '../src/engine/engine.ts'
-import { openRedisEngine } from '../src/engine/redis/engine.ts'
+import { openRedisEngine, type RedisEngine } from '../src/engine/redis/engine.ts'
 import { readRedisUrl } from '../src/engine/redis/url.ts'
 import { lazySqliteEngine } from '../src/engine/sqlite/lazy.ts'
 import { openLimitStore } from '../src/limit/open.ts'
@@ -18,8 +18,8 @@ import type { QueueStore } from '../src/queue/store.ts'
 import { type TestClock, testClock } from '../src/testing/clock.ts'
 import { auditRedis, dumpRedis, wipeRedis } from './audit/redis.ts'
 import { auditSqlite, dumpSqlite, wipeSqlite } from './audit/sqlite.ts'
-import { storeHost } from './remote-stores.ts'
 import { runFolderVariable } from './redis.ts'
+import { storeHost } from './remote-stores.ts'
 
 /** One client of the data: what one process, or one Sluice in it, has. */
 export interface Client {
@@ -35,6 +35,7 @@ export interface OpenedEngine {
   /** For `createSluice`. Of a memory engine it opens another, empty one. */
   readonly url: string
   readonly prefix: string | undefined
+  readonly engine: Engine
   readonly first: Client
   /** Another client of the same data; in a process of its own where the engine allows. */
   second(): Promise<Client>
@@ -71,7 +72,7 @@ function storesOf(engine: Engine): Client {
 
 /** What all engines share: the audit, when no call is under way any more. */
 function openedOn(
-  parts: Omit<OpenedEngine, 'audit' | 'idle' | 'close'> & {
+  parts: Omit<OpenedEngine, 'audit' | 'close' | 'idle'> & {
     engines: Engine[]
     findings(): Promise<string[]>
     dispose(): Promise<void>
@@ -104,7 +105,7 @@ let sharedAdmin: Redis | undefined
 
 /** A connection that belongs to no client under test. */
 export function redisAdmin(): Redis {
-  sharedAdmin ??= new Redis(inject('redisUrl'))
+  sharedAdmin ??= new Redis(inject('redisUrl'), { protocol: 2 })
   return sharedAdmin
 }
 
@@ -114,7 +115,7 @@ async function openRedis(options: { clock?: TestClock } = {}): Promise<OpenedEng
   const url = inject('redisUrl')
   const engines: Engine[] = []
 
-  async function connect(): Promise<Client> {
+  function connect(): RedisEngine {
     const engine = openRedisEngine({
       address: readRedisUrl(url, 'url'),
       prefix,
@@ -123,20 +124,29 @@ async function openRedis(options: { clock?: TestClock } = {}): Promise<OpenedEng
       connectTimeoutMs: COMMAND_TIMEOUT_MS,
     })
     engines.push(engine)
+    return engine
+  }
+
+  async function clientOn(engine: RedisEngine): Promise<Client> {
     const client = storesOf(engine)
     // Grants are published: a client that does not listen yet is passed over.
-    await new Promise<void>((resolve) => client.lock.onDoubt(resolve))
+    await new Promise<void>((resolve) => {
+      client.lock.onDoubt(resolve)
+      engine.inbox.start()
+    })
     return client
   }
 
   const admin = redisAdmin()
+  const engine = connect()
   return openedOn({
     engines,
+    engine,
     clock,
     url,
     prefix,
-    first: await connect(),
-    second: connect,
+    first: await clientOn(engine),
+    second: () => clientOn(connect()),
     dump: () => dumpRedis(admin, prefix),
     wipe: () => wipeRedis(admin, prefix),
     findings: () => auditRedis(admin, prefix),
@@ -158,6 +168,7 @@ async function openMemory(options: { clock?: TestClock } = {}): Promise<OpenedEn
   })
   return openedOn({
     engines: [engine],
+    engine,
     clock,
     url: 'memory:',
     prefix: undefined,
@@ -184,6 +195,7 @@ async function openFile(options: { clock?: TestClock } = {}): Promise<OpenedEngi
   const closers: (() => Promise<void>)[] = []
   return openedOn({
     engines: [engine],
+    engine,
     clock,
     url: `sqlite:${file}`,
     prefix: undefined,

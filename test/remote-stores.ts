@@ -42,6 +42,7 @@ class StoreHost {
   private readonly listeners = new Map<number, (...told: unknown[]) => void>()
   private batch: Item[] = []
   private lastNumber = 0
+  private failure: Error | undefined
 
   constructor() {
     this.child = fork(path.join(import.meta.dirname, 'processes', 'store-host.js'), {
@@ -131,6 +132,7 @@ class StoreHost {
 
   private ask<T>(clock: Clock, item: Item): Promise<T> {
     return new Promise<T>((resolve, reject) => {
+      if (this.failure) return reject(this.failure)
       const reply = ++this.lastNumber
       this.pending.set(reply, { resolve, reject })
       this.post(clock, { ...item, reply })
@@ -163,6 +165,7 @@ class StoreHost {
   }
 
   private end(error: Error): void {
+    this.failure = error
     for (const { reject } of this.pending.values()) reject(error)
     this.pending.clear()
   }

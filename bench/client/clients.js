@@ -1,8 +1,8 @@
 // @ts-check
 // The clients under test, each reduced to the two calls that the bench makes.
 
-import { openIoredis } from '../../dist/engine/redis/ioredis.js'
 import { Connection } from '../../dist/engine/redis/connection.js'
+import { openIoredis } from '../../dist/engine/redis/ioredis.js'
 import { OURS } from '../kit/report.js'
 
 /**

@@ -4,8 +4,17 @@ import { parseArgs } from 'node:util'
 
 const ROUNDS = { full: 5, quick: 3 }
 
-/** `--json`, `--rounds N`, `--quick`. */
+/** `--json`, `--rounds N`, `--quick`. A wrong one ends the process with one line that says so. */
 export function readOptions() {
+  try {
+    return parseOptions()
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error)
+    process.exit(1)
+  }
+}
+
+function parseOptions() {
   const { values } = parseArgs({
     options: {
       json: { type: 'boolean', default: false },

@@ -2,7 +2,7 @@ import type { Inspector, LockRow, Overview } from '../inspect/index.ts'
 
 /** How often a change is looked for while anyone watches. */
 const LOOK_EVERY_MS = 1_000
-/** Asked more often than this, the page gets the last answer again. */
+/** Whoever asks sooner after a look gets what that one saw. */
 const FRESH_FOR_MS = 250
 
 /** One overview, and its number: higher for each one that says something new. */
@@ -23,9 +23,9 @@ export class Live {
     this.inspector = inspector
   }
 
-  /** The state of now, or of at most a quarter of a second ago. */
-  current(): Promise<Snapshot> {
-    if (this.latest && performance.now() - this.takenAtMs < FRESH_FOR_MS) {
+  /** The state of now, or of at most `freshForMs` ago. */
+  current(freshForMs = FRESH_FOR_MS): Promise<Snapshot> {
+    if (this.latest && performance.now() - this.takenAtMs < freshForMs) {
       return Promise.resolve(this.latest)
     }
     this.looking ??= this.look().finally(() => {
@@ -40,10 +40,15 @@ export class Live {
     while (performance.now() < deadlineMs && !signal.aborted) {
       await pause(LOOK_EVERY_MS, signal)
       if (signal.aborted) return null
-      const snapshot = await this.current()
+      const snapshot = await this.current(LOOK_EVERY_MS - FRESH_FOR_MS)
       if (snapshot.version !== version) return snapshot
     }
     return null
+  }
+
+  /** After a failed look. */
+  pause(signal: AbortSignal): Promise<void> {
+    return pause(LOOK_EVERY_MS, signal)
   }
 
   private async look(): Promise<Snapshot> {

@@ -1,5 +1,3 @@
 export type { CostOptions, Limiter, LimiterOptions, Verdict } from './limiter.ts'
-export type { Limits } from './open.ts'
-export { openLimits } from './open.ts'
 export type { FunnelRule, Rule, SlidingLogRule } from './rules.ts'
 export { funnel, slidingLog } from './rules.ts'

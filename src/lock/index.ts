@@ -1,5 +1,4 @@
 export type { Lease } from './lease.ts'
-export type { Lock, Locks } from './lock.ts'
-export { openLocks } from './open.ts'
+export type { Lock } from './lock.ts'
 export type { AcquireOptions, LockOptions } from './options.ts'
 export type { Holder, LockView } from './store.ts'

@@ -51,6 +51,8 @@ const CONFIRM_SHARE = 0.05
 
 /** Clocks drift and timers are late: a lease ends this much earlier for its holder. */
 export const marginOf = (ttlMs: number) => ttlMs * 0.01 + 2
+/** The lease whose holder may rely on it for so long. */
+const leaseFor = (validMs: number) => (validMs + 2) / 0.99
 
 /** What one lease does over its life. {@link openLease} gives out its public face. */
 export class HeldLease {
@@ -114,7 +116,7 @@ export class HeldLease {
   private async renew(): Promise<void> {
     const { name, owner, ttlMs } = this.terms
     const leftMs = this.holdUntilMs - this.clock.monotonicMs()
-    const leaseMs = Math.min(ttlMs, Math.max(leftMs, SHORTEST_TTL_MS))
+    const leaseMs = Math.min(ttlMs, Math.max(leaseFor(leftMs), SHORTEST_TTL_MS))
     const answer = await this.store.renew({ name, owner, ttlMs: leaseMs })
     if (this.ended) return
     if (answer.tag === 'lost') return this.lose('taken')
@@ -208,7 +210,13 @@ export class HeldLease {
   private watchValidity(): void {
     this.lossTimer?.cancel()
     const leftMs = this.validUntilMs - this.clock.monotonicMs()
-    this.lossTimer = this.clock.after(leftMs, () => this.noticeExpiry(), { background: true })
+    this.lossTimer = this.clock.after(leftMs, () => this.lookAgain(), { background: true })
+  }
+
+  /** A timer may be a little early: then it is set again, for nothing else would tell the loss. */
+  private lookAgain(): void {
+    this.noticeExpiry()
+    if (!this.ended) this.watchValidity()
   }
 
   /** The monotonic clock stands still while a machine sleeps, the wall clock may jump: either ends it. */

@@ -78,7 +78,9 @@ export function createLocks(store: LockStore, clock: Clock, clientId: string): L
     const owner = `${clientId}.${++ownerCount}`
     const { name, ttlMs } = terms
     const waitTerms: WaitTerms = { name, owner, ttlMs, waitMs, signal }
+    room.expect(owner)
     const answer = await askForLock(waitTerms, startedMs)
+    if (answer.tag !== 'waiting') room.remove(owner)
     switch (answer.tag) {
       case 'acquired':
         if (signal?.aborted) store.release({ name, owner }).catch(() => {})
@@ -114,6 +116,7 @@ export function createLocks(store: LockStore, clock: Clock, clientId: string): L
         }
       }
     } catch (error) {
+      room.remove(terms.owner)
       store.leave(terms).catch(() => {})
       throw error
     }

@@ -27,26 +27,40 @@ export interface WaitTerms {
   signal: AbortSignal | undefined
 }
 
-/** Routes what the store tells to those who wait in this process. */
+/**
+ * Routes what the store tells to those who wait in this process. A grant travels apart from the
+ * answer to the call that joined the line, and may overtake it: it is kept until that is there.
+ */
 export class WaitingRoom {
   private readonly waiters = new Map<string, LineWaiter>()
+  private readonly early = new Map<string, Grant | null>()
 
   constructor(store: LockStore) {
     store.onGrant((grant) => {
       const waiter = this.waiters.get(grant.owner)
       if (waiter) waiter.granted(grant)
+      else if (this.early.has(grant.owner)) this.early.set(grant.owner, grant)
     })
     store.onDoubt(() => {
       for (const waiter of this.waiters.values()) waiter.check()
     })
   }
 
+  /** The owner's first call is about to leave; `remove` when it does not lead into the line. */
+  expect(owner: string): void {
+    this.early.set(owner, null)
+  }
+
   add(owner: string, waiter: LineWaiter): void {
     this.waiters.set(owner, waiter)
+    const grant = this.early.get(owner)
+    this.early.delete(owner)
+    if (grant) waiter.granted(grant)
   }
 
   remove(owner: string): void {
     this.waiters.delete(owner)
+    this.early.delete(owner)
   }
 
   /** Ends every wait with `reason`. */
@@ -171,15 +185,17 @@ export function standInLine(
 ): Promise<Acquired> {
   const { store, clock, room, rhythm } = context
   return new Promise((resolve, reject) => {
-    const onAbort = () => finish(terms.signal?.reason ?? new Error('aborted'))
-    const waiter = new LineWaiter(store, clock, terms, startedMs, first, finish)
+    const settle = (result: Acquired | Error) =>
+      end(() => (result instanceof Error ? abandon(result) : resolve(result)))
+    const onAbort = () => end(() => abandon(terms.signal?.reason))
+    const waiter = new LineWaiter(store, clock, terms, startedMs, first, settle)
     const deadline = clock.after(startedMs + terms.waitMs - clock.monotonicMs(), () =>
       waiter.timeOut(),
     )
     const stopBeating = rhythm.every(claimMsOf(terms.ttlMs) / 3, () => waiter.check())
     let finished = false
 
-    function finish(result: Acquired | Error): void {
+    function end(conclude: () => void): void {
       if (finished) return
       finished = true
       waiter.stop()
@@ -187,15 +203,18 @@ export function standInLine(
       stopBeating()
       room.remove(terms.owner)
       terms.signal?.removeEventListener('abort', onAbort)
-      if ('fence' in result) return resolve(result)
-      // A grant may be on its way: leaving hands it on, and refuses what of ours arrives late.
-      store.leave(terms).catch(() => {})
-      reject(result)
+      conclude()
     }
 
+    /** A grant may be on its way: leaving hands it on, and refuses what of ours arrives late. */
+    function abandon(reason: unknown): void {
+      store.leave(terms).catch(() => {})
+      reject(reason)
+    }
+
+    if (terms.signal?.aborted) return onAbort()
+    terms.signal?.addEventListener('abort', onAbort, { once: true })
     room.add(terms.owner, waiter)
-    if (terms.signal?.aborted) onAbort()
-    else terms.signal?.addEventListener('abort', onAbort, { once: true })
   })
 }
 

@@ -1,4 +1,3 @@
-export { openQueues } from './open.ts'
 export type {
   AddOptions,
   Backoff,
@@ -8,6 +7,6 @@ export type {
   WorkOptions,
 } from './options.ts'
 export type { Delivery } from './puller.ts'
-export type { DeadLetter, Queue, Queues } from './queue.ts'
+export type { DeadLetter, Queue } from './queue.ts'
 export type { QueueCounts } from './store.ts'
 export type { Handler, Job, Worker } from './worker.ts'

@@ -20,12 +20,12 @@ interface KnownKey {
   ttl: number | 'none'
 }
 
-const known = (
-  what: string,
-  pattern: string,
-  type: string,
-  ttl: number | 'none',
-): KnownKey => ({ what, pattern: new RegExp(`^${pattern}$`, 's'), type, ttl })
+const known = (what: string, pattern: string, type: string, ttl: number | 'none'): KnownKey => ({
+  what,
+  pattern: new RegExp(`^${pattern}$`, 's'),
+  type,
+  ttl,
+})
 
 /** Every kind of key that Sluice writes. A lock's fence is kept for a day after the last lease. */
 const KNOWN_KEYS: readonly KnownKey[] = [
@@ -80,7 +80,7 @@ function auditKey({ name, type, ttlMs }: Key): string[] {
 /** Whoever has a place in a line has a deadline, and the other way round. */
 function auditLines(keys: Key[]): string[] {
   const places = membersOf(keys, /^lock:(.*):line$/s)
-  const waiters = fieldsOf(keys, /^lock:(.*):waiters$/s)
+  const waiters = membersOf(keys, /^lock:(.*):waiters$/s)
   return differences(places, waiters, 'has a place but no deadline', 'has a deadline but no place')
 }
 
@@ -137,8 +137,6 @@ function membersOf(keys: Key[], pattern: RegExp): string[] {
   })
 }
 
-const fieldsOf = membersOf
-
 function differences(these: string[], those: string[], onlyThese: string, onlyThose: string) {
   return [
     ...these.filter((one) => !those.includes(one)).map((one) => `${one} ${onlyThese}`),
@@ -161,7 +159,8 @@ async function namesBelow(redis: Redis, prefix: string): Promise<string[]> {
   const names = new Set<string>()
   let cursor = '0'
   do {
-    const [next, found] = await redis.scan(cursor, 'MATCH', `${prefix}:*`, 'COUNT', 1_000)
+    const reply = await redis.call('SCAN', cursor, 'MATCH', `${prefix}:*`, 'COUNT', '1000')
+    const [next, found] = reply as [string, string[]]
     for (const name of found) names.add(name)
     cursor = next
   } while (cursor !== '0')
@@ -188,9 +187,11 @@ async function readContent(redis: Redis, key: string, type: string): Promise<str
     case 'list':
       return redis.lrange(key, 0, -1)
     case 'zset':
-      return redis.zrange(key, 0, -1, 'WITHSCORES')
+      return (await redis.call('ZRANGE', key, '0', '-1', 'WITHSCORES')) as string[]
     case 'hash':
-      return Object.entries(await redis.hgetall(key)).flat()
+      return Object.entries(await redis.hgetall(key))
+        .sort()
+        .flat()
     default:
       return []
   }

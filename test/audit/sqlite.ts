@@ -1,4 +1,134 @@
-import type { Engine } from '../../src/engine/engine.ts'
-export async function auditSqlite(_engine: Engine): Promise<string[]> { return [] }
-export async function dumpSqlite(_engine: Engine): Promise<string[]> { return [] }
-export async function wipeSqlite(_engine: Engine): Promise<void> {}
+// What may be left in a SQLite store: which tables, and in each of them which rows.
+import type { SqliteEngine, SqlRow, Transaction } from '../../src/engine/sqlite/engine.ts'
+
+const DAY_US = 86_400_000_000
+/** A test steps its clock back by a day at most: what was stored before seems that far ahead. */
+const SLACK_US = DAY_US
+
+interface KnownTable {
+  name: string
+  /** A column with the time at which a row is over, or was used last, and how far ahead it may be. */
+  ends?: { column: string; withinUs: number }
+  /** A query that finds rows which contradict others. */
+  contradictions?: { what: string; sql: string }[]
+}
+
+/** Every table that Sluice makes. */
+const KNOWN_TABLES: readonly KnownTable[] = [
+  { name: 'store_clock' },
+  {
+    name: 'lock',
+    ends: { column: 'expires_us', withinUs: DAY_US },
+    contradictions: [
+      {
+        what: 'a lock that is granted to nobody',
+        sql: 'SELECT name FROM lock WHERE owner IS NULL AND is_granted = 1',
+      },
+      {
+        what: 'a holder that still waits',
+        sql: `SELECT lock.name FROM lock JOIN waiter
+              ON waiter.gate = 'lock:' || lock.name AND waiter.owner = lock.owner`,
+      },
+    ],
+  },
+  { name: 'waiter', ends: { column: 'deadline_us', withinUs: DAY_US } },
+  { name: 'withdrawal', ends: { column: 'until_us', withinUs: DAY_US } },
+  { name: 'queue', ends: { column: 'called_us', withinUs: 0 } },
+  { name: 'job_number' },
+  {
+    name: 'job',
+    ends: { column: 'at_us', withinUs: Number.MAX_SAFE_INTEGER },
+    contradictions: [
+      {
+        what: 'a job of no queue',
+        sql: 'SELECT id FROM job WHERE queue NOT IN (SELECT id FROM queue)',
+      },
+      {
+        what: 'a job in flight without a lease',
+        sql: `SELECT id FROM job WHERE state = 2
+              AND epoch NOT IN (SELECT id FROM epoch WHERE deadline_us IS NOT NULL)`,
+      },
+      {
+        what: 'more than one suspect in flight for an epoch',
+        sql: `SELECT epoch FROM job WHERE state = 2 AND is_suspect = 1
+              GROUP BY epoch HAVING count(*) > 1`,
+      },
+    ],
+  },
+  {
+    name: 'epoch',
+    ends: { column: 'called_us', withinUs: 0 },
+    contradictions: [
+      {
+        what: 'a lease for nothing',
+        sql: `SELECT name FROM epoch WHERE deadline_us IS NOT NULL
+              AND id NOT IN (SELECT epoch FROM job WHERE state = 2)`,
+      },
+    ],
+  },
+  { name: 'producer', ends: { column: 'added_us', withinUs: 0 } },
+  { name: 'funnel', ends: { column: 'until_us', withinUs: 366 * DAY_US } },
+  { name: 'sliding_log', ends: { column: 'until_us', withinUs: 366 * DAY_US } },
+  {
+    name: 'log_entry',
+    contradictions: [
+      {
+        what: 'an entry of no log',
+        sql: 'SELECT log FROM log_entry WHERE log NOT IN (SELECT id FROM sliding_log)',
+      },
+    ],
+  },
+]
+
+/** Everything that should not be there, one line each. */
+export function auditSqlite(engine: SqliteEngine): Promise<string[]> {
+  return engine.read((transaction) =>
+    tablesOf(transaction).flatMap((name) => {
+      const table = KNOWN_TABLES.find((candidate) => candidate.name === name)
+      return table ? auditTable(transaction, table) : [`${name}: no table that sluice makes`]
+    }),
+  )
+}
+
+function auditTable(transaction: Transaction, { name, ends, contradictions }: KnownTable) {
+  const findings: string[] = []
+  if (ends) {
+    const latestUs = Math.min(transaction.nowUs + ends.withinUs + SLACK_US, Number.MAX_SAFE_INTEGER)
+    const rows = transaction.all(`SELECT * FROM ${name} WHERE ${ends.column} > ?`, latestUs)
+    findings.push(...rows.map((row) => `${name}: ${text(row)} is never removed`))
+  }
+  for (const { what, sql } of contradictions ?? []) {
+    findings.push(...transaction.all(sql).map((row) => `${name}: ${what}: ${text(row)}`))
+  }
+  return findings
+}
+
+const text = (row: SqlRow) => JSON.stringify(row)
+
+function tablesOf(transaction: Transaction): string[] {
+  const rows = transaction.all<{ name: string }>(
+    `SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name`,
+  )
+  return rows.map(({ name }) => name)
+}
+
+const dataTablesOf = (transaction: Transaction) =>
+  tablesOf(transaction).filter((name) => name !== 'store_clock')
+
+/** Every row of every table, one line each, in a fixed order. */
+export function dumpSqlite(engine: SqliteEngine): Promise<string[]> {
+  return engine.read((transaction) =>
+    dataTablesOf(transaction).flatMap((name) =>
+      transaction
+        .all(`SELECT * FROM ${name}`)
+        .map((row) => `${name} ${text(row)}`)
+        .sort(),
+    ),
+  )
+}
+
+export function wipeSqlite(engine: SqliteEngine): Promise<void> {
+  return engine.write((transaction) => {
+    for (const name of dataTablesOf(transaction)) transaction.run(`DELETE FROM ${name}`)
+  })
+}

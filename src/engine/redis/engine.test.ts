@@ -243,7 +243,7 @@ describe('messages and wake-ups', () => {
     engine.inbox.onDoubt(() => {
       doubts++
     })
-    engine.inbox.on('lock', () => {})
+    engine.inbox.start()
     await expect.poll(() => doubts).toBe(1)
     await engine.command('CLIENT', 'KILL', 'TYPE', 'pubsub')
     await expect.poll(() => doubts).toBe(2)

@@ -17,9 +17,13 @@ export class Inbox {
     })
   }
 
-  /** Messages are `topic text`; one listener a topic. Connects on first use. */
+  /** Messages are `topic text`; one listener a topic. They come once it was started. */
   on(topic: string, listener: (text: string) => void): void {
     this.messageListeners.set(topic, listener)
+  }
+
+  /** Connects, if it has not: whoever is about to wait for a message calls this first. */
+  start(): void {
     this.connection.start()
   }
 

@@ -21,6 +21,8 @@ const PAUSES_MS: readonly { pauseMs: number; count: number }[] = [
   { pauseMs: 50, count: 2 },
 ]
 const LONGEST_PAUSE_MS = 100
+/** From this pause on the file system is asked too: a busier log would call back all the time. */
+const WATCHED_PAUSE_MS = 5
 
 /**
  * Tells listeners of commits: of this process by topic, of other processes by looking while anyone
@@ -89,23 +91,19 @@ export class Changes {
     if (this.options.look?.()) return this.emitAll()
     this.quietLooks++
     const pauseMs = pauseAfter(this.quietLooks)
-    if (pauseMs === LONGEST_PAUSE_MS) this.startWatching()
+    if (pauseMs >= WATCHED_PAUSE_MS) this.startWatching()
     this.lookIn(pauseMs)
   }
 
-  /** Only while it is quiet: a busy log would call back far more often than looking does. */
   private startWatching(): void {
     if (this.watcher) return
     try {
-      this.watcher = watch(this.options.logPath, { persistent: false }, () => this.onHint())
+      // The log grows a moment before what it holds is committed.
+      this.watcher = watch(this.options.logPath, { persistent: false }, () => this.lookOften())
       this.watcher.on('error', () => this.stopWatching())
     } catch {
       // Not every file system can; looking goes on without.
     }
-  }
-
-  private onHint(): void {
-    if (this.options.look?.()) this.emitAll()
   }
 
   private stopWatching(): void {

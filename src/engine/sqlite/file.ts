@@ -9,7 +9,7 @@ import {
   statSync,
 } from 'node:fs'
 import { dirname } from 'node:path'
-import { EngineUnavailableError, StoreCorruptError } from '../../errors.ts'
+import { EngineUnavailableError, SluiceError, StoreCorruptError } from '../../errors.ts'
 
 /** `PRAGMA application_id` of every file that Sluice made: "Slui". */
 export const APPLICATION_ID = 0x536c7569
@@ -79,7 +79,8 @@ export function notOurs(path: string, reason: string): StoreCorruptError {
 }
 
 function asTyped(error: unknown, path: string): unknown {
-  const code = (error as NodeJS.ErrnoException).code
+  if (error instanceof SluiceError) return error
+  const { code } = error as NodeJS.ErrnoException
   switch (code) {
     case 'ENOENT':
       return notOurs(path, 'it is a link that leads nowhere')
@@ -98,8 +99,6 @@ function asTyped(error: unknown, path: string): unknown {
           'and its folder.',
         { outcome: 'not-applied', retryable: false, cause: error },
       )
-    case undefined:
-      return error
     default:
       return new EngineUnavailableError(`${path} can not be opened: ${code}.`, {
         outcome: 'not-applied',

@@ -220,7 +220,9 @@ class OpenEngine implements SqliteEngine {
 
   private look(): boolean {
     try {
-      return this.session.look()
+      const isChanged = this.session.look()
+      if (isChanged) this.transactions.noteOthers()
+      return isChanged
     } catch {
       // The next transaction meets the same failure, and can tell someone.
       return false

@@ -17,8 +17,9 @@ export class Session implements Transaction {
   private access: Access = 'read'
   private newSchemaCount = 0
   private topics = new Set<string>()
-  private storedUs = 0
-  private dataVersion = -1
+  /** The clock in the file; null when another process may have moved it. */
+  private storedUs: number | null = null
+  private dataVersion: number | null = null
   private changeCount = 0
 
   constructor(connection: Connection, clock: StoreClock) {
@@ -58,7 +59,7 @@ export class Session implements Transaction {
     this.access = access
     this.topics = new Set()
     const isChanged = this.look()
-    if (isChanged) this.storedUs = this.readClock()
+    this.storedUs ??= this.readClock()
     this.nowUs = this.clock.nowUs(this.storedUs)
     this.newSchemaCount = access === 'write' ? this.schemas.length : 0
     for (const schema of this.schemas.slice(0, this.newSchemaCount)) this.connection.exec(schema)
@@ -67,8 +68,11 @@ export class Session implements Transaction {
 
   /** Ends the transaction. Answers the topics that it emitted. */
   commit(): Set<string> {
-    const keepsTime = this.access === 'write' && this.isDirty() && this.clock.isShared
-    if (keepsTime && this.nowUs > this.storedUs) {
+    const changeCount = this.access === 'write' ? this.countChanges() : this.changeCount
+    const isDirty = changeCount !== this.changeCount
+    const storedUs = this.storedUs ?? 0
+    const movesClock = isDirty && this.clock.isShared && this.nowUs > storedUs
+    if (movesClock) {
       this.connection.run(
         `INSERT INTO store_clock (one, now_us) VALUES (1, ?)
          ON CONFLICT (one) DO UPDATE SET now_us = excluded.now_us`,
@@ -76,8 +80,8 @@ export class Session implements Transaction {
       )
     }
     this.connection.run('COMMIT')
-    if (keepsTime) this.storedUs = Math.max(this.storedUs, this.nowUs)
-    this.changeCount = this.countChanges()
+    if (movesClock) this.storedUs = this.nowUs
+    this.changeCount = changeCount + (movesClock ? 1 : 0)
     this.schemas.splice(0, this.newSchemaCount)
     return this.topics
   }
@@ -95,18 +99,15 @@ export class Session implements Transaction {
   /** Whether another process has committed since the last look or transaction. */
   look(): boolean {
     const row = this.connection.get<{ data_version: number }>('PRAGMA data_version')
-    const version = row?.data_version ?? -1
-    const isChanged = version !== this.dataVersion
+    const version = row?.data_version ?? 0
+    const isChanged = this.dataVersion !== null && version !== this.dataVersion
     this.dataVersion = version
+    if (isChanged) this.storedUs = null
     return isChanged
   }
 
   private readClock(): number {
     return this.connection.get<{ now_us: number }>('SELECT now_us FROM store_clock')?.now_us ?? 0
-  }
-
-  private isDirty(): boolean {
-    return this.countChanges() !== this.changeCount
   }
 
   private countChanges(): number {

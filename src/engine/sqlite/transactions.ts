@@ -57,6 +57,11 @@ export class Transactions {
     })
   }
 
+  /** Another process was seen writing. */
+  noteOthers(): void {
+    this.turns.noteOthers()
+  }
+
   /** Resolves when every call has settled. */
   async idle(): Promise<void> {
     while (this.waiting.length > 0) {

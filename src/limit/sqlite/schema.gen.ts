@@ -10,14 +10,20 @@ CREATE TABLE IF NOT EXISTS funnel (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX IF NOT EXISTS funnel_until ON funnel (until_us);
-CREATE TABLE IF NOT EXISTS log_entry (
+CREATE TABLE IF NOT EXISTS sliding_log (
+  id INTEGER PRIMARY KEY,
   limiter TEXT NOT NULL,
   key TEXT NOT NULL,
+  until_us INTEGER NOT NULL,
+  UNIQUE (limiter, key)
+) STRICT;
+
+CREATE INDEX IF NOT EXISTS sliding_log_until ON sliding_log (until_us);
+CREATE TABLE IF NOT EXISTS log_entry (
+  log INTEGER NOT NULL,
+  upto INTEGER NOT NULL,
   at_us INTEGER NOT NULL,
   units INTEGER NOT NULL CHECK (units > 0),
-  until_us INTEGER NOT NULL,
-  PRIMARY KEY (limiter, key, at_us)
+  PRIMARY KEY (log, upto)
 ) STRICT, WITHOUT ROWID;
-
-CREATE INDEX IF NOT EXISTS log_entry_until ON log_entry (until_us);
 `

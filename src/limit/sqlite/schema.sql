@@ -1,26 +1,32 @@
--- One row per funnel that is not empty. The arithmetic is that of ../funnel.ts.
+-- A funnel per limiter and key: how full it was when. From `until_us` on it is as good as new.
 CREATE TABLE IF NOT EXISTS funnel (
   limiter TEXT NOT NULL,
   key TEXT NOT NULL,
-  -- Until it is empty, from at_us; may be fractional.
   debt_us REAL NOT NULL CHECK (debt_us >= 0),
   at_us INTEGER NOT NULL,
-  -- When it is as good as new.
   until_us INTEGER NOT NULL,
   PRIMARY KEY (limiter, key)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX IF NOT EXISTS funnel_until ON funnel (until_us);
 
--- The admitted units of a sliding log, those of one instant in one row.
-CREATE TABLE IF NOT EXISTS log_entry (
+-- A sliding log per limiter and key.
+CREATE TABLE IF NOT EXISTS sliding_log (
+  id INTEGER PRIMARY KEY,
   limiter TEXT NOT NULL,
   key TEXT NOT NULL,
+  until_us INTEGER NOT NULL,
+  UNIQUE (limiter, key)
+) STRICT;
+
+CREATE INDEX IF NOT EXISTS sliding_log_until ON sliding_log (until_us);
+
+-- A take that was admitted. The units of a log are numbered, `upto` is the number of the last one
+-- of the take: so how many came since any other take is a difference, not a count.
+CREATE TABLE IF NOT EXISTS log_entry (
+  log INTEGER NOT NULL,
+  upto INTEGER NOT NULL,
   at_us INTEGER NOT NULL,
   units INTEGER NOT NULL CHECK (units > 0),
-  -- When it leaves the window.
-  until_us INTEGER NOT NULL,
-  PRIMARY KEY (limiter, key, at_us)
+  PRIMARY KEY (log, upto)
 ) STRICT, WITHOUT ROWID;
-
-CREATE INDEX IF NOT EXISTS log_entry_until ON log_entry (until_us);

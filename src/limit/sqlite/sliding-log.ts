@@ -1,93 +1,105 @@
 import type { Transaction } from '../../engine/sqlite/engine.ts'
-import type { StoredRule, TakeAnswer, TakeRequest } from '../store.ts'
+import type { TakeAnswer } from '../store.ts'
 
-interface Window {
-  /** Units in the window, those of the future included. */
-  count: number
-  newestUs: number
-  /** Units from the future: a clock ran ahead. They count as units of now. */
-  ahead: number
+interface Entry {
+  upto: number
+  atUs: number
+  units: number
 }
 
-/** A sliding log on the rows of one key. The same steps as `redis/sliding-log.lua`. */
-export function takeLog(
-  transaction: Transaction,
-  { limiter, key, cost, peek }: TakeRequest,
-  { limit, perUs }: StoredRule & { kind: 'slidingLog' },
-): TakeAnswer {
+interface LogTake {
+  limit: number
+  perUs: number
+  cost: number
+}
+
+export interface LogVerdict {
+  answer: TakeAnswer
+  /** What to write if the take is allowed and is no peek. */
+  charge: { units: number; afterUnit: number; goneUpto: number }
+}
+
+const NEWEST = 'SELECT upto, at_us AS atUs, units FROM log_entry WHERE log = ?'
+
+/**
+ * Judges one take on the log, which is null for a key without one; changes nothing. A unit from the
+ * future, left by a clock that ran ahead, counts as one of now, and is written as such by the next
+ * charge. The same rules as `redis/sliding-log.lua`: both engines give the same answers.
+ */
+export function judgeLog(transaction: Transaction, log: number | null, take: LogTake): LogVerdict {
+  const { limit, perUs, cost } = take
   const { nowUs } = transaction
-  const { count, newestUs, ahead } = readWindow(transaction, limiter, key, perUs)
-  const leaverUs =
-    cost > limit || cost === 0 || count + cost <= limit
-      ? null
-      : readLeaver(transaction, limiter, key, limit - cost + 1)
-  const retryAfterUs = leaverUs === null ? 0 : leaverUs + perUs - nowUs
-  // A refusal writes nothing, so it could not pull the future back: one take fits instead.
-  const allowed = cost <= limit && (retryAfterUs <= 0 || retryAfterUs > perUs)
-  if (!allowed || cost === 0) {
-    return {
-      allowed,
-      remaining: Math.max(0, limit - count),
-      retryAfterUs: cost > limit ? null : retryAfterUs,
-      resetAfterUs: Math.max(0, Math.min(newestUs, nowUs) + perUs - nowUs),
-    }
+  const newest = transaction.get<Entry>(`${NEWEST} ORDER BY upto DESC LIMIT 1`, log)
+  const lastUnit = newest?.upto ?? 0
+  const goneUpto = unitsUntil(transaction, log, nowUs - perUs, lastUnit)
+  const isAhead = newest !== undefined && newest.atUs > nowUs
+  const settledUpto = isAhead ? unitsUntil(transaction, log, nowUs, lastUnit) : lastUnit
+  const [count, ahead] = [lastUnit - goneUpto, lastUnit - settledUpto]
+
+  let fits = cost === 0 || count + cost <= limit
+  let retryAfterUs: number | null = 0
+  if (!fits && cost > limit) retryAfterUs = null
+  else if (!fits) {
+    // The newest `limit - cost` units may stay in the window; the one before them has to leave.
+    retryAfterUs = timeOf(transaction, log, lastUnit - limit + cost) + perUs - nowUs
+    // A refusal writes nothing, so it could not pull the future back: one take fits instead.
+    fits = retryAfterUs > perUs
   }
   const settled = count - ahead
   const units = cost + Math.max(0, Math.min(ahead, limit - cost - settled))
-  if (!peek) charge(transaction, { limiter, key, perUs, units, ahead })
-  const remaining = Math.max(0, limit - settled - units)
-  return { allowed, remaining, retryAfterUs: 0, resetAfterUs: perUs }
-}
-
-function readWindow(transaction: Transaction, limiter: string, key: string, perUs: number): Window {
-  const { nowUs } = transaction
-  const row = transaction.get<Window>(
-    `SELECT ifnull(sum(units), 0) AS count, ifnull(max(at_us), 0) AS newestUs,
-       ifnull(sum(CASE WHEN at_us > ?4 THEN units ELSE 0 END), 0) AS ahead
-     FROM log_entry WHERE limiter = ?1 AND key = ?2 AND at_us > ?3`,
-    limiter,
-    key,
-    nowUs - perUs,
-    nowUs,
-  )
-  return row ?? { count: 0, newestUs: 0, ahead: 0 }
-}
-
-/** When the unit was admitted that is the `nth` newest: it has to leave before the take fits. */
-function readLeaver(transaction: Transaction, limiter: string, key: string, nth: number): number {
-  const row = transaction.get<{ atUs: number }>(
-    `SELECT at_us AS atUs FROM (
-       SELECT at_us, sum(units) OVER (ORDER BY at_us DESC) AS total
-       FROM log_entry WHERE limiter = ? AND key = ?)
-     WHERE total >= ? ORDER BY at_us DESC LIMIT 1`,
-    limiter,
-    key,
-    nth,
-  )
-  return row?.atUs ?? 0
-}
-
-function charge(
-  transaction: Transaction,
-  entry: { limiter: string; key: string; perUs: number; units: number; ahead: number },
-): void {
-  const { nowUs } = transaction
-  const { limiter, key, perUs, units, ahead } = entry
-  if (ahead > 0) {
-    transaction.run(
-      'DELETE FROM log_entry WHERE limiter = ? AND key = ? AND at_us > ?',
-      limiter,
-      key,
-      nowUs,
-    )
+  const charge = { units, afterUnit: settledUpto, goneUpto }
+  if (fits && cost > 0) {
+    const remaining = Math.max(0, limit - settled - units)
+    return { answer: { allowed: true, remaining, retryAfterUs: 0, resetAfterUs: perUs }, charge }
   }
+  const lastUs = Math.min(newest?.atUs ?? Number.NEGATIVE_INFINITY, nowUs)
+  const answer = {
+    allowed: fits,
+    remaining: Math.max(0, limit - count),
+    retryAfterUs,
+    resetAfterUs: Math.max(0, lastUs + perUs - nowUs),
+  }
+  return { answer, charge }
+}
+
+/** Takes that one charge removes at most, beyond twice what it adds. */
+const MOST_REMOVED = 100
+
+/** Writes an allowed take: units from the future become units of now, and old ones go. */
+export function chargeLog(
+  transaction: Transaction,
+  log: number,
+  { units, afterUnit, goneUpto }: LogVerdict['charge'],
+): void {
+  transaction.run('DELETE FROM log_entry WHERE log = ? AND upto > ?', log, afterUnit)
   transaction.run(
-    `INSERT INTO log_entry (limiter, key, at_us, units, until_us) VALUES (?, ?, ?, ?, ?)
-     ON CONFLICT (limiter, key, at_us) DO UPDATE SET units = units + excluded.units`,
-    limiter,
-    key,
-    nowUs,
-    units,
-    nowUs + perUs,
+    `DELETE FROM log_entry WHERE log = ?1 AND upto IN (
+       SELECT upto FROM log_entry WHERE log = ?1 AND upto <= ?2
+       ORDER BY upto LIMIT ${MOST_REMOVED})`,
+    log,
+    goneUpto,
   )
+  transaction.run(
+    'INSERT INTO log_entry (log, upto, at_us, units) VALUES (?, ?, ?, ?)',
+    log,
+    afterUnit + units,
+    transaction.nowUs,
+    units,
+  )
+}
+
+/** The number of the last unit that was taken at `atUs` or before. */
+function unitsUntil(
+  transaction: Transaction,
+  log: number | null,
+  atUs: number,
+  lastUnit: number,
+): number {
+  const first = transaction.get<Entry>(`${NEWEST} AND at_us > ? ORDER BY upto LIMIT 1`, log, atUs)
+  return first ? first.upto - first.units : lastUnit
+}
+
+function timeOf(transaction: Transaction, log: number | null, unit: number): number {
+  const entry = transaction.get<Entry>(`${NEWEST} AND upto >= ? ORDER BY upto LIMIT 1`, log, unit)
+  return entry?.atUs ?? transaction.nowUs
 }

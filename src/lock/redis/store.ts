@@ -4,6 +4,9 @@ import * as scripts from './scripts.gen.ts'
 
 /** A command that its client gave up on may still be executed for about this long. */
 const GONE_MS = 30_000
+/** Locks whose fence alone is left are many, and not listed: a list looks at no more than these. */
+const MOST_LOOKED_AT = 10_000
+const LIST_STEP = 200
 
 /** Locks on Redis. The keys are described in the `.lua` files beside this one. */
 export function redisLockStore(engine: RedisEngine): LockStore {
@@ -51,6 +54,7 @@ export function redisLockStore(engine: RedisEngine): LockStore {
 
   return {
     async acquire({ name, owner, ttlMs, claimMs, enqueue, heartbeat }) {
+      if (enqueue) engine.inbox.start()
       const answer = await engine.call(scripts.acquire, withGone(name, owner), {
         owner,
         ttlUs: toUs(ttlMs),
@@ -98,12 +102,16 @@ export function redisLockStore(engine: RedisEngine): LockStore {
     inspect,
 
     async list(limit) {
-      const keys = await engine.scan(engine.keys.pattern('lock'), limit)
+      const keys = await engine.scan(engine.keys.pattern('lock'), MOST_LOOKED_AT)
       const names = keys
         .map((key) => engine.keys.nameOf('lock', key))
         .filter((name) => name !== null)
-      const views = await Promise.all(names.map(inspect))
-      return views.filter((view) => view.holder || view.waiters.length > 0)
+      const found: LockView[] = []
+      for (let start = 0; start < names.length && found.length < limit; start += LIST_STEP) {
+        const views = await Promise.all(names.slice(start, start + LIST_STEP).map(inspect))
+        found.push(...views.filter((view) => view.holder || view.waiters.length > 0))
+      }
+      return found.slice(0, limit)
     },
 
     onGrant(listener) {

@@ -92,10 +92,9 @@ export function sqliteLockStore(engine: SqliteEngine): LockStore {
 
     async leave({ name, owner }) {
       grants.forget(owner)
-      const { granted } = await engine.write((transaction) => {
-        withdraw(transaction, gateOf(name), owner)
-        return giveUp(transaction, name, owner, grants.floor)
-      })
+      const { granted } = await engine.write((transaction) =>
+        leave(transaction, name, owner, grants.floor),
+      )
       if (granted) grants.deliver(granted)
     },
 
@@ -127,7 +126,8 @@ function acquire(transaction: Transaction, request: AcquireRequest, floor: numbe
   if (head && head.owner !== owner) return queueUp(transaction, request, null)
   if (head) leaveLine(transaction, gate, owner)
   const fence = nextFence(transaction, row, floor)
-  own(transaction, name, { owner, fence, leaseUs, isGranted: false })
+  const releaser = row?.releaser ?? null
+  own(transaction, name, { owner, fence, leaseUs, isGranted: false, releaser })
   return { tag: 'acquired', fence }
 }
 
@@ -161,53 +161,76 @@ function extend(transaction: Transaction, name: string, owner: Owner, leaseUs: n
 }
 
 function release(transaction: Transaction, name: string, owner: Owner, floor: number): GivenUp {
-  const isRepeated = readLock(transaction, name)?.releaser === owner
-  if (isRepeated) return { wasHeld: true, granted: null }
-  const given = giveUp(transaction, name, owner, floor)
-  if (given.wasHeld) transaction.run('UPDATE lock SET releaser = ? WHERE name = ?', owner, name)
-  return given
+  const row = readLock(transaction, name)
+  if (row?.releaser === owner) return { wasHeld: true, granted: null }
+  return giveUp(transaction, name, owner, { row, releaser: owner, floor })
+}
+
+function leave(transaction: Transaction, name: string, owner: Owner, floor: number): GivenUp {
+  withdraw(transaction, gateOf(name), owner)
+  const row = readLock(transaction, name)
+  return giveUp(transaction, name, owner, { row, releaser: row?.releaser ?? null, floor })
 }
 
 /** Hands what the owner holds over to the head of the line, or lets it idle. */
-function giveUp(transaction: Transaction, name: string, owner: Owner, floor: number): GivenUp {
-  const row = readLock(transaction, name)
-  if (!isHeld(row, transaction.nowUs) || row.owner !== owner) {
-    return { wasHeld: false, granted: null }
-  }
+function giveUp(
+  transaction: Transaction,
+  name: string,
+  owner: Owner,
+  how: { row: LockRow | undefined; releaser: Owner | null; floor: number },
+): GivenUp {
+  const { row, releaser, floor } = how
+  const { nowUs } = transaction
+  if (!isHeld(row, nowUs) || row.owner !== owner) return { wasHeld: false, granted: null }
   const gate = gateOf(name)
   const head = headOfLine(transaction, gate)
   if (!head) {
     transaction.run(
-      'UPDATE lock SET owner = NULL, expires_us = ?, is_granted = 0 WHERE name = ?',
-      transaction.nowUs,
+      `UPDATE lock SET owner = NULL, expires_us = ?, is_granted = 0, releaser = ?
+       WHERE name = ?`,
+      nowUs,
+      releaser,
       name,
     )
     return { wasHeld: true, granted: null }
   }
   leaveLine(transaction, gate, head.owner)
   const fence = nextFence(transaction, row, floor)
-  own(transaction, name, { owner: head.owner, fence, leaseUs: head.claimUs, isGranted: true })
+  own(transaction, name, {
+    owner: head.owner,
+    fence,
+    leaseUs: head.claimUs,
+    isGranted: true,
+    releaser,
+  })
   return { wasHeld: true, granted: { owner: head.owner, fence } }
 }
 
 function own(
   transaction: Transaction,
   name: string,
-  to: { owner: Owner; fence: number; leaseUs: number; isGranted: boolean },
+  to: {
+    owner: Owner
+    fence: number
+    leaseUs: number
+    isGranted: boolean
+    releaser: Owner | null
+  },
 ): void {
   const { nowUs } = transaction
   transaction.run(
-    `INSERT INTO lock (name, owner, fence, expires_us, since_us, is_granted)
-     VALUES (?, ?, ?, ?, ?, ?)
+    `INSERT INTO lock (name, owner, fence, expires_us, since_us, is_granted, releaser)
+     VALUES (?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, fence = excluded.fence,
        expires_us = excluded.expires_us, since_us = excluded.since_us,
-       is_granted = excluded.is_granted`,
+       is_granted = excluded.is_granted, releaser = excluded.releaser`,
     name,
     to.owner,
     to.fence,
     nowUs + to.leaseUs,
     nowUs,
     to.isGranted ? 1 : 0,
+    to.releaser,
   )
 }
 

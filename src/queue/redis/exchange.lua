@@ -42,6 +42,7 @@ local stale = {}
 for _, id in ipairs(acks) do
   if not acknowledge(inflight, id) then stale[#stale + 1] = id end
 end
+local soonest_us = math.huge
 for i = #retries - 2, 1, -3 do
   local id, delay_us, failed = unpack(retries, i, i + 2)
   local body = take_back(inflight, id)
@@ -49,6 +50,7 @@ for i = #retries - 2, 1, -3 do
     stale[#stale + 1] = id
   elseif failed == '1' then
     redis.call('ZADD', timers, now_us + tonumber(delay_us), one_more_attempt(body))
+    soonest_us = math.min(soonest_us, tonumber(delay_us))
   else
     redis.call('LPUSH', ready, body)
   end
@@ -59,6 +61,9 @@ for i = 1, #deaths, 2 do
 end
 
 promote(timers, ready)
+local next_us = next_due(timers)
+-- A retry that is due before all others must move the timers of those who wait.
+if next_us == soonest_us then redis.call('ZADD', wake, 0, 'wake') end
 local bodies, ids = claim(ready, suspects, inflight, wake, want)
 if redis.call('HLEN', inflight) > 0 then
   redis.call('ZADD', leases, now_us + lease_us, epoch)
@@ -70,4 +75,4 @@ redis.call('HSET', meta, 'last_fence', fence)
 local memory = string.format('%.0f;%.0f;%s;%s', sequence, fence, table.concat(ids, ','), table.concat(stale, ','))
 redis.call('SET', last, memory, 'PX', 600000)
 local watch, expired = others(leases, epoch, silent)
-return { 'ok', bodies, fence, stale, next_due(timers), watch, expired }
+return { 'ok', bodies, fence, stale, next_us, watch, expired }

@@ -1,8 +1,12 @@
 import type { RedisEngine } from '../../engine/redis/engine.ts'
 import { StoreCorruptError } from '../../errors.ts'
-import type { DeadJob, NewJob, QueueStore, StoredJob } from '../store.ts'
+import type { DeadJob, NewJob, QueueCounts, QueueStore, StoredJob } from '../store.ts'
 import { packNewJob, unpackJob } from './body.ts'
 import * as scripts from './scripts.gen.ts'
+
+/** Queues that hold nothing any more keep their counters, and are not listed. */
+const MOST_LOOKED_AT = 10_000
+const LIST_STEP = 200
 
 /** Queues on Redis. The keys are described in the `.lua` files beside this one. */
 export function redisQueueStore(engine: RedisEngine): QueueStore {
@@ -36,6 +40,19 @@ export function redisQueueStore(engine: RedisEngine): QueueStore {
       engine.command('HEXISTS', key, 'suspect'),
     ])
     return Number(fields) - Number(suspects)
+  }
+
+  async function countsOf(queue: string): Promise<QueueCounts> {
+    const { ready, suspects, timers, leases, dead } = keysOf(queue)
+    const keys = { ready, suspects, timers, leases, dead }
+    const answer = await engine.call(scripts.counts, keys, {})
+    const held = await Promise.all(answer.epochs.map((epoch) => inFlightCount(queue, epoch)))
+    return {
+      ready: answer.ready,
+      timed: answer.timed,
+      inFlight: held.reduce((sum, count) => sum + count, 0),
+      dead: answer.dead,
+    }
   }
 
   return {
@@ -95,21 +112,7 @@ export function redisQueueStore(engine: RedisEngine): QueueStore {
       }
     },
 
-    async counts(queue) {
-      const { ready, suspects, timers, leases, dead } = keysOf(queue)
-      const answer = await engine.call(
-        scripts.counts,
-        { ready, suspects, timers, leases, dead },
-        {},
-      )
-      const held = await Promise.all(answer.epochs.map((epoch) => inFlightCount(queue, epoch)))
-      return {
-        ready: answer.ready,
-        timed: answer.timed,
-        inFlight: held.reduce((sum, count) => sum + count, 0),
-        dead: answer.dead,
-      }
-    },
+    counts: countsOf,
 
     async listDead(queue, limit) {
       const { dead } = keysOf(queue)
@@ -121,8 +124,17 @@ export function redisQueueStore(engine: RedisEngine): QueueStore {
     },
 
     async list(limit) {
-      const keys = await engine.scan(engine.keys.pattern('queue', 'meta'), limit)
-      return keys.map((key) => engine.keys.nameOf('queue', key)).filter((name) => name !== null)
+      const keys = await engine.scan(engine.keys.pattern('queue', 'meta'), MOST_LOOKED_AT)
+      const names = keys
+        .map((key) => engine.keys.nameOf('queue', key))
+        .filter((name) => name !== null)
+      const found: string[] = []
+      for (let start = 0; start < names.length && found.length < limit; start += LIST_STEP) {
+        const step = names.slice(start, start + LIST_STEP)
+        const counts = await Promise.all(step.map((name) => countsOf(name)))
+        found.push(...step.filter((_, index) => holdsAnything(counts[index])))
+      }
+      return found.slice(0, limit)
     },
 
     onWake: (queue, listener) => engine.tokens.on(keysOf(queue).wake, listener),
@@ -138,6 +150,9 @@ function dueText({ delayMs, dueAtMs }: NewJob): string {
   if (dueAtMs !== undefined) return `@${toUs(dueAtMs)}`
   return delayMs === 0 ? '' : `+${toUs(delayMs)}`
 }
+
+const holdsAnything = (counts: QueueCounts | undefined) =>
+  counts !== undefined && counts.ready + counts.timed + counts.inFlight + counts.dead > 0
 
 const toUs = (ms: number) => Math.round(ms * 1000)
 

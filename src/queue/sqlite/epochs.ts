@@ -76,7 +76,7 @@ export function keepCall(
   transaction.run(
     `UPDATE epoch SET deadline_us = ?, lease_us = ?, sequence = ?, fence = ?, claimed_count = ?,
        stale_ids = ?, called_us = ? WHERE id = ?`,
-    holdsJobs(transaction, call.id) ? nowUs + call.leaseUs : null,
+    call.claimedCount > 0 || holdsJobs(transaction, call.id) ? nowUs + call.leaseUs : null,
     call.leaseUs,
     call.sequence,
     call.fence,
@@ -106,8 +106,16 @@ export function refreshAfterSilence(
   return refreshed > 0
 }
 
-/** The lease of another epoch that ends first. */
-export function firstOtherLease(
+/** When the first lease of another epoch ends. */
+export function firstOtherLeaseUs(
+  transaction: Transaction,
+  queue: number,
+  epoch: number | null,
+): number | null {
+  return firstOtherLease(transaction, queue, epoch)?.deadlineUs ?? null
+}
+
+function firstOtherLease(
   transaction: Transaction,
   queue: number,
   epoch: number | null,
@@ -121,11 +129,17 @@ export function firstOtherLease(
 }
 
 /**
- * Returns the jobs of an epoch whose lease is over, to where they were in line. Only its suspect
- * can be blamed for the crash: the others become suspects, having merely shared the worker with it.
+ * Returns the jobs of the other epoch whose lease is over first to where they were in line. Only
+ * its suspect can be blamed for the crash: the rest become suspects, having merely shared a worker.
  */
-export function recover(transaction: Transaction, epoch: number, maxCrashes: number): void {
+export function recoverFirst(
+  transaction: Transaction,
+  queue: number,
+  except: number,
+  maxCrashes: number,
+): void {
   const { nowUs } = transaction
+  const epoch = firstOtherLease(transaction, queue, except)?.id ?? null
   transaction.run(
     'UPDATE job SET crashes = crashes + 1 WHERE state = 2 AND epoch = ? AND is_suspect = 1',
     epoch,

@@ -6,10 +6,10 @@ import {
   ensureQueue,
   findEpoch,
   findQueue,
-  firstOtherLease,
+  firstOtherLeaseUs,
   keepCall,
   type QueueRow,
-  recover,
+  recoverFirst,
   refreshAfterSilence,
 } from './epochs.ts'
 import {
@@ -36,9 +36,17 @@ export interface Exchanged {
   /** Others may claim what is left. */
   isNews: boolean
   dueUs: number | null
+  /** When the first of the others' leases ends. */
+  otherLeaseUs: number | null
 }
 
-const LOST: Exchanged = { answer: { tag: 'lost' }, isIdle: false, isNews: false, dueUs: null }
+const LOST: Exchanged = {
+  answer: { tag: 'lost' },
+  isIdle: false,
+  isNews: false,
+  dueUs: null,
+  otherLeaseUs: null,
+}
 
 /** One call of a consumer. `floor`: the highest fence that this client has seen from the queue. */
 export function exchange(
@@ -56,10 +64,7 @@ export function exchange(
 
   const isIdle = !known?.deadlineUs && isSilent(request) && !hasWork(transaction, queue, request)
   const fence = Math.max((queue?.fence ?? 0) + 1, floor + 1, transaction.nowUs)
-  if (isIdle) {
-    const epoch = known?.id ?? null
-    return { ...outcome(transaction, queue, epoch, { fence }), isIdle }
-  }
+  if (isIdle) return { ...outcome(transaction, queue, known?.id ?? null, { fence }), isIdle }
   const inQueue = queue ?? ensureQueue(transaction, request.queue)
   const epoch = known ?? addEpoch(transaction, inQueue.id, name)
   return run(transaction, request, inQueue, epoch, fence)
@@ -81,7 +86,7 @@ function hasWork(
     (dueUs !== null && dueUs <= transaction.nowUs) ||
     (want > 0 && hasReady(transaction, queue.id, 'plain')) ||
     (want > 0 && hasReady(transaction, queue.id, 'suspect')) ||
-    firstOtherLease(transaction, queue.id, null) !== undefined
+    firstOtherLeaseUs(transaction, queue.id, null) !== null
   )
 }
 
@@ -92,31 +97,24 @@ function run(
   { id: epoch }: EpochRow,
   fence: number,
 ): Exchanged {
-  const { sequence, want, maxCrashes } = request
+  const { sequence, want, maxCrashes, retries } = request
+  const { nowUs } = transaction
   const leaseUs = toUs(request.leaseMs)
   const wasSilent = refreshAfterSilence(transaction, queue, leaseUs)
-  const headUs = firstDueUs(transaction, queue.id) ?? Number.POSITIVE_INFINITY
+  const oldDueUs = retries.length > 0 ? firstDueUs(transaction, queue.id) : null
   const staleIds = settle(transaction, queue.id, epoch, request)
-  promote(transaction, queue.id)
-  const jobs = claim(transaction, queue.id, { epoch, sequence }, want)
-  const isSuspectFree = jobs.length > 0 && hasReady(transaction, queue.id, 'suspect')
-  keepCall(transaction, {
-    id: epoch,
-    leaseUs,
-    sequence,
-    fence,
-    claimedCount: jobs.length,
-    staleIds: staleIds.join(),
-  })
-  const { nowUs } = transaction
+  const dueUs = promote(transaction, queue.id)
+  const { jobs, isMoreReady } = claim(transaction, queue.id, { epoch, sequence }, want)
+  const [claimedCount, staleText] = [jobs.length, staleIds.join()]
+  keepCall(transaction, { id: epoch, leaseUs, sequence, fence, claimedCount, staleIds: staleText })
   transaction.run('UPDATE queue SET called_us = ?, fence = ? WHERE id = ?', nowUs, fence, queue.id)
-  const isLeft = isSuspectFree || hasReady(transaction, queue.id, 'plain')
-  const other = firstOtherLease(transaction, queue.id, epoch)
-  const isOver = !wasSilent && other !== undefined && other.deadlineUs <= nowUs
-  const answered = outcome(transaction, queue, epoch, { fence, jobs, staleIds })
-  if (isOver) recover(transaction, other.id, maxCrashes)
-  const isEarlier = answered.dueUs !== null && answered.dueUs < headUs
-  return { ...answered, isNews: isLeft || isOver || isEarlier }
+  const answered = outcome(transaction, queue, epoch, { fence, jobs, staleIds, dueUs })
+  const { otherLeaseUs } = answered
+  const isOver = !wasSilent && otherLeaseUs !== null && otherLeaseUs <= nowUs
+  if (isOver) recoverFirst(transaction, queue.id, epoch, maxCrashes)
+  // Who retries may be on its way out: the others have to know of the new time.
+  const isEarlier = retries.length > 0 && dueUs !== null && dueUs < (oldDueUs ?? dueUs + 1)
+  return { ...answered, isNews: isMoreReady || isOver || isEarlier }
 }
 
 /** Answers the ids that were not the epoch's any more. */
@@ -154,20 +152,23 @@ function outcome(
   transaction: Transaction,
   queue: QueueRow | undefined,
   epoch: number | null,
-  result: { fence: number; jobs?: JobRow[]; staleIds?: string[] },
+  result: { fence: number; jobs?: JobRow[]; staleIds?: string[]; dueUs?: number | null },
 ): Exchanged {
-  const dueUs = queue ? firstDueUs(transaction, queue.id) : null
+  const { fence, jobs = [], staleIds = [] } = result
+  const dueUs = result.dueUs ?? (queue ? firstDueUs(transaction, queue.id) : null)
+  const otherLeaseUs = queue ? firstOtherLeaseUs(transaction, queue.id, epoch) : null
   return {
     answer: {
       tag: 'ok',
-      jobs: (result.jobs ?? []).map(storedJob),
-      fence: result.fence,
-      staleIds: result.staleIds ?? [],
+      jobs: jobs.map(storedJob),
+      fence,
+      staleIds,
       nextDueMs: dueUs === null ? null : Math.max(0, dueUs - transaction.nowUs) / 1000,
-      watch: queue !== undefined && firstOtherLease(transaction, queue.id, epoch) !== undefined,
+      watch: otherLeaseUs !== null,
     },
     isIdle: false,
     isNews: false,
     dueUs,
+    otherLeaseUs,
   }
 }

@@ -131,20 +131,28 @@ export function dropOldDead(transaction: Transaction, queue: number): void {
   )
 }
 
-/** Jobs that are due become ready, behind those that are. */
-export function promote(transaction: Transaction, queue: number): void {
+/** Jobs that are due become ready, behind those that are. Answers when the next one is due. */
+export function promote(transaction: Transaction, queue: number): number | null {
+  const firstUs = firstDueUs(transaction, queue)
+  if (firstUs === null || firstUs > transaction.nowUs) return firstUs
   const due = transaction.all<{ id: number }>(
     `SELECT id FROM job WHERE state = 1 AND queue = ? AND at_us <= ?
      ORDER BY at_us, id LIMIT ${MOST_PROMOTED}`,
     queue,
     transaction.nowUs,
   )
-  if (due.length === 0) return
   const firstPlace = takeNumbers(transaction, due.length)
   for (const [index, { id }] of due.entries()) {
     const sql = 'UPDATE job SET state = 0, place = ?, at_us = 0 WHERE id = ?'
     transaction.run(sql, firstPlace + index, id)
   }
+  return firstDueUs(transaction, queue)
+}
+
+export interface Claimed {
+  jobs: JobRow[]
+  /** Something that another epoch could claim is left. */
+  isMoreReady: boolean
 }
 
 /** At most one suspect for an epoch, then the longest ready. */
@@ -153,32 +161,36 @@ export function claim(
   queue: number,
   by: { epoch: number; sequence: number },
   want: number,
-): JobRow[] {
-  const suspects = want > 0 ? claimKind(transaction, queue, by, 'suspect', 1) : []
-  const rest = want - suspects.length
-  return rest > 0 ? [...suspects, ...claimKind(transaction, queue, by, 'plain', rest)] : suspects
+): Claimed {
+  const suspects = readyJobs(transaction, queue, 'suspect', 2)
+  const mayHaveSuspect = want > 0 && suspects.length > 0 && !holdsSuspect(transaction, by.epoch)
+  const chosen = mayHaveSuspect ? suspects.slice(0, 1) : []
+  const plainCount = Math.max(0, want - chosen.length)
+  const plain = readyJobs(transaction, queue, 'plain', plainCount + 1)
+  const jobs = [...chosen, ...plain.slice(0, plainCount)]
+  for (const { id } of jobs) {
+    const sql = 'UPDATE job SET state = 2, epoch = ?, claimed_in = ? WHERE id = ?'
+    transaction.run(sql, by.epoch, by.sequence, id)
+  }
+  // A suspect that only others may take must not wake this consumer in a circle.
+  const isSuspectLeft = jobs.length > 0 && suspects.length > chosen.length
+  return { jobs, isMoreReady: isSuspectLeft || plain.length > plainCount }
 }
 
-function claimKind(
+/** Of a plain `LIMIT ?` SQLite looks at the value while planning, and plans every call anew. */
+function readyJobs(
   transaction: Transaction,
   queue: number,
-  by: { epoch: number; sequence: number },
   kind: 'suspect' | 'plain',
-  want: number,
+  limit: number,
 ): JobRow[] {
-  if (!hasReady(transaction, queue, kind)) return []
-  if (kind === 'suspect' && holdsSuspect(transaction, by.epoch)) return []
-  const rows = transaction.all<JobRow & { place: number }>(
-    `UPDATE job SET state = 2, epoch = ?, claimed_in = ? WHERE id IN (
-       SELECT id FROM job WHERE state = 0 AND queue = ? AND is_suspect = ? ORDER BY place LIMIT ?)
-     RETURNING place, ${JOB_COLUMNS}`,
-    by.epoch,
-    by.sequence,
+  return transaction.all<JobRow>(
+    `SELECT ${JOB_COLUMNS} FROM job WHERE state = 0 AND queue = ? AND is_suspect = ?
+     ORDER BY place LIMIT ? + 0`,
     queue,
     kind === 'suspect' ? 1 : 0,
-    want,
+    limit,
   )
-  return rows.sort((a, b) => a.place - b.place)
 }
 
 /** The suspect that would be claimed next. */

@@ -1,0 +1,24 @@
+// @ts-check
+// Adds 1 to the balance of a user in a file, many times: read, modify, write.
+import { readFile, rename, writeFile } from 'node:fs/promises'
+
+/** Every write is a whole file put in place, so that what is lost is an update, never a byte. */
+async function addOne(/** @type {string} */ file) {
+  const account = JSON.parse(await readFile(file, 'utf8'))
+  account.balance += 1
+  const next = `${file}.${process.pid}`
+  await writeFile(next, JSON.stringify(account))
+  await rename(next, file)
+}
+
+/** @type {import('./participant.js').Play} */
+export const play = (sluice) => ({
+  /** @param {{ file: string, times: number, lock: string | null }} details */
+  async update({ file, times, lock: name }) {
+    const lock = name === null ? null : sluice.lock(name)
+    for (let done = 0; done < times; done++) {
+      if (lock === null) await addOne(file)
+      else await lock.run(() => addOne(file), { wait: '1m' })
+    }
+  },
+})

@@ -1,0 +1,249 @@
+import { describe, expect, it } from 'vitest'
+import { type Asker, type Bench, CLAIM_MS, MICROSECOND_MS, TTL_MS } from './bench.contract.ts'
+
+/** The part of the suite of locks that is about waiting for one. */
+export function lineContract(bench: Bench): void {
+  describe('the line', () => {
+    it('L4 first come, first served, each told of its grant', async () => {
+      let [holder, ...waiters] = await bench.lineOf('a', 6)
+      while (waiters.length > 0) {
+        await holder.release('a')
+        const [next, ...rest] = waiters as [Asker, ...Asker[]]
+        const { fence } = await next.granted()
+        expect((await bench.inspect('a')).holder).toMatchObject({
+          owner: next.owner,
+          fence,
+        })
+        expect(await bench.waitersOf('a')).toEqual(rest.map(({ owner }) => owner))
+        for (const waiter of rest) expect(waiter.grants).toEqual([])
+        holder = next
+        waiters = rest
+      }
+    })
+
+    it('L4 nobody passes those who wait, when the lock is released or its lease is over', async () => {
+      const [holder, head, tail] = (await bench.lineOf('a', 2)) as [Asker, Asker, Asker]
+      await holder.renew('a', CLAIM_MS)
+      await bench.pass(CLAIM_MS)
+      const newcomer = bench.asker()
+      expect(await newcomer.acquire('a', { enqueue: false })).toMatchObject({
+        tag: 'held',
+        waiterCount: 2,
+        holder: null,
+      })
+      expect(await newcomer.acquire('a')).toMatchObject({
+        tag: 'waiting',
+        position: 2,
+        holder: null,
+      })
+      expect(await tail.acquire('a')).toMatchObject({ tag: 'waiting', position: 1 })
+      expect(await head.acquire('a')).toMatchObject({ tag: 'acquired' })
+      expect(await bench.waitersOf('a')).toEqual([tail.owner, newcomer.owner])
+    })
+
+    it.each([0, 1, 2, 3])('L4 L6 a dead waiter at position %i is passed over', async (dead) => {
+      const [holder, ...waiters] = await bench.lineOf('a', 4)
+      await bench.pass(CLAIM_MS - 1)
+      const living = waiters.filter((_, index) => index !== dead)
+      for (const waiter of living) await waiter.acquire('a')
+      await bench.pass(2)
+      let releaser = holder
+      for (const waiter of living) {
+        expect(await releaser.release('a')).toBe('released')
+        await waiter.granted()
+        expect(await bench.holderOf('a')).toBe(waiter.owner)
+        releaser = waiter
+      }
+      await releaser.release('a')
+      expect(await bench.inspect('a')).toEqual({
+        name: 'a',
+        holder: null,
+        waiters: [],
+      })
+    })
+
+    it('L4 L6 a line of dead waiters holds nobody up, nor lets anyone pass the living one', async () => {
+      const [holder] = await bench.lineOf('a', 40)
+      await bench.pass(CLAIM_MS - 1)
+      const living = bench.asker(bench.second)
+      expect(await living.join('a')).toBe(40)
+      await bench.pass(2)
+      await holder.release('a')
+      const newcomer = bench.asker()
+      expect(await newcomer.acquire('a', { enqueue: false })).not.toMatchObject({
+        tag: 'acquired',
+      })
+      if (living.grants.length === 0) {
+        expect(await living.acquire('a')).toMatchObject({ tag: 'acquired' })
+      }
+      expect(await bench.holderOf('a')).toBe(living.owner)
+    })
+
+    it('L6 when all who wait are dead, the next who asks gets it', async () => {
+      const [holder] = await bench.lineOf('a', 3)
+      await bench.pass(CLAIM_MS + 1)
+      await holder.release('a')
+      expect(await bench.asker().take('a')).toBeGreaterThan(0)
+    })
+
+    it('L6 a waiter counts until its deadline, and each call moves it', async () => {
+      const [holder, waiter] = (await bench.lineOf('a', 1)) as [Asker, Asker]
+      for (let round = 0; round < 3; round++) {
+        await bench.pass(CLAIM_MS - 1)
+        expect(await waiter.join('a')).toBe(0)
+        await holder.renew('a')
+      }
+      await bench.pass(CLAIM_MS - 1)
+      expect(await bench.waitersOf('a')).toEqual([waiter.owner])
+      await bench.pass(2)
+      expect(await bench.waitersOf('a')).toEqual([])
+      await holder.release('a')
+      expect(await bench.asker().take('a')).toBeGreaterThan(0)
+    })
+
+    it('L6 a waiter whose process is gone delays the next by one claim lease at most', async () => {
+      const [holder] = await bench.lineOf('a', 0)
+      const ghost = bench.asker({ clientId: 'nowhere:1:000000000000', lock: bench.second.lock })
+      const living = bench.asker()
+      await ghost.join('a')
+      await living.join('a')
+      await holder.release('a')
+      for (const ms of [0, CLAIM_MS, MICROSECOND_MS]) {
+        await bench.pass(ms)
+        if (living.grants.length === 0) await living.acquire('a')
+        if ((await bench.holderOf('a')) === living.owner) return
+      }
+      throw new Error('the living one waited longer')
+    })
+  })
+
+  describe('the hand-over', () => {
+    it('L5 is for the claim lease only', async () => {
+      const [holder, head, tail] = (await bench.lineOf('a', 2)) as [Asker, Asker, Asker]
+      await holder.release('a')
+      await head.granted()
+      const { holder: granted } = await bench.inspect('a')
+      expect(granted).toMatchObject({ owner: head.owner, remainingMs: CLAIM_MS })
+      await bench.pass(CLAIM_MS - 1)
+      expect(await tail.acquire('a')).toMatchObject({ tag: 'waiting', holder: { remainingMs: 1 } })
+      await bench.pass(1)
+      expect(await tail.acquire('a')).toMatchObject({ tag: 'acquired' })
+      expect(await head.renew('a')).toBe('lost')
+      expect(await head.acquire('a')).toMatchObject({ tag: 'waiting', position: 0 })
+    })
+
+    it.each(['acquire', 'renew'] as const)('L5 becomes a full lease by %s', async (how) => {
+      const [holder, waiter] = (await bench.lineOf('a', 1)) as [Asker, Asker]
+      await holder.release('a')
+      const { fence } = await waiter.granted()
+      await bench.pass(CLAIM_MS - 1)
+      if (how === 'renew') expect(await waiter.renew('a')).toBe('renewed')
+      else expect(await waiter.acquire('a')).toMatchObject({ tag: 'acquired', fence })
+      expect((await bench.inspect('a')).holder).toMatchObject({
+        owner: waiter.owner,
+        fence,
+        remainingMs: TTL_MS,
+      })
+    })
+
+    it('L5 lasts as long as the claim lease of the waiter’s own last call', async () => {
+      const [holder] = await bench.lineOf('a', 0)
+      const waiter = bench.asker()
+      await waiter.acquire('a', { claimMs: 2_000 })
+      await waiter.acquire('a', { claimMs: 700 })
+      await holder.release('a')
+      await waiter.granted()
+      expect((await bench.inspect('a')).holder?.remainingMs).toBe(700)
+    })
+
+    it('L7 asking again changes neither fence nor place, and gives a fresh lease', async () => {
+      const [holder, head, tail] = (await bench.lineOf('a', 2)) as [Asker, Asker, Asker]
+      const fence = await holder.take('a')
+      await bench.pass(2_000)
+      expect(await holder.take('a')).toBe(fence)
+      expect((await bench.inspect('a')).holder).toMatchObject({
+        owner: holder.owner,
+        remainingMs: TTL_MS,
+        sinceMs: bench.store.clock.wallMs() - 2_000,
+      })
+      expect(await head.join('a')).toBe(0)
+      expect(await tail.join('a')).toBe(1)
+      expect(await head.acquire('a', { enqueue: false })).toMatchObject({
+        tag: expect.stringMatching(/waiting|held/),
+      })
+      expect(await bench.waitersOf('a')).toEqual([head.owner, tail.owner])
+    })
+
+    it('L7 calls of one owner in one tick are one ownership', async () => {
+      const one = bench.asker()
+      const answers = await Promise.all([one.acquire('a'), one.acquire('a'), one.acquire('a')])
+      expect(new Set(answers.map((answer) => answer.tag === 'acquired' && answer.fence)).size).toBe(
+        1,
+      )
+      expect(await bench.waitersOf('a')).toEqual([])
+    })
+  })
+
+  describe('leaving', () => {
+    it('L8 gives up a place, and those behind move up', async () => {
+      const [holder, head, middle, tail] = (await bench.lineOf('a', 3)) as [
+        Asker,
+        Asker,
+        Asker,
+        Asker,
+      ]
+      await middle.leave('a')
+      expect(await bench.waitersOf('a')).toEqual([head.owner, tail.owner])
+      expect(await tail.join('a')).toBe(1)
+      await head.leave('a')
+      await holder.release('a')
+      await tail.granted()
+      expect(await bench.holderOf('a')).toBe(tail.owner)
+    })
+
+    it('L8 a late acquire of one who left is refused', async () => {
+      const [, waiter] = (await bench.lineOf('a', 1)) as [Asker, Asker]
+      const never = bench.asker(bench.second)
+      for (const gone of [waiter, never]) {
+        await gone.leave('a')
+        expect(await gone.acquire('a')).toMatchObject({ tag: 'refused' })
+        expect(await gone.acquire('a', { enqueue: false })).toMatchObject({ tag: 'refused' })
+      }
+      expect(await bench.waitersOf('a')).toEqual([])
+    })
+
+    it('L8 what was granted meanwhile is passed on at once, with a higher fence', async () => {
+      const [holder, head, tail] = (await bench.lineOf('a', 2)) as [Asker, Asker, Asker]
+      await holder.release('a')
+      const granted = await head.granted()
+      await head.leave('a')
+      const passed = await tail.granted()
+      expect(passed.fence).toBeGreaterThan(granted.fence)
+      expect(await bench.holderOf('a')).toBe(tail.owner)
+      expect(await head.renew('a')).toBe('lost')
+    })
+
+    it('L8 a lock that was acquired unnoticed is free again', async () => {
+      const unlucky = bench.asker()
+      await unlucky.take('a')
+      await unlucky.leave('a')
+      expect(await bench.asker(bench.second).acquire('a')).toMatchObject({ tag: 'acquired' })
+      expect(await unlucky.acquire('a')).toMatchObject({ tag: 'refused' })
+    })
+
+    it('L8 takes nothing from anyone else, however often', async () => {
+      const [holder, head] = (await bench.lineOf('a', 1)) as [Asker, Asker]
+      await bench.pass(TTL_MS)
+      await holder.leave('a')
+      expect(await head.acquire('a')).toMatchObject({ tag: 'acquired' })
+      for (const other of [holder, bench.asker(), holder]) await other.leave('a')
+      expect(await bench.holderOf('a')).toBe(head.owner)
+    })
+
+    it('L8 keeps only the name that was left', async () => {
+      const one = bench.asker()
+      await one.leave('a')
+      expect(await one.acquire('b')).toMatchObject({ tag: 'acquired' })
+    })
+  })
+}

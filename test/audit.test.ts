@@ -1,0 +1,154 @@
+// The audit that every test of the conformance suite ends with, itself put to the test.
+import { afterEach, describe, expect, it } from 'vitest'
+import { chooseEngines, engines, type OpenedEngine, redisAdmin } from './engines.ts'
+
+const opened: OpenedEngine[] = []
+const labels = engines.map(({ label }) => label)
+
+afterEach(async () => {
+  for (const engine of opened.splice(0)) {
+    await engine.wipe()
+    await engine.close()
+  }
+})
+
+async function open(label: string): Promise<OpenedEngine> {
+  const [engine] = chooseEngines(label)
+  const result = await engine?.open()
+  if (!result) throw new Error(`${label} did not open`)
+  opened.push(result)
+  return result
+}
+
+/** A bit of everything: a lock with a line, jobs in all places, limits. */
+async function use({ first, clock }: OpenedEngine): Promise<void> {
+  const owner = (number: number) => `${first.clientId}.${number}`
+  for (const number of [1, 2]) {
+    await first.lock.acquire({
+      name: 'a',
+      owner: owner(number),
+      ttlMs: 30_000,
+      claimMs: 3_000,
+      enqueue: true,
+      heartbeat: false,
+    })
+  }
+  await first.lock.leave({ name: 'b', owner: owner(3) })
+  const jobs = [0, 0, 0, 0, 1_000].map((delayMs) => ({ payload: '1', maxAttempts: 3, delayMs }))
+  await first.queue.add({ queue: 'q', producer: 'p', sequence: 1, jobs })
+  const call = { queue: 'q', epoch: 'e', leaseMs: 9_000, heldCount: 0, maxCrashes: 3 }
+  const nothing = { acks: [], retries: [], deaths: [] }
+  const answer = await first.queue.exchange({ ...call, ...nothing, sequence: 1, want: 3 })
+  const [acked, dead] = answer.tag === 'ok' ? answer.jobs : []
+  await first.queue.exchange({
+    ...call,
+    ...nothing,
+    heldCount: 3,
+    sequence: 2,
+    want: 0,
+    acks: acked ? [acked.id] : [],
+    deaths: dead ? [{ id: dead.id, reason: 'é' }] : [],
+  })
+  const request = { limiter: 'l', key: 'k', cost: 1, peek: false }
+  await first.limit.take({ ...request, rule: { kind: 'slidingLog', limit: 5, perUs: 60e6 } })
+  await first.limit.take({ ...request, rule: { kind: 'funnel', capacity: 5, emissionUs: 1e6 } })
+  await clock.advance(1)
+}
+
+describe.each(labels)('the audit of %s', (label) => {
+  it('finds nothing where everything is as it should be', async () => {
+    const engine = await open(label)
+    await use(engine)
+    expect((await engine.dump()).length).toBeGreaterThan(6)
+    expect(await engine.audit()).toEqual([])
+  })
+})
+
+/** Keys are written without their prefix. */
+const REDIS_DAMAGE: [finding: string, ...command: string[]][] = [
+  ['no kind of key that sluice writes', 'SET', 'what', 'is this'],
+  ['no kind of key that sluice writes', 'SET', 'queue:{a:b}:meta', '1'],
+  ['is a string, a lock is a hash', 'SET', 'lock:{c}', '1', 'EX', '9'],
+  ['a lock without a TTL is never removed', 'PERSIST', 'lock:{a}'],
+  ['without a TTL', 'PERSIST', 'queue:{q}:producer:p'],
+  ['is too long', 'PEXPIRE', 'lock:{a}:line', '62000'],
+  ['has no TTL', 'PEXPIRE', 'queue:{q}:ready', '1000'],
+  ['has a place but no deadline', 'ZADD', 'lock:{a}:line', '5', 'stranger'],
+  ['has a deadline but no place', 'HSET', 'lock:{a}:waiters', 'stranger', 'caller 1 1'],
+  ['holds a lease for nothing', 'ZADD', 'queue:{q}:leases', '5', 'stranger'],
+  ['holds jobs without a lease', 'ZREM', 'queue:{q}:leases', 'e'],
+  ['is no job', 'RPUSH', 'queue:{q}:ready', 'nonsense'],
+  ['is in queue:{q}', 'COPY', 'queue:{q}:ready', 'queue:{q}:suspects'],
+  ['queue:{q}:wake', 'ZADD', 'queue:{q}:wake', '-1', 'something else'],
+]
+
+// Only where the run has that engine, which ENGINES may leave out.
+describe.runIf(labels.includes('redis'))('on redis, the audit finds', () => {
+  it.each(REDIS_DAMAGE)('%s after %s %s', async (finding, command, ...args) => {
+    const engine = await open('redis')
+    await use(engine)
+    const prefixed = args.map((arg) => (/^(lock|queue|what)/.test(arg) ? name(engine, arg) : arg))
+    await redisAdmin().call(command, ...prefixed)
+    expect((await engine.audit()).join('\n')).toContain(finding)
+  })
+
+  it('something, and fails the test that left it', async () => {
+    const engine = await open('redis')
+    opened.pop()
+    await redisAdmin().set(name(engine, 'what'), 'is this')
+    await expect(engine.close()).rejects.toThrow('what: no kind of key that sluice writes')
+    expect(await engine.dump()).toEqual([])
+  })
+})
+
+const name = ({ prefix }: OpenedEngine, key: string) => `${prefix}:${key}`
+
+const SQLITE_DAMAGE: [finding: string, sql: string][] = [
+  ['no table that sluice makes', 'CREATE TABLE what (is_this TEXT)'],
+  ['is never removed', 'UPDATE lock SET expires_us = 9007199254740991'],
+  ['is never removed', 'UPDATE withdrawal SET until_us = 9007199254740991'],
+  ['granted to nobody', 'UPDATE lock SET owner = NULL, is_granted = 1'],
+  ['a holder that still waits', 'UPDATE lock SET owner = (SELECT owner FROM waiter)'],
+  ['a job of no queue', 'DELETE FROM queue'],
+  ['a job in flight without a lease', 'UPDATE epoch SET deadline_us = NULL'],
+  ['a lease for nothing', 'DELETE FROM job WHERE state = 2'],
+  ['more than one suspect', 'UPDATE job SET state = 2, is_suspect = 1, epoch = 1 WHERE state <> 3'],
+  ['an entry of no log', 'DELETE FROM sliding_log'],
+]
+
+// Only where the run has that engine, which ENGINES may leave out.
+describe.runIf(labels.includes('memory'))('on sqlite, the audit finds', () => {
+  it.each(SQLITE_DAMAGE)('%s after %s', async (finding, sql) => {
+    const engine = await open('memory')
+    await use(engine)
+    await damage(engine, sql)
+    expect((await engine.audit()).join('\n')).toContain(finding)
+    await damage(engine, 'DROP TABLE IF EXISTS what')
+  })
+
+  it('something, and fails the test that left it', async () => {
+    const engine = await open('memory')
+    opened.pop()
+    await use(engine)
+    await damage(engine, 'DELETE FROM queue')
+    await expect(engine.close()).rejects.toThrow('a job of no queue')
+  })
+})
+
+async function damage({ engine }: OpenedEngine, sql: string): Promise<void> {
+  if (engine.kind !== 'sqlite') throw new Error('this is no SQLite')
+  await engine.write((transaction) => transaction.run(sql))
+}
+
+describe('the matrix of engines', () => {
+  it('is everything unless some are named', () => {
+    const names = ['memory', 'file', 'redis']
+    expect(chooseEngines(undefined).map(({ label }) => label)).toEqual(names)
+    expect(chooseEngines('').map(({ label }) => label)).toEqual(names)
+    expect(chooseEngines('redis, memory').map(({ label }) => label)).toEqual(['redis', 'memory'])
+  })
+
+  it('fails on a name that is none, instead of leaving it out', () => {
+    expect(() => chooseEngines('memory,postgres')).toThrow('postgres')
+  })
+})

@@ -1,0 +1,83 @@
+// The error classes, their codes and the page that explains them.
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { describe, expect, test } from 'vitest'
+import * as errors from '../src/errors.ts'
+import * as entry from '../src/index.ts'
+
+const page = readFileSync(path.resolve(import.meta.dirname, '../docs/errors.md'), 'utf8')
+
+const conflict = { holder: null, sinceMs: null, position: 0, retryAfterMs: 0 }
+const samples: Record<string, errors.SluiceError> = {
+  ArgumentError: new errors.ArgumentError('lock.ttl', 'a duration', '-1'),
+  ClosedError: new errors.ClosedError('This Sluice'),
+  DriverMissingError: new errors.DriverMissingError('No driver.'),
+  EngineUnavailableError: new errors.EngineUnavailableError('No answer.', { outcome: 'unknown' }),
+  InternalError: new errors.InternalError('Odd.'),
+  JobTimeoutError: new errors.JobTimeoutError('emails', '1', 1),
+  LockLostError: new errors.LockLostError('a', 'expired'),
+  LockTimeoutError: new errors.LockTimeoutError('a', 1, conflict),
+  StaleDeliveryError: new errors.StaleDeliveryError('emails', '1'),
+  StoreCorruptError: new errors.StoreCorruptError('key', 'Odd.'),
+  StoreFullError: new errors.StoreFullError('Full.'),
+  StoreVersionError: new errors.StoreVersionError('file', 2, 1),
+}
+
+/** `LockTimeoutError` is `SLUICE_LOCK_TIMEOUT`. */
+const codeOf = (name: string) =>
+  `SLUICE_${name
+    .replace(/Error$/, '')
+    .replace(/(?<=[a-z])(?=[A-Z])/g, '_')
+    .toUpperCase()}`
+
+interface Row {
+  code: string
+  name: string
+  retryable: string
+  when: string
+  what: string
+}
+
+/** The table of the page. */
+function readRows(): Row[] {
+  return [...page.matchAll(/^\| `(SLUICE_\w+)` \| `(\w+)` \| (.+) \| (.+) \| (.+) \|$/gm)].map(
+    ([, code = '', name = '', retryable = '', when = '', what = '']) => ({
+      ...{ code, name, retryable, when, what },
+    }),
+  )
+}
+
+const classNames = Object.keys(errors).filter((name) => name !== 'SluiceError')
+
+describe('errors', () => {
+  test('have a sample here each', () => {
+    expect(Object.keys(samples).sort()).toEqual(classNames.sort())
+  })
+
+  test.for(classNames)('%s has the code of its name', (name) => {
+    const sample = samples[name]
+    expect(sample).toBeInstanceOf(errors.SluiceError)
+    expect(sample).toMatchObject({ name, code: codeOf(name) })
+  })
+
+  test('are all exported by the package', () => {
+    const exported: Record<string, unknown> = entry
+    for (const [name, value] of Object.entries(errors)) expect(exported[name], name).toBe(value)
+  })
+
+  test('are the rows of docs/errors.md', () => {
+    const rows = readRows().map(({ code, name }) => ({ code, name }))
+    const expected = [...classNames].sort().map((name) => ({ code: codeOf(name), name }))
+    expect(rows).toEqual(expected)
+  })
+
+  test('are retryable as docs/errors.md says', () => {
+    const said = readRows().map(({ name, retryable }) => [name, retryable])
+    // Whether an engine is worth another try depends on what it said.
+    const isUsually = (name: string) => (name === 'EngineUnavailableError' ? 'mostly' : undefined)
+    const actual = [...classNames]
+      .sort()
+      .map((name) => [name, isUsually(name) ?? (samples[name]?.retryable ? 'yes' : 'no')])
+    expect(said).toEqual(actual)
+  })
+})

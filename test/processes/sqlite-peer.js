@@ -1,0 +1,82 @@
+// @ts-check
+// Another process on a SQLite file, told by messages what to do there. It runs the built package.
+
+const dist = new URL('../../dist/', import.meta.url)
+/** @param {string} file */
+const load = (file) => import(new URL(file, dist).href)
+const [{ openSqliteEngine }, { loadDriver }, { systemClock }] = await Promise.all([
+  load('engine/sqlite/open.js'),
+  load('engine/sqlite/driver.js'),
+  load('clock.js'),
+])
+
+const TABLE = 'CREATE TABLE IF NOT EXISTS tally (who TEXT PRIMARY KEY, count INTEGER) STRICT'
+const COUNT = `INSERT INTO tally (who, count) VALUES ('peer', 1)
+  ON CONFLICT (who) DO UPDATE SET count = count + 1`
+
+const TAKE_TURN = `INSERT INTO tally (who, count) VALUES ('last', ?)
+  ON CONFLICT (who) DO UPDATE SET count = excluded.count WHERE count <> excluded.count`
+
+/** @type {any} */
+let engine
+/** @type {any} */
+let database
+
+const commands = {
+  /** @param {string} file @param {'full' | 'normal'} synchronous */
+  async open(file, synchronous) {
+    engine = await openSqliteEngine(file, {
+      clock: systemClock,
+      synchronous,
+      connectTimeoutMs: 5000,
+    })
+    engine.define(TABLE)
+    await this.commit()
+  },
+  /** Answers the system's monotonic time after the commit, in ms. */
+  async commit() {
+    await engine.write((/** @type {any} */ transaction) => transaction.run(COUNT))
+    return Number(process.hrtime.bigint()) / 1e6
+  },
+  /**
+   * Writes as fast as it can from one moment to another, as on a disk that needs `diskMs` for each
+   * commit. Answers how often, and how often it was another process that had written before.
+   * @param {number} fromMs @param {number} toMs @param {number} diskMs
+   */
+  async loop(fromMs, toMs, diskMs) {
+    while (Date.now() < fromMs) await new Promise((resolve) => setTimeout(resolve, 1))
+    let [commits, turns] = [0, 0]
+    for (; Date.now() < toMs; commits++) {
+      const isTurn = await engine.write((/** @type {any} */ transaction) => {
+        const endMs = performance.now() + diskMs
+        while (performance.now() < endMs);
+        return transaction.run(TAKE_TURN, process.pid) > 0 || transaction.run(COUNT) === 0
+      })
+      if (isTurn) turns++
+    }
+    return { commits, turns }
+  },
+  /** Takes the write lock and keeps it. */
+  async hold(/** @type {string} */ file) {
+    database = (await loadDriver()).open(file)
+    database.exec('BEGIN IMMEDIATE')
+  },
+  letGo() {
+    database.exec('COMMIT')
+    database.close()
+  },
+}
+
+process.on(
+  'message',
+  async (/** @type {{ name: keyof typeof commands, args: any[] }} */ message) => {
+    try {
+      const call = /** @type {(...args: any[]) => unknown} */ (commands[message.name])
+      process.send?.({ value: await call.apply(commands, message.args) })
+    } catch (error) {
+      process.send?.({ error: String(error) })
+    }
+  },
+)
+// The test run is over, however it ended.
+process.on('disconnect', () => process.exit(0))
