@@ -1,84 +1,22 @@
 // Logic above the contract: what callers see of acquiring, holding and losing, on a clock that the
 // test moves and an engine that fails when it says so.
-import { afterEach, describe, expect, it } from 'vitest'
-import type { Clock } from '../clock.ts'
+import { describe, expect, it } from 'vitest'
+import { gone, openFaultyLocks, refusal, silence, watched } from '../../test/faulty-locks.ts'
 import {
   ArgumentError,
-  ClosedError,
   EngineUnavailableError,
   LockLostError,
   LockTimeoutError,
 } from '../errors.ts'
-import { insideOf } from '../sluice.ts'
-import { type FaultPlan, faulty } from '../testing/faulty.ts'
-import { createTestSluice, type TestClock } from '../testing/index.ts'
 import { marginOf } from './lease.ts'
-import { createLocks, type Locks } from './lock.ts'
-import { openLockStore } from './open.ts'
-import type { LockStore } from './store.ts'
-import { claimMsOf } from './waiting.ts'
 
 const TTL_MS = 30_000
 /** When a lease of 30 s is over for its holder, unless it is renewed. */
 const VALID_MS = TTL_MS - marginOf(TTL_MS)
-const CLAIM_MS = claimMsOf(TTL_MS)
-
-type Calls = { method: string; args: unknown[] }[]
-
-interface Setting {
-  clock: TestClock
-  /** Locks whose store fails as planned; `calls` are those that they made. */
-  locks: Locks
-  calls: Calls
-  /** Locks of another client, whose store always works. */
-  others: Locks
-  store: LockStore
-}
-
-const cleanUps: (() => Promise<unknown>)[] = []
-afterEach(async () => {
-  for (const cleanUp of cleanUps.splice(0)) await cleanUp()
-})
-
-function open(
-  plan: FaultPlan<LockStore> = () => undefined,
-  watch?: (clock: Clock) => Clock,
-): Setting {
-  const { sluice, clock } = createTestSluice()
-  cleanUps.push(() => sluice.close())
-  const { engine } = insideOf(sluice)
-  const store = openLockStore(engine)
-  const calls: Calls = []
-  const planned = faulty(store, (call) => {
-    calls.push(call)
-    return plan(call)
-  })
-  return {
-    clock,
-    store,
-    calls,
-    locks: createLocks(planned, watch?.(clock) ?? clock, `${engine.clientId}a`),
-    others: createLocks(store, clock, `${engine.clientId}b`),
-  }
-}
-
-const gone = () => new EngineUnavailableError('gone', { outcome: 'unknown' })
-const refusal = () => new EngineUnavailableError('not there', { outcome: 'not-applied' })
-const silence = new Promise<never>(() => {})
-
-/** What became of a promise so far. */
-function watched<T>(promise: Promise<T>): { value?: T; error?: unknown; isPending: boolean } {
-  const state: { value?: T; error?: unknown; isPending: boolean } = { isPending: true }
-  promise.then(
-    (value) => Object.assign(state, { value, isPending: false }),
-    (error) => Object.assign(state, { error, isPending: false }),
-  )
-  return state
-}
 
 describe('acquiring', () => {
   it('gives a lease with all that there is to know of it', async () => {
-    const { locks, others } = open()
+    const { locks, others } = openFaultyLocks()
     const lease = await locks.lock('a').acquire()
     expect(lease.name).toBe('a')
     expect(lease.remainingMs).toBe(VALID_MS)
@@ -91,7 +29,7 @@ describe('acquiring', () => {
   })
 
   it('answers null to tryAcquire when it is taken, and leaves no waiter behind', async () => {
-    const { locks, others } = open()
+    const { locks, others } = openFaultyLocks()
     const lease = await locks.lock('a').tryAcquire()
     expect(await others.lock('a').tryAcquire()).toBe(null)
     expect((await others.lock('a').inspect()).waiters).toEqual([])
@@ -100,7 +38,7 @@ describe('acquiring', () => {
   })
 
   it('serves those who wait in their order, at once, each with a higher fence', async () => {
-    const { locks, others, clock } = open()
+    const { locks, others, clock } = openFaultyLocks()
     const order: string[] = []
     const fences: number[] = []
     const holder = await locks.lock('a').acquire()
@@ -120,7 +58,7 @@ describe('acquiring', () => {
   })
 
   it('gets what a holder let expire without a word', async () => {
-    const { locks, others, clock } = open(({ method }) =>
+    const { locks, others, clock } = openFaultyLocks(({ method }) =>
       method === 'acquire' ? undefined : { callAfter: silence },
     )
     await locks.lock('a', { ttl: '1s' }).acquire()
@@ -132,7 +70,7 @@ describe('acquiring', () => {
   })
 
   it('gives up exactly when wait is over, and says all that it knows', async () => {
-    const { locks, others, clock } = open()
+    const { locks, others, clock } = openFaultyLocks()
     const startMs = clock.wallMs()
     const holder = await others.lock('a').acquire()
     await clock.advance(500)
@@ -159,7 +97,7 @@ describe('acquiring', () => {
   })
 
   it('with wait 0 refuses at once and says when to come back', async () => {
-    const { locks, others, clock } = open()
+    const { locks, others, clock } = openFaultyLocks()
     const holder = await others.lock('a').acquire()
     await clock.advance(1_000)
     await expect(locks.lock('a').acquire({ wait: 0 })).rejects.toMatchObject({
@@ -172,7 +110,7 @@ describe('acquiring', () => {
   })
 
   it('waits 10 s by default', async () => {
-    const { locks, others, clock } = open()
+    const { locks, others, clock } = openFaultyLocks()
     await others.lock('a').acquire()
     const waiting = watched(locks.lock('a').acquire())
     await clock.advance(9_999)
@@ -184,7 +122,7 @@ describe('acquiring', () => {
 
 describe('a signal', () => {
   it('that is aborted already sends nothing', async () => {
-    const { locks, calls } = open()
+    const { locks, calls } = openFaultyLocks()
     const signal = AbortSignal.abort()
     await expect(locks.lock('a').acquire({ signal })).rejects.toMatchObject({ name: 'AbortError' })
     expect(calls).toEqual([])
@@ -193,7 +131,7 @@ describe('a signal', () => {
   it.each([new Error('enough'), 'enough', 0, { fence: 5, validUntilMs: 1e9 }])(
     'ends a wait at once with its reason, %s',
     async (reason) => {
-      const { locks, others, clock } = open()
+      const { locks, others, clock } = openFaultyLocks()
       const holder = await others.lock('a').acquire()
       const stop = new AbortController()
       const waiting = watched(locks.lock('a').acquire({ signal: stop.signal }))
@@ -208,7 +146,7 @@ describe('a signal', () => {
   )
 
   it('that aborts as the lock is handed over loses nobody the lock', async () => {
-    const { locks, others, clock } = open()
+    const { locks, others, clock } = openFaultyLocks()
     const holder = await others.lock('a').acquire()
     const stop = new AbortController()
     const aborted = watched(locks.lock('a').acquire({ signal: stop.signal }))
@@ -228,7 +166,7 @@ describe('a signal', () => {
     const replyAfter = new Promise<void>((resolve) => {
       answer = resolve
     })
-    const { locks, others, clock } = open(({ method }) =>
+    const { locks, others, clock } = openFaultyLocks(({ method }) =>
       method === 'acquire' ? { replyAfter } : undefined,
     )
     const stop = new AbortController()
@@ -244,7 +182,7 @@ describe('a signal', () => {
 
 describe('holding', () => {
   it('is renewed at a third for as long as it takes', async () => {
-    const { locks, others, clock, calls } = open()
+    const { locks, others, clock, calls } = openFaultyLocks()
     const lease = await locks.lock('a').acquire()
     const { signal } = lease
     const next = watched(others.lock('a').acquire({ wait: '2h' }))
@@ -258,7 +196,7 @@ describe('holding', () => {
   })
 
   it('survives renewals that fail, as long as one gets through in time', async () => {
-    const { locks, clock } = open(({ method, count }) => {
+    const { locks, clock } = openFaultyLocks(({ method, count }) => {
       if (method !== 'renew' || count % 50 === 0) return undefined
       return count % 2 === 0 ? { refuseWith: refusal() } : { loseReplyWith: gone() }
     })
@@ -271,7 +209,9 @@ describe('holding', () => {
     ['is refused', { refuseWith: refusal() }],
     ['gets no answer', { callAfter: silence }],
   ])('ends by the local clock alone when every renewal %s', async (_, fault) => {
-    const { locks, others, clock } = open(({ method }) => (method === 'renew' ? fault : undefined))
+    const { locks, others, clock } = openFaultyLocks(({ method }) =>
+      method === 'renew' ? fault : undefined,
+    )
     const lease = await locks.lock('a').acquire()
     let lostAtMs = 0
     lease.signal.addEventListener('abort', () => {
@@ -291,7 +231,7 @@ describe('holding', () => {
   })
 
   it('ends for its holder before anyone else can have it', async () => {
-    const { locks, others, clock } = open(({ method }) =>
+    const { locks, others, clock } = openFaultyLocks(({ method }) =>
       method === 'renew' || method === 'release' ? { callAfter: silence } : undefined,
     )
     const lease = await locks.lock('a').acquire()
@@ -307,7 +247,7 @@ describe('holding', () => {
   })
 
   it('is told at the next renewal that the lock was taken or removed', async () => {
-    const { locks, clock, store } = open()
+    const { locks, clock, store } = openFaultyLocks()
     const lease = await locks.lock('a').acquire()
     await store.release({ name: 'a', owner: lease.owner })
     await clock.advance(TTL_MS / 3)
@@ -316,7 +256,7 @@ describe('holding', () => {
   })
 
   it('lasts no longer than maxHold, and is given up then', async () => {
-    const { locks, others, clock } = open()
+    const { locks, others, clock } = openFaultyLocks()
     const lease = await locks.lock('a', { maxHold: '1m' }).acquire()
     const next = watched(others.lock('a').acquire({ wait: '10m' }))
     await clock.advance(59_999)
@@ -329,16 +269,15 @@ describe('holding', () => {
 
   it('notices at once that the process or the machine stood still', async () => {
     let pausedMs = 0
-    const slept = open(undefined, (clock) => ({
-      ...clock,
-      monotonicMs: () => clock.monotonicMs() + pausedMs,
-    }))
+    const slept = openFaultyLocks(undefined, {
+      clock: (clock) => ({ ...clock, monotonicMs: () => clock.monotonicMs() + pausedMs }),
+    })
     const lease = await slept.locks.lock('a').acquire()
     pausedMs = VALID_MS + 1
     expect(() => lease.assertHeld()).toThrow(LockLostError)
     expect([lease.remainingMs, lease.signal.aborted]).toEqual([0, true])
 
-    const suspended = open()
+    const suspended = openFaultyLocks()
     const other = await suspended.locks.lock('a').acquire()
     suspended.clock.stepWall(VALID_MS + 1)
     expect(other.remainingMs).toBe(0)
@@ -346,7 +285,7 @@ describe('holding', () => {
   })
 
   it('does not mind a wall clock that steps back', async () => {
-    const { locks, clock } = open()
+    const { locks, clock } = openFaultyLocks()
     const lease = await locks.lock('a').acquire()
     clock.stepWall(-3_600_000)
     lease.assertHeld()
@@ -355,7 +294,7 @@ describe('holding', () => {
   })
 
   it('learns of its loss although it never asked for the signal before', async () => {
-    const { locks, clock } = open(({ method }) =>
+    const { locks, clock } = openFaultyLocks(({ method }) =>
       method === 'renew' ? { callAfter: silence } : undefined,
     )
     const lease = await locks.lock('a').acquire()
@@ -367,7 +306,7 @@ describe('holding', () => {
 
 describe('extending', () => {
   it('counts from now, and is what later renewals ask for', async () => {
-    const { locks, others, clock } = open()
+    const { locks, others, clock } = openFaultyLocks()
     const lease = await locks.lock('a').acquire()
     await lease.extend('2m')
     expect(lease.remainingMs).toBe(120_000 - marginOf(120_000))
@@ -382,7 +321,7 @@ describe('extending', () => {
   })
 
   it('refuses what is no duration, and what was lost', async () => {
-    const { locks, clock } = open()
+    const { locks, clock } = openFaultyLocks()
     const lease = await locks.lock('a', { maxHold: '1m' }).acquire()
     await expect(lease.extend('99ms')).rejects.toBeInstanceOf(ArgumentError)
     await expect(lease.extend(Number.NaN)).rejects.toBeInstanceOf(ArgumentError)
@@ -392,7 +331,7 @@ describe('extending', () => {
 
   it('tells of an engine that does not answer, and loses nothing by it', async () => {
     let isFailing = true
-    const { locks, clock } = open(({ method }) =>
+    const { locks, clock } = openFaultyLocks(({ method }) =>
       method === 'renew' && isFailing ? { refuseWith: refusal() } : undefined,
     )
     const lease = await locks.lock('a').acquire()
@@ -406,7 +345,7 @@ describe('extending', () => {
 
 describe('releasing', () => {
   it('twice answers as before, with one call', async () => {
-    const { locks, calls } = open()
+    const { locks, calls } = openFaultyLocks()
     const lease = await locks.lock('a').acquire()
     expect(await Promise.all([lease.release(), lease.release()])).toEqual(['released', 'released'])
     expect(await lease.release()).toBe('released')
@@ -420,7 +359,7 @@ describe('releasing', () => {
     const replyAfter = new Promise<void>((resolve) => {
       answer = resolve
     })
-    const { locks, clock } = open(({ method }) =>
+    const { locks, clock } = openFaultyLocks(({ method }) =>
       method === 'renew' ? { replyAfter, callAfter: replyAfter } : undefined,
     )
     const lease = await locks.lock('a').acquire()
@@ -433,7 +372,7 @@ describe('releasing', () => {
   })
 
   it('tells of an engine that does not answer; disposing never does', async () => {
-    const { locks, clock } = open(({ method }) =>
+    const { locks, clock } = openFaultyLocks(({ method }) =>
       method === 'release' ? { refuseWith: refusal() } : undefined,
     )
     const lease = await locks.lock('a').acquire()
@@ -448,7 +387,7 @@ describe('releasing', () => {
 
 describe('run', () => {
   it('answers what the work answers, and holds the lock just as long', async () => {
-    const { locks, others } = open()
+    const { locks, others } = openFaultyLocks()
     const answer = await locks.lock('a').run(async (lease) => {
       lease.assertHeld()
       expect(await others.lock('a').tryAcquire()).toBe(null)
@@ -459,7 +398,7 @@ describe('run', () => {
   })
 
   it('never masks what the work throws, whatever fails after it', async () => {
-    const { locks, clock } = open(({ method }) =>
+    const { locks, clock } = openFaultyLocks(({ method }) =>
       method === 'release' || method === 'renew' ? { refuseWith: refusal() } : undefined,
     )
     const own = new Error('own')
@@ -474,7 +413,7 @@ describe('run', () => {
   })
 
   it('fails when the lease was lost while the work went on', async () => {
-    const { locks, clock } = open(({ method }) =>
+    const { locks, clock } = openFaultyLocks(({ method }) =>
       method === 'renew' ? { callAfter: silence } : undefined,
     )
     let finish = () => {}
@@ -493,7 +432,7 @@ describe('run', () => {
   })
 
   it('does not begin when the lock is not got', async () => {
-    const { locks, others } = open()
+    const { locks, others } = openFaultyLocks()
     await others.lock('a').acquire()
     let hasBegun = false
     const work = () => {

@@ -30,7 +30,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   limit: ['gate/', 'engine/'],
   redlock: ['lock/open.ts', 'engine/'],
   redis: ['engine/'],
-  inspect: [...capabilities, 'gate/', 'engine/'],
+  // What a user holds is a Sluice: sluice.ts leads from it to the capabilities behind it.
+  inspect: ['sluice.ts', ...capabilities, 'gate/', 'engine/'],
   http: ['inspect/', 'limit/'],
   dashboard: ['inspect/'],
   cli: ['inspect/', 'dashboard/', 'index.ts'],
