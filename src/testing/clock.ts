@@ -45,7 +45,9 @@ export function testClock(startMs: number = Date.UTC(2026, 0, 1)): TestClock {
   return {
     monotonicMs: () => elapsedMs,
     wallMs: () => wallOffsetMs + elapsedMs,
-    storeUs: () => Math.round((wallOffsetMs + elapsedMs) * 1000),
+    // Next to an epoch, milliseconds have no room for their thousandths: the two are added as
+    // microseconds. Rounding up would make things due before their time.
+    storeUs: () => Math.round(wallOffsetMs * 1000) + Math.floor(elapsedMs * 1000 + 1e-3),
     after(delayMs, callback): Timer {
       const timer = { dueMs: elapsedMs + Math.max(0, delayMs), callback }
       timers.add(timer)
