@@ -53,6 +53,8 @@ export function createLocks(store: LockStore, clock: Clock, clientId: string): L
   const room = new WaitingRoom(store)
   const rhythm = new Rhythm(clock)
   const leases = new Set<HeldLease>()
+  /** What they get after `close` is given back before that resolves. */
+  const firstCalls = new Set<Promise<unknown>>()
   let ownerCount = 0
   let closed = false
 
@@ -79,12 +81,12 @@ export function createLocks(store: LockStore, clock: Clock, clientId: string): L
     const { name, ttlMs } = terms
     const waitTerms: WaitTerms = { name, owner, ttlMs, waitMs, signal }
     room.expect(owner)
-    const answer = await askForLock(waitTerms, startedMs)
+    const firstCall = askForLock(waitTerms, startedMs)
+    firstCalls.add(firstCall)
+    const answer = await firstCall.finally(() => firstCalls.delete(firstCall))
     if (answer.tag !== 'waiting') room.remove(owner)
     switch (answer.tag) {
       case 'acquired':
-        if (signal?.aborted) store.release({ name, owner }).catch(() => {})
-        signal?.throwIfAborted()
         return hold(terms, owner, acquiredOf(answer, ttlMs))
       case 'held':
         return new LockTimeoutError(name, clock.monotonicMs() - startedMs, conflictOf(answer))
@@ -99,7 +101,8 @@ export function createLocks(store: LockStore, clock: Clock, clientId: string): L
 
   /**
    * The first call of an acquisition. An answer that took longer than the lease is no lease any
-   * more: it is asked for again while there is time. A call whose outcome is unknown is withdrawn.
+   * more: it is asked for again while there is time. A call whose outcome is unknown, or wanted no
+   * more, is withdrawn.
    */
   async function askForLock(terms: WaitTerms, startedMs: number): Promise<AcquireAnswer> {
     try {
@@ -107,6 +110,8 @@ export function createLocks(store: LockStore, clock: Clock, clientId: string): L
         const answer = await store.acquire(
           requestOf(terms, { enqueue: terms.waitMs > 0, heartbeat: false }),
         )
+        terms.signal?.throwIfAborted()
+        if (closed) throw new ClosedError('This Sluice')
         if (answer.tag !== 'acquired') return answer
         const now = clock.monotonicMs()
         if (acquiredOf(answer, terms.ttlMs).validUntilMs > now) return answer
@@ -117,7 +122,9 @@ export function createLocks(store: LockStore, clock: Clock, clientId: string): L
       }
     } catch (error) {
       room.remove(terms.owner)
-      store.leave(terms).catch(() => {})
+      const left = store.leave(terms).catch(() => {})
+      if (closed) await left
+      terms.signal?.throwIfAborted()
       throw error
     }
   }
@@ -135,7 +142,7 @@ export function createLocks(store: LockStore, clock: Clock, clientId: string): L
     async close() {
       closed = true
       room.close(new ClosedError('This Sluice'))
-      await Promise.all([...leases].map((lease) => lease.close()))
+      await Promise.allSettled([...[...leases].map((lease) => lease.close()), ...firstCalls])
     },
   }
 }

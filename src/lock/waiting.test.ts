@@ -136,50 +136,34 @@ describe('a waiter', () => {
     expect(calls.at(-1)?.method).toBe('leave')
   })
 
-  it('confirms a grant that lay unread for long before it relies on it', async () => {
-    const held: { grant: Parameters<Parameters<LockStore['onGrant']>[0]>[0] | null } = {
-      grant: null,
-    }
-    let tell: (grant: NonNullable<typeof held.grant>) => void = () => {}
-    const { locks, others, clock, calls } = openFaultyLocks(
-      ({ method, count }) =>
-        method === 'acquire' && count > 1 ? { callAfter: Promise.resolve() } : undefined,
-      {
-        store: (store) => ({
-          ...store,
-          onGrant(listener) {
-            tell = listener
-            return store.onGrant((grant) => {
-              held.grant = grant
-            })
-          },
-        }),
-      },
+  it('confirms a grant that follows its last heartbeat by long before it relies on it', async () => {
+    let isFailing = true
+    const { locks, others, clock, calls } = openFaultyLocks(({ method, count }) =>
+      method === 'acquire' && count > 1 && isFailing ? { refuseWith: refusal() } : undefined,
     )
     const holder = await others.lock('a').acquire()
     const waiting = watched(locks.lock('a').acquire())
-    await clock.advance(CLAIM_MS / 3 - 1)
-    await holder.release()
+    await clock.advance((CLAIM_MS * 2) / 3 + 1)
     const before = calls.length
-    // Not a timer of this process runs until the grant is far older than half a claim lease.
-    clock.stepWall(0)
-    await clock.advance(0)
-    if (!held.grant) throw new Error('nothing was granted')
-    tell(held.grant)
-    await clock.advance(0)
-    expect(waiting.value?.name).toBe('a')
-    expect(calls.length).toBeGreaterThan(before)
+    isFailing = false
+    await holder.release()
+    await clock.advance(1)
+    expect(calls.slice(before)).toMatchObject([{ method: 'acquire' }])
+    expect(waiting.value?.remainingMs).toBeGreaterThan(CLAIM_MS)
   })
 
-  it('is renewed right after the hand-over, since that was for the claim lease only', async () => {
+  it('is renewed soon after the hand-over, since that was for the claim lease only', async () => {
     const { locks, others, clock } = openFaultyLocks()
     const holder = await others.lock('a').acquire()
     const waiting = watched(locks.lock('a').acquire())
     await clock.advance(100)
     await holder.release()
     await clock.advance(0)
+    expect(waiting.value?.remainingMs).toBeGreaterThan(CLAIM_MS / 2)
+    expect(waiting.value?.remainingMs).toBeLessThan(CLAIM_MS)
+    await clock.advance(CLAIM_MS / 2)
     expect(waiting.value?.remainingMs).toBeGreaterThan(CLAIM_MS)
-    expect((await others.lock('a').inspect()).holder?.remainingMs).toBe(TTL_MS)
+    expect((await others.lock('a').inspect()).holder?.owner).toBe(waiting.value?.owner)
   })
 
   it('whose first renewal fails after the hand-over keeps the lock by the next', async () => {

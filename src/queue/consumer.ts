@@ -51,6 +51,7 @@ export class Consumer {
   private claiming = true
   private stopListening: (() => void) | null = null
   private dueTimer: Timer | null = null
+  private passing: Promise<void> | null = null
   private checkTimer: Timer | null = null
   private stopped = false
   /** Monotonic time of the last call that the engine answered. */
@@ -75,7 +76,11 @@ export class Consumer {
   /** Resolves when the store has it; rejects with {@link StaleDeliveryError} if it was too late. */
   settle(id: string, settlement: Settlement): Promise<void> {
     return new Promise((resolve, reject) => {
-      if (!this.held.delete(id)) return reject(new StaleDeliveryError(this.terms.queue, id))
+      if (!this.held.delete(id)) {
+        // Its slot is free all the same.
+        this.wake()
+        return reject(new StaleDeliveryError(this.terms.queue, id))
+      }
       this.outbox.push({ id, settlement, resolve, reject })
       this.claimWanted = true
       this.pump()
@@ -86,14 +91,19 @@ export class Consumer {
   stopClaiming(): void {
     this.claiming = false
     this.listen(false)
-    this.dueTimer?.cancel()
+    if (!this.dueTimer) return
+    this.dueTimer.cancel()
+    this.dueTimer = null
+    // Others may sleep without a timer for the next job: one of them must set one now.
+    this.passing = this.store.passWake(this.terms.queue).catch(() => {})
   }
 
   /** Resolves when nothing is left to tell the store. */
   async flushed(): Promise<void> {
-    while (this.running || this.pumpSoon || this.outbox.length > 0) {
+    while (!this.stopped && (this.running || this.pumpSoon || this.outbox.length > 0)) {
       await (this.running ?? new Promise((resolve) => setImmediate(resolve)))
     }
+    await this.passing
   }
 
   /** Ends at once. What is still held is recovered from its lease; what waits is unknown. */
@@ -101,6 +111,9 @@ export class Consumer {
     this.stopped = true
     this.stopClaiming()
     this.checkTimer?.cancel()
+    for (const { id, reject } of this.outbox.splice(0)) {
+      reject(new StaleDeliveryError(this.terms.queue, id))
+    }
   }
 
   /** After the promises that are settled now have run on: what they settle shares the call. */

@@ -31,6 +31,7 @@ export class Connection {
   }
 
   close(): void {
+    for (const statement of this.statements.values()) statement[Symbol.dispose]?.()
     this.statements.clear()
     this.database.close()
   }

@@ -6,6 +6,8 @@ export interface DriverStatement {
   get(...values: SqlValue[]): unknown
   all(...values: SqlValue[]): unknown[]
   run(...values: SqlValue[]): { changes: number | bigint }
+  /** Missing where a statement is freed when it is collected, and the file closed no earlier. */
+  [Symbol.dispose]?(): void
 }
 
 export interface DriverDatabase {

@@ -55,7 +55,7 @@ export function lazySqliteEngine(location: string, options: SqliteEngineOptions)
         subscription.stop()
       }
     },
-    idle: async () => (await opening)?.idle(),
+    idle: async () => (await opening?.catch(() => null))?.idle(),
     async close() {
       closed = true
       await (await opening?.catch(() => null))?.close()

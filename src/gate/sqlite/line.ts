@@ -15,6 +15,8 @@ export interface Waiter {
 
 /** Dead waiters removed one by one in front of the head, before the rest is only skipped. */
 const MOST_REMOVED = 16
+/** A waiter that was only late keeps its place for so long. */
+const LATE_US = 60_000_000
 /** How long what was asked before a withdrawal is refused. */
 const WITHDRAWAL_US = 60_000_000
 /** Rows of each kind that one sweep removes. */
@@ -116,7 +118,7 @@ export function sweepLines(transaction: Transaction): boolean {
   const waiters = transaction.run(
     `DELETE FROM waiter WHERE (gate, place) IN (
        SELECT gate, place FROM waiter WHERE deadline_us < ? ORDER BY deadline_us LIMIT ${MOST_SWEPT})`,
-    transaction.nowUs,
+    transaction.nowUs - LATE_US,
   )
   const withdrawals = transaction.run(
     `DELETE FROM withdrawal WHERE (owner, gate) IN (

@@ -23,10 +23,6 @@ export class Grants {
     return this.highestFence
   }
 
-  sawFence(fence: number): void {
-    this.highestFence = Math.max(this.highestFence, fence)
-  }
-
   onGrant(listener: (grant: Grant) => void): () => void {
     return subscribe(this.listeners, listener)
   }
@@ -40,6 +36,11 @@ export class Grants {
     this.stopLooking ??= this.engine.onChange('lock', () => void this.look())
   }
 
+  acquired(owner: Owner, fence: number): void {
+    this.highestFence = Math.max(this.highestFence, fence)
+    this.forget(owner)
+  }
+
   forget(owner: Owner): void {
     this.awaited.delete(owner)
     if (this.awaited.size > 0) return
@@ -50,8 +51,7 @@ export class Grants {
   /** Ignores owners of other clients, and those that know already. */
   deliver(grant: Grant): void {
     if (!this.awaited.has(grant.owner)) return
-    this.forget(grant.owner)
-    this.sawFence(grant.fence)
+    this.acquired(grant.owner, grant.fence)
     for (const listener of [...this.listeners]) listener(grant)
   }
 

@@ -68,8 +68,7 @@ export function sqliteLockStore(engine: SqliteEngine): LockStore {
         return acquire(transaction, request, grants.floor)
       })
       if (answer.tag === 'waiting') grants.await(request.owner)
-      else grants.forget(request.owner)
-      if (answer.tag === 'acquired') grants.sawFence(answer.fence)
+      if (answer.tag === 'acquired') grants.acquired(request.owner, answer.fence)
       return { ...answer, sentAtMs }
     },
 
@@ -82,10 +81,10 @@ export function sqliteLockStore(engine: SqliteEngine): LockStore {
     },
 
     async release({ name, owner }) {
-      grants.forget(owner)
       const { wasHeld, granted } = await engine.write((transaction) =>
         release(transaction, name, owner, grants.floor),
       )
+      if (wasHeld) grants.forget(owner)
       if (granted) grants.deliver(granted)
       return { tag: wasHeld ? 'released' : 'lost' }
     },

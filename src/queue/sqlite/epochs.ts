@@ -1,4 +1,5 @@
 import type { Transaction } from '../../engine/sqlite/engine.ts'
+import { takeNumbers } from './jobs.ts'
 
 export interface QueueRow {
   id: number
@@ -145,10 +146,11 @@ export function recoverFirst(
     epoch,
   )
   transaction.run(
-    `UPDATE job SET state = 3, epoch = NULL, at_us = ?,
+    `UPDATE job SET state = 3, epoch = NULL, at_us = ?, place = ?,
        reason = 'its worker crashed ' || crashes || ' times while it ran alone under suspicion'
      WHERE state = 2 AND epoch = ? AND is_suspect = 1 AND crashes >= ?`,
     nowUs,
+    takeNumbers(transaction, 1),
     epoch,
     maxCrashes,
   )

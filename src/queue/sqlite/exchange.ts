@@ -48,11 +48,19 @@ const LOST: Exchanged = {
   otherLeaseUs: null,
 }
 
-/** One call of a consumer. `floor`: the highest fence that this client has seen from the queue. */
+/** What the client knows that is not in the file. */
+export interface Known {
+  /** The highest fence that it has seen. */
+  floor: number
+  /** The fence that this very call was answered with before, if it was idle then. */
+  idleFence: number | null
+}
+
+/** One call of a consumer. */
 export function exchange(
   transaction: Transaction,
   request: ExchangeRequest,
-  floor: number,
+  { floor, idleFence }: Known,
 ): Exchanged {
   const { epoch: name, sequence } = request
   const queue = findQueue(transaction, request.queue)
@@ -60,11 +68,13 @@ export function exchange(
   if (queue && known && known.sequence >= sequence) {
     return known.sequence === sequence ? repeat(transaction, queue, known) : LOST
   }
+  const epochId = known?.id ?? null
+  if (idleFence !== null) return outcome(transaction, queue, epochId, { fence: idleFence })
   if (request.heldCount > 0 && !known?.deadlineUs) return LOST
 
   const isIdle = !known?.deadlineUs && isSilent(request) && !hasWork(transaction, queue, request)
   const fence = Math.max((queue?.fence ?? 0) + 1, floor + 1, transaction.nowUs)
-  if (isIdle) return { ...outcome(transaction, queue, known?.id ?? null, { fence }), isIdle }
+  if (isIdle) return { ...outcome(transaction, queue, epochId, { fence }), isIdle }
   const inQueue = queue ?? ensureQueue(transaction, request.queue)
   const epoch = known ?? addEpoch(transaction, inQueue.id, name)
   return run(transaction, request, inQueue, epoch, fence)

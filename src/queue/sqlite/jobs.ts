@@ -112,10 +112,11 @@ export function retry(
 
 export function bury(transaction: Transaction, epoch: number, id: number, reason: string): boolean {
   const changed = transaction.run(
-    `UPDATE job SET state = 3, epoch = NULL, at_us = ?, attempt = attempt + 1, reason = ?
+    `UPDATE job SET state = 3, epoch = NULL, at_us = ?, attempt = attempt + 1, reason = ?, place = ?
      WHERE id = ? AND epoch = ? AND state = 2`,
     transaction.nowUs,
     reason,
+    takeNumbers(transaction, 1),
     id,
     epoch,
   )
@@ -126,7 +127,7 @@ export function dropOldDead(transaction: Transaction, queue: number): void {
   transaction.run(
     `DELETE FROM job WHERE id IN (
        SELECT id FROM job WHERE state = 3 AND queue = ?
-       ORDER BY at_us DESC LIMIT ${MOST_DROPPED} OFFSET ${MOST_DEAD})`,
+       ORDER BY place DESC LIMIT ${MOST_DROPPED} OFFSET ${MOST_DEAD})`,
     queue,
   )
 }

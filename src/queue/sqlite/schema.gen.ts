@@ -32,7 +32,7 @@ CREATE TABLE IF NOT EXISTS job (
 CREATE INDEX IF NOT EXISTS job_ready ON job (queue, is_suspect, place) WHERE state = 0;
 CREATE INDEX IF NOT EXISTS job_timed ON job (queue, at_us) WHERE state = 1;
 CREATE INDEX IF NOT EXISTS job_in_flight ON job (epoch, claimed_in) WHERE state = 2;
-CREATE INDEX IF NOT EXISTS job_dead ON job (queue, at_us) WHERE state = 3;
+CREATE INDEX IF NOT EXISTS job_dead ON job (queue, place) WHERE state = 3;
 CREATE TABLE IF NOT EXISTS epoch (
   id INTEGER PRIMARY KEY,
   queue INTEGER NOT NULL,

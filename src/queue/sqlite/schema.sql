@@ -20,7 +20,7 @@ CREATE TABLE IF NOT EXISTS job (
   state INTEGER NOT NULL CHECK (state IN (0, 1, 2, 3)),
   -- In flight when a worker crashed: given to workers one at a time.
   is_suspect INTEGER NOT NULL DEFAULT 0 CHECK (is_suspect IN (0, 1)),
-  -- Order in which jobs became ready.
+  -- Order in which jobs became ready, or died.
   place INTEGER NOT NULL,
   -- Timed: when it is due. Dead: when it died.
   at_us INTEGER NOT NULL DEFAULT 0,
@@ -40,7 +40,7 @@ CREATE TABLE IF NOT EXISTS job (
 CREATE INDEX IF NOT EXISTS job_ready ON job (queue, is_suspect, place) WHERE state = 0;
 CREATE INDEX IF NOT EXISTS job_timed ON job (queue, at_us) WHERE state = 1;
 CREATE INDEX IF NOT EXISTS job_in_flight ON job (epoch, claimed_in) WHERE state = 2;
-CREATE INDEX IF NOT EXISTS job_dead ON job (queue, at_us) WHERE state = 3;
+CREATE INDEX IF NOT EXISTS job_dead ON job (queue, place) WHERE state = 3;
 
 -- One life of one consumer: its lease while it has jobs in flight, and its last call.
 CREATE TABLE IF NOT EXISTS epoch (

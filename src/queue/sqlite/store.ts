@@ -54,18 +54,17 @@ export function sqliteQueueStore(engine: SqliteEngine): QueueStore {
     const idle = idleCalls.get(key)
     if (idle && idle.sequence > sequence) return { tag: 'lost' }
     const sentAtMs = engine.clock.monotonicMs()
-    const isRepeated = idle?.sequence === sequence
+    const idleFence = idle?.sequence === sequence ? idle.fence : null
     const { answer, isIdle, isNews, dueUs } = await engine.write((transaction) => {
       sweepSometimes(transaction)
-      return exchange(transaction, isRepeated ? { ...request, want: 0 } : request, floor)
+      return exchange(transaction, request, { floor, idleFence })
     })
     if (answer.tag === 'lost') return answer
-    const fence = isRepeated ? idle.fence : answer.fence
-    floor = Math.max(floor, fence)
-    if (isIdle) keepIdleCall(key, { sequence, fence })
+    floor = Math.max(floor, answer.fence)
+    if (isIdle) keepIdleCall(key, { sequence, fence: answer.fence })
     wakes.noteDue(queue, dueUs)
     if (isNews) wakes.hint(queue)
-    return { ...answer, fence, sentAtMs }
+    return { ...answer, sentAtMs }
   }
 
   return {
@@ -140,7 +139,7 @@ function counts(transaction: Transaction, name: string): QueueCounts {
 function listDead(transaction: Transaction, name: string, limit: number): DeadJob[] {
   const rows = transaction.all<JobRow & { reason: string; diedUs: number }>(
     `SELECT ${JOB_COLUMNS}, reason, at_us AS diedUs FROM job
-     WHERE state = 3 AND queue = ? ORDER BY at_us, id LIMIT ?`,
+     WHERE state = 3 AND queue = ? ORDER BY place LIMIT ?`,
     findQueue(transaction, name)?.id ?? null,
     limit,
   )
