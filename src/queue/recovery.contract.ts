@@ -80,6 +80,19 @@ export function recoveryContract(bench: Bench): void {
       expect(await bench.counts()).toEqual({ ready: 0, timed: 0, inFlight: 6, dead: 0 })
     })
 
+    it('Q7 an epoch that calls as it is given up is lost, or it keeps its jobs', async () => {
+      const [late, watcher] = [bench.consumer(), bench.consumer()]
+      await bench.add(['a', 'b'])
+      const jobs = await late.claim(2)
+      await bench.passWith(watcher, LEASE_MS - 1)
+      await bench.pass(2)
+      const [answer] = await Promise.all([late.exchange(), watcher.say(), watcher.say()])
+      const isLost = answer.tag === 'lost'
+      const held = { ready: 0, timed: 0, inFlight: 2, dead: 0 }
+      expect(await bench.counts()).toEqual(isLost ? { ...held, ready: 2, inFlight: 0 } : held)
+      if (!isLost) expect((await late.say({ acks: jobs })).staleIds).toEqual([])
+    })
+
     it('Q7 a consumer that goes on calling keeps its jobs', async () => {
       const [worker, watcher] = [bench.consumer(), bench.consumer(bench.second)]
       await bench.add(['a'])
@@ -199,14 +212,15 @@ export function recoveryContract(bench: Bench): void {
     })
 
     it.each([-HOUR_MS, HOUR_MS])('Q9 a clock that jumped by %i ms is a silence', async (jumpMs) => {
-      const [worker, watcher] = [bench.consumer(), bench.consumer(bench.second)]
+      const [gone, watcher] = [bench.consumer(), bench.consumer(bench.second)]
       await bench.add(['a'])
-      const jobs = await worker.claim(1)
+      await gone.claim(1)
       bench.store.clock.stepWall(jumpMs)
       expect(await claimAll(watcher, 1)).toEqual([])
       await bench.passWith(watcher, LEASE_MS - 1)
       expect(await claimAll(watcher, 1)).toEqual([])
-      expect((await worker.say({ acks: jobs })).staleIds).toEqual([])
+      await bench.pass(2)
+      expect(payloadsOf(await claimAll(watcher, 1))).toEqual(['a'])
     })
 
     it('Q9 a shorter silence saves nobody', async () => {

@@ -107,6 +107,19 @@ describe.each([':memory:', 'a file'])('calls on %s', (place) => {
     expect(times.size).toBe(1)
   })
 
+  it('E1 only a call that has to outlive a power cut waits for the disk, and with it those of its tick', async () => {
+    const engine = await open(place === ':memory:' ? place : file, { synchronous: 'full' })
+    const level = (transaction: Transaction) =>
+      transaction.get<{ synchronous: number }>('PRAGMA synchronous')?.synchronous
+    const FULL = 2
+    const NORMAL = 1
+    expect(await engine.write(level)).toBe(FULL)
+    expect(await engine.write(level, { durable: false })).toBe(NORMAL)
+    expect(await engine.write(level)).toBe(FULL)
+    const mixed = [engine.write(level, { durable: false }), engine.write(level)]
+    expect(await Promise.all(mixed)).toEqual([FULL, FULL])
+  })
+
   it('E1 a call that throws is undone alone and rejects alone', async () => {
     const engine = await openPlace()
     const failure = new Error('no')

@@ -16,6 +16,15 @@ export interface Transaction {
   emit(topic: string): void
 }
 
+export interface WriteOptions {
+  /**
+   * Whether the commit has to outlive a power cut where the engine's `synchronous` is `'full'`.
+   * Who holds a lock need not: every process that could hold it ends with the machine. It saves the
+   * sync to disk. Defaults to true.
+   */
+  durable?: boolean
+}
+
 /**
  * One database for all stores, of one process or several. Promises, proved by `engine.test.ts`:
  * - E1 Calls of one tick share one transaction, in call order; one that throws is undone alone.
@@ -47,7 +56,7 @@ export interface SqliteEngine {
    * @throws {EngineUnavailableError} when other processes held the file for the whole command
    *   timeout; {StoreFullError}, {StoreCorruptError}, {ClosedError}.
    */
-  write<T>(work: (transaction: Transaction) => T): Promise<T>
+  write<T>(work: (transaction: Transaction) => T, options?: WriteOptions): Promise<T>
   /** Like `write`, on one consistent state, without waiting for writers; `work` changes nothing. */
   read<T>(work: (transaction: Transaction) => T): Promise<T>
   /**

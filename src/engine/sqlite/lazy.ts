@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { ClosedError } from '../../errors.ts'
 import { newClientId } from '../client-id.ts'
-import type { SqliteEngine, Transaction } from './engine.ts'
+import type { SqliteEngine, Transaction, WriteOptions } from './engine.ts'
 import { openSqliteEngine, type SqliteEngineOptions } from './open.ts'
 
 /**
@@ -40,7 +40,8 @@ export function lazySqliteEngine(location: string, options: SqliteEngineOptions)
       tables.push(text)
       opening?.then((engine) => engine.define(text)).catch(() => {})
     },
-    write: async <T>(work: (transaction: Transaction) => T) => (await opened()).write(work),
+    write: async <T>(work: (transaction: Transaction) => T, writeOptions?: WriteOptions) =>
+      (await opened()).write(work, writeOptions),
     read: async <T>(work: (transaction: Transaction) => T) => (await opened()).read(work),
     onChange(topic, listener) {
       const subscription = { topic, listener, stop: () => {} }

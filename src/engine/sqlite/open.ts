@@ -10,7 +10,7 @@ import { newClientId } from '../client-id.ts'
 import { Changes } from './changes.ts'
 import { Connection } from './connection.ts'
 import { type Driver, loadDriver } from './driver.ts'
-import type { SqliteEngine, Transaction } from './engine.ts'
+import type { SqliteEngine, Transaction, WriteOptions } from './engine.ts'
 import { isBusy, storeFailure } from './failure.ts'
 import { APPLICATION_ID, checkFile, type FileIdentity, identify, notOurs } from './file.ts'
 import { schema } from './schema.gen.ts'
@@ -160,7 +160,7 @@ class OpenEngine implements SqliteEngine {
     this.connection = connection
     this.place = place
     this.clock = options.clock
-    this.session = new Session(connection, new StoreClock(options.clock))
+    this.session = new Session(connection, new StoreClock(options.clock), options.synchronous)
     this.identity = place === MEMORY ? null : identify(place)
     this.changes = new Changes({
       look: this.identity && (() => this.look()),
@@ -181,12 +181,12 @@ class OpenEngine implements SqliteEngine {
     this.session.define(tables)
   }
 
-  write<T>(work: (transaction: Transaction) => T): Promise<T> {
-    return this.add('write', work)
+  write<T>(work: (transaction: Transaction) => T, options?: WriteOptions): Promise<T> {
+    return this.add('write', work, options?.durable ?? true)
   }
 
   read<T>(work: (transaction: Transaction) => T): Promise<T> {
-    return this.add('read', work)
+    return this.add('read', work, false)
   }
 
   onChange(topic: string, listener: () => void): () => void {
@@ -202,9 +202,13 @@ class OpenEngine implements SqliteEngine {
     return this.closing
   }
 
-  private add<T>(access: Access, work: (transaction: Transaction) => T): Promise<T> {
+  private add<T>(
+    access: Access,
+    work: (transaction: Transaction) => T,
+    durable: boolean,
+  ): Promise<T> {
     if (this.closing) return Promise.reject(new ClosedError(`The engine on ${this.place}`))
-    return this.transactions.add(access, work)
+    return this.transactions.add(access, work, durable)
   }
 
   private async closeOnce(): Promise<void> {

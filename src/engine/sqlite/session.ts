@@ -15,6 +15,8 @@ export class Session implements Transaction {
   private readonly clock: StoreClock
   private readonly schemas: string[] = []
   private access: Access = 'read'
+  private readonly synchronous: 'full' | 'normal'
+  private isSynced: boolean
   private newSchemaCount = 0
   private topics = new Set<string>()
   /** The clock in the file; null when another process may have moved it. */
@@ -22,9 +24,11 @@ export class Session implements Transaction {
   private dataVersion: number | null = null
   private changeCount = 0
 
-  constructor(connection: Connection, clock: StoreClock) {
+  constructor(connection: Connection, clock: StoreClock, synchronous: 'full' | 'normal') {
     this.connection = connection
     this.clock = clock
+    this.synchronous = synchronous
+    this.isSynced = synchronous === 'full'
   }
 
   get<Row = SqlRow>(sql: string, ...values: SqlValue[]): Row | undefined {
@@ -54,7 +58,8 @@ export class Session implements Transaction {
   }
 
   /** Starts a transaction. Answers whether another process has committed since the last one. */
-  begin(access: Access): boolean {
+  begin(access: Access, durable: boolean): boolean {
+    if (access === 'write') this.sync(durable)
     this.connection.run(access === 'write' ? 'BEGIN IMMEDIATE' : 'BEGIN')
     this.access = access
     this.topics = new Set()
@@ -104,6 +109,14 @@ export class Session implements Transaction {
     this.dataVersion = version
     if (isChanged) this.storedUs = null
     return isChanged
+  }
+
+  /** The next commit waits for the disk, or not; SQLite takes that between transactions only. */
+  private sync(durable: boolean): void {
+    const isSynced = durable && this.synchronous === 'full'
+    if (isSynced === this.isSynced) return
+    this.connection.exec(`PRAGMA synchronous = ${isSynced ? 'FULL' : 'NORMAL'}`)
+    this.isSynced = isSynced
   }
 
   private readClock(): number {

@@ -7,6 +7,8 @@ import { Turns } from './turns.ts'
 interface Call {
   access: Access
   work: (transaction: Transaction) => unknown
+  /** Whether the commit must outlive a power cut. */
+  durable: boolean
   /** On this process's own monotonic clock, whatever clock the stores have. */
   deadlineMs: number
   /** It was part of a transaction that failed, and runs again by itself. */
@@ -43,11 +45,12 @@ export class Transactions {
     this.options = options
   }
 
-  add<T>(access: Access, work: (transaction: Transaction) => T): Promise<T> {
+  add<T>(access: Access, work: (transaction: Transaction) => T, durable: boolean): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       this.waiting.push({
         access,
         work,
+        durable,
         deadlineMs: performance.now() + this.options.commandTimeoutMs,
         isAlone: false,
         resolve: resolve as (value: unknown) => void,
@@ -122,7 +125,8 @@ export class Transactions {
     const startMs = performance.now()
     try {
       this.options.check()
-      if (session.begin(access)) this.hasForeignCommit = true
+      const durable = this.waiting.some((call) => call.durable)
+      if (session.begin(access, durable)) this.hasForeignCommit = true
     } catch (error) {
       session.rollback()
       if (isBusy(error)) return 'busy'

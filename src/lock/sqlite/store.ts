@@ -51,6 +51,7 @@ export function sqliteLockStore(engine: SqliteEngine): LockStore {
   engine.define(gateSchema)
   engine.define(schema)
   const grants = sharedGrants(engine)
+  const write = <T>(work: (transaction: Transaction) => T) => engine.write(work, { durable: false })
   let sweptUs = 0
 
   /** A clock that was moved back must not put sweeping off. */
@@ -63,7 +64,7 @@ export function sqliteLockStore(engine: SqliteEngine): LockStore {
   return {
     async acquire(request) {
       const sentAtMs = engine.clock.monotonicMs()
-      const answer = await engine.write((transaction) => {
+      const answer = await write((transaction) => {
         sweepSometimes(transaction)
         return acquire(transaction, request, grants.floor)
       })
@@ -74,14 +75,12 @@ export function sqliteLockStore(engine: SqliteEngine): LockStore {
 
     async renew({ name, owner, ttlMs }) {
       const sentAtMs = engine.clock.monotonicMs()
-      const isRenewed = await engine.write((transaction) =>
-        extend(transaction, name, owner, toUs(ttlMs)),
-      )
+      const isRenewed = await write((transaction) => extend(transaction, name, owner, toUs(ttlMs)))
       return isRenewed ? { tag: 'renewed', sentAtMs } : { tag: 'lost' }
     },
 
     async release({ name, owner }) {
-      const { wasHeld, granted } = await engine.write((transaction) =>
+      const { wasHeld, granted } = await write((transaction) =>
         release(transaction, name, owner, grants.floor),
       )
       if (wasHeld) grants.forget(owner)
@@ -91,7 +90,7 @@ export function sqliteLockStore(engine: SqliteEngine): LockStore {
 
     async leave({ name, owner }) {
       grants.forget(owner)
-      const { granted } = await engine.write((transaction) =>
+      const { granted } = await write((transaction) =>
         leave(transaction, name, owner, grants.floor),
       )
       if (granted) grants.deliver(granted)
