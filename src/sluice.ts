@@ -88,6 +88,8 @@ const sluiceOptions = {
   logger: withDefault(readLogger, consoleLogger),
 }
 
+const closeOptions = { timeout: withDefault(duration(), undefined) }
+
 /** What stands behind one {@link Sluice}: its engine and its capabilities. */
 export interface Inside {
   readonly engine: Engine
@@ -128,9 +130,10 @@ export function createSluice(url?: string | URL, options?: SluiceOptions): Sluic
     lock: (name, lockOptions) => inside.locks.lock(name, lockOptions),
     queue: (name, queueOptions) => inside.queues.queue(name, queueOptions),
     limiter: (name, rule, limiterOptions) => inside.limits.limiter(name, rule, limiterOptions),
-    close(closeOptions) {
-      closing ??= closeAll(inside, closeOptions)
-      return closing
+    async close(options) {
+      const { timeout } = readOptions('close', options, closeOptions)
+      closing ??= closeAll(inside, timeout)
+      await closing
     },
     [Symbol.asyncDispose]: () => sluice.close(),
   }
@@ -138,11 +141,8 @@ export function createSluice(url?: string | URL, options?: SluiceOptions): Sluic
   return sluice
 }
 
-async function closeAll(
-  { engine, locks, queues }: Inside,
-  options?: { timeout?: Duration },
-): Promise<void> {
-  await queues.close(options)
+async function closeAll({ engine, locks, queues }: Inside, timeoutMs?: number): Promise<void> {
+  await queues.close(timeoutMs === undefined ? {} : { timeout: timeoutMs })
   await locks.close()
   await engine.close()
 }
