@@ -22,7 +22,10 @@ function readArguments() {
   }
 }
 
-/** Resolves at the first Ctrl-C or SIGTERM; a second one ends the process where it stands. */
+/**
+ * Resolves at the first Ctrl-C or SIGTERM, or when a parent that keeps a channel to us is gone; a
+ * second one ends the process where it stands.
+ */
 function listenForInterrupt() {
   /** @type {Promise<'interrupted'>} */
   const interrupted = new Promise((resolve) => {
@@ -31,7 +34,7 @@ function listenForInterrupt() {
       if (++count > 1) process.exit(130)
       resolve('interrupted')
     }
-    process.on('SIGINT', onSignal).on('SIGTERM', onSignal)
+    process.on('SIGINT', onSignal).on('SIGTERM', onSignal).on('disconnect', onSignal)
   })
   return interrupted
 }

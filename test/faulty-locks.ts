@@ -1,7 +1,6 @@
 // Locks on a real engine in memory, whose calls go wrong as a test plans, on a clock that it moves.
 import { afterEach } from 'vitest'
 import type { Clock } from '../src/clock.ts'
-import { EngineUnavailableError } from '../src/errors.ts'
 import { createLocks, type Locks } from '../src/lock/lock.ts'
 import { openLockStore } from '../src/lock/open.ts'
 import type { LockStore } from '../src/lock/store.ts'
@@ -52,33 +51,4 @@ export function openFaultyLocks(
     locks: createLocks(planned, changes.clock?.(clock) ?? clock, `${engine.clientId}a`),
     others: createLocks(store, clock, `${engine.clientId}b`),
   }
-}
-
-/** The engine did not answer: who knows what it did. */
-export const gone = () => new EngineUnavailableError('gone', { outcome: 'unknown' })
-/** The engine could not be reached. */
-export const refusal = () => new EngineUnavailableError('not there', { outcome: 'not-applied' })
-export const silence = new Promise<never>(() => {})
-
-/** What became of a promise so far. */
-export function watched<T>(promise: Promise<T>): {
-  value?: T
-  error?: unknown
-  isPending: boolean
-} {
-  const state: { value?: T; error?: unknown; isPending: boolean } = { isPending: true }
-  promise.then(
-    (value) => Object.assign(state, { value, isPending: false }),
-    (error) => Object.assign(state, { error, isPending: false }),
-  )
-  return state
-}
-
-/** A promise, and what resolves it. */
-export function gate(): { opened: Promise<void>; open: () => void } {
-  let open = () => {}
-  const opened = new Promise<void>((resolve) => {
-    open = resolve
-  })
-  return { opened, open }
 }

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import path from 'node:path'
-import { beforeAll, describe, expect, inject, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { ensureBuilt } from '../scripts/prepare.js'
 import { exitCodeOf, runSteps, type Step } from '../scripts/tour/run-steps.js'
 import { formatSummary, inkFor } from '../scripts/tour/show.js'
@@ -14,6 +14,11 @@ const tourDeadlineMs = 90_000
 const promiseCount = 19
 const stepCount = 7
 
+const live = new Set<ChildProcess>()
+// A failed test leaves its process running.
+afterAll(() => {
+  for (const child of live) child.kill()
+})
 // Two tours that start together must not both build.
 beforeAll(() => ensureBuilt({ log: () => {} }), 60_000)
 
@@ -28,8 +33,10 @@ function start(url: string | undefined, ...args: string[]): Run {
   const child = spawn(process.execPath, ['scripts/start.js', ...args], {
     cwd: root,
     env: url === undefined ? env : { ...env, SLUICE_URL: url },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    // By the channel it notices when this process is killed, and ends as well.
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   })
+  live.add(child)
   let text = ''
   for (const stream of [child.stdout, child.stderr]) {
     stream?.setEncoding('utf8').on('data', (chunk: string) => {
@@ -38,7 +45,10 @@ function start(url: string | undefined, ...args: string[]): Run {
   }
   // Closed are the pipes only when every process that inherited them is gone.
   const ended = new Promise<number | null>((resolve) => {
-    child.once('close', (code) => resolve(code))
+    child.once('close', (code) => {
+      live.delete(child)
+      resolve(code)
+    })
   })
   return { child, output: () => text, ended }
 }

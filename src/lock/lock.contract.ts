@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { HOSTILE_NAMES } from '../../test/hostile-names.ts'
 import {
   type Asker,
   Bench,
@@ -10,38 +11,6 @@ import {
 } from './bench.contract.ts'
 import { lineContract } from './line.contract.ts'
 import { walk } from './walk.contract.ts'
-
-/** Names that have broken key layouts, patterns, objects and terminals; each is a lock of its own. */
-const HOSTILE_NAMES = [
-  ...[
-    'a',
-    'A',
-    'a:b',
-    'a:line',
-    'a:waiters',
-    'a:gone:x',
-    'a{b',
-    '}{',
-    '{}',
-    '{x}y',
-    'x}',
-    '*',
-    '?',
-  ],
-  ...['[a]', '\\', '%', '%25', '%7B', '../x', "'; --", '"', 'KEYS[1]', '__proto__', 'constructor'],
-  ...[
-    'toString',
-    'null',
-    '0',
-    'caf\u00e9',
-    'cafe\u0301',
-    '🔒',
-    '👩‍👩‍👧',
-    '限',
-    'a b',
-    'x'.repeat(1024),
-  ],
-]
 
 /** The suite that every engine must pass; its titles carry the promises of `store.ts`. */
 export function lockContract(open: () => Promise<OpenedLockStore>): void {

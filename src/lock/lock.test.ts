@@ -1,7 +1,8 @@
 // Logic above the contract: what callers see of acquiring, holding and losing, on a clock that the
 // test moves and an engine that fails when it says so.
 import { describe, expect, it } from 'vitest'
-import { gone, openFaultyLocks, refusal, silence, watched } from '../../test/faulty-locks.ts'
+import { gone, refusal, silence, watched } from '../../test/faults.ts'
+import { openFaultyLocks } from '../../test/faulty-locks.ts'
 import {
   ArgumentError,
   EngineUnavailableError,
@@ -61,9 +62,9 @@ describe('acquiring', () => {
     const { locks, others, clock } = openFaultyLocks(({ method }) =>
       method === 'acquire' ? undefined : { callAfter: silence },
     )
-    await locks.lock('a', { ttl: '1s' }).acquire()
+    await locks.lock('a', { ttl: '1500ms' }).acquire()
     const next = watched(others.lock('a').acquire())
-    await clock.advance(999)
+    await clock.advance(1_499)
     expect(next.isPending).toBe(true)
     await clock.advance(10)
     expect(next.value?.name).toBe('a')

@@ -1,7 +1,8 @@
 // Waiting for a lock while messages and answers get lost: nobody may be forgotten, and nothing may
 // be held by nobody.
 import { describe, expect, it } from 'vitest'
-import { gate, gone, openFaultyLocks, refusal, silence, watched } from '../../test/faulty-locks.ts'
+import { gate, gone, refusal, silence, watched } from '../../test/faults.ts'
+import { openFaultyLocks } from '../../test/faulty-locks.ts'
 import { ClosedError, EngineUnavailableError } from '../errors.ts'
 import type { LockStore } from './store.ts'
 import { claimMsOf } from './waiting.ts'

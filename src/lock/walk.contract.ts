@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import { seededNumbers } from '../../test/seeded.ts'
 import { type Asker, type Bench, CLAIM_MS, TTL_MS } from './bench.contract.ts'
 import type { AcquireAnswer } from './store.ts'
 
@@ -69,7 +70,7 @@ class Model {
 
 /** Many owners do whatever comes to mind, in an order that the seed decides. */
 export async function walk(bench: Bench, seed: number, steps: number): Promise<void> {
-  const random = numbersOf(seed)
+  const random = seededNumbers(seed)
   const pick = <T>(list: readonly T[]) => list[Math.floor(random() * list.length)] as T
   const model = new Model(() => bench.store.clock.wallMs())
   let askers = bench.askers(5)
@@ -105,15 +106,4 @@ export async function walk(bench: Bench, seed: number, steps: number): Promise<v
   }
   await bench.pass(TTL_MS + CLAIM_MS + 1)
   expect(await bench.asker().acquire('a')).toMatchObject({ tag: 'acquired' })
-}
-
-/** Mulberry32: the same numbers from 0 to 1 for the same seed. */
-function numbersOf(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
 }

@@ -1,6 +1,6 @@
 // What a consumer does when others depend on it, when it was given up for dead, and when it ends.
 import { afterEach, describe, expect, it } from 'vitest'
-import { gate, gone, refusal, silence, watched } from '../../test/faulty-locks.ts'
+import { gate, gone, refusal, silence, watched } from '../../test/faults.ts'
 import { StaleDeliveryError } from '../errors.ts'
 import { insideOf } from '../sluice.ts'
 import { type FaultPlan, faulty } from '../testing/faulty.ts'
@@ -71,9 +71,12 @@ describe('a job that becomes due', () => {
 describe('a worker that was given up for dead', () => {
   it('is told so: signals abort, what it did is done again elsewhere, and it goes on', async () => {
     let isCut = false
-    const { queues, others, clock } = open(({ method }) =>
-      method === 'exchange' && isCut ? { refuseWith: refusal() } : undefined,
-    )
+    const epochs = new Set<string>()
+    const { queues, others, clock } = open((call) => {
+      if (call.method !== 'exchange') return undefined
+      epochs.add(call.args[0].epoch)
+      return isCut ? { refuseWith: refusal() } : undefined
+    })
     const finish = gate()
     const aborted: unknown[] = []
     const ran: string[] = []
@@ -104,6 +107,7 @@ describe('a worker that was given up for dead', () => {
     await queues.queue('q').add('second')
     await clock.advance('1s')
     expect(ran.at(-1)).toBe('here second')
+    expect(epochs.size).toBe(2)
   })
 
   it('acknowledges by hand in vain, and is told so', async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { HOSTILE_NAMES } from '../../test/hostile-names.ts'
 import {
   Bench,
   HOUR_MS,
@@ -14,13 +15,6 @@ import {
 import { recoveryContract } from './recovery.contract.ts'
 import { wakeContract } from './wake.contract.ts'
 import { walk } from './walk.contract.ts'
-
-/** Names that have broken key layouts, patterns, objects and terminals; each is a queue of its own. */
-const HOSTILE_NAMES = [
-  ...['a', 'A', 'a:b', 'a:meta', 'a:ready', 'a{b', '}{', '{}', '{x}y', 'x}', '*', '?', '[a]'],
-  ...['\\', '%', '%25', '%7B', '../x', "'; --", '"', 'KEYS[1]', '__proto__', 'constructor', '0'],
-  ...['toString', 'null', 'caf\u00e9', 'cafe\u0301', '🔒', '👩‍👩‍👧', '限', 'a b', 'x'.repeat(1024)],
-]
 
 /** Payloads that have broken packing: what goes in comes out, byte for byte. */
 const HOSTILE_PAYLOADS = [

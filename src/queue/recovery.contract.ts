@@ -80,18 +80,23 @@ export function recoveryContract(bench: Bench): void {
       expect(await bench.counts()).toEqual({ ready: 0, timed: 0, inFlight: 6, dead: 0 })
     })
 
-    it('Q7 an epoch that calls as it is given up is lost, or it keeps its jobs', async () => {
-      const [late, watcher] = [bench.consumer(), bench.consumer()]
-      await bench.add(['a', 'b'])
-      const jobs = await late.claim(2)
-      await bench.passWith(watcher, LEASE_MS - 1)
-      await bench.pass(2)
-      const [answer] = await Promise.all([late.exchange(), watcher.say(), watcher.say()])
-      const isLost = answer.tag === 'lost'
-      const held = { ready: 0, timed: 0, inFlight: 2, dead: 0 }
-      expect(await bench.counts()).toEqual(isLost ? { ...held, ready: 2, inFlight: 0 } : held)
-      if (!isLost) expect((await late.say({ acks: jobs })).staleIds).toEqual([])
-    })
+    it.each([true, false])(
+      'Q7 who calls as it is given up is lost, or keeps its jobs (first: %s)',
+      async (isFirst) => {
+        const [late, watcher] = [bench.consumer(), bench.consumer()]
+        await bench.add(['a', 'b'])
+        const jobs = await late.claim(2)
+        await bench.passWith(watcher, LEASE_MS - 1)
+        await bench.pass(2)
+        const noticing = isFirst ? [] : [watcher.say()]
+        const calling = late.exchange()
+        await Promise.all([...noticing, calling, watcher.say()])
+        const isLost = (await calling).tag === 'lost'
+        const held = { ready: 0, timed: 0, inFlight: 2, dead: 0 }
+        expect(await bench.counts()).toEqual(isLost ? { ...held, ready: 2, inFlight: 0 } : held)
+        if (!isLost) expect((await late.say({ acks: jobs })).staleIds).toEqual([])
+      },
+    )
 
     it('Q7 a consumer that goes on calling keeps its jobs', async () => {
       const [worker, watcher] = [bench.consumer(), bench.consumer(bench.second)]

@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import { seededNumbers } from '../../test/seeded.ts'
 import { type Bench, type Consumer, LEASE_MS } from './bench.contract.ts'
 import type { ExchangeAnswer, StoredJob } from './store.ts'
 
@@ -13,7 +14,7 @@ interface Player {
  * is in one place at any time, is never held by two that are both alive, and is done in the end.
  */
 export async function walk(bench: Bench, seed: number, steps: number): Promise<void> {
-  const random = numbersOf(seed)
+  const random = seededNumbers(seed)
   const pick = <T>(list: readonly T[]) => list[Math.floor(random() * list.length)] as T
   const newPlayer = (): Player => ({
     consumer: bench.consumer(pick([bench.first, bench.second])),
@@ -90,15 +91,4 @@ async function drain(bench: Bench, open: Set<string>): Promise<void> {
     for (const { id } of jobs) open.delete(id)
   }
   expect(open.size).toBe(0)
-}
-
-/** Mulberry32: the same numbers from 0 to 1 for the same seed. */
-function numbersOf(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
 }

@@ -39,20 +39,23 @@ const commands = {
     return Number(process.hrtime.bigint()) / 1e6
   },
   /**
-   * Writes as fast as it can from one moment to another, as on a disk that needs `diskMs` for each
-   * commit. Answers how often, and how often it was another process that had written before.
-   * @param {number} fromMs @param {number} toMs @param {number} diskMs
+   * Writes as fast as it can, as on a disk that needs `diskMs` for each commit, until all processes
+   * together have written `total` times. Answers how often this one did, and how often it was
+   * another that had written before.
+   * @param {number} fromMs @param {number} total @param {number} diskMs
    */
-  async loop(fromMs, toMs, diskMs) {
+  async loop(fromMs, total, diskMs) {
     while (Date.now() < fromMs) await new Promise((resolve) => setTimeout(resolve, 1))
-    let [commits, turns] = [0, 0]
-    for (; Date.now() < toMs; commits++) {
-      const isTurn = await engine.write((/** @type {any} */ transaction) => {
-        const endMs = performance.now() + diskMs
-        while (performance.now() < endMs);
-        return transaction.run(TAKE_TURN, process.pid) > 0 || transaction.run(COUNT) === 0
+    const disk = new Int32Array(new SharedArrayBuffer(4))
+    let [commits, turns, written] = [0, 0, 0]
+    for (; written < total; commits++) {
+      const answer = await engine.write((/** @type {any} */ transaction) => {
+        if (diskMs > 0) Atomics.wait(disk, 0, 0, diskMs)
+        const isTurn = transaction.run(TAKE_TURN, process.pid) > 0
+        return { isTurn, count: transaction.get(`${COUNT} RETURNING count`).count }
       })
-      if (isTurn) turns++
+      written = answer.count
+      if (answer.isTurn) turns++
     }
     return { commits, turns }
   },

@@ -8,7 +8,7 @@ const settleMs = 250
 const idleMs = 1_000
 const idleCpuShare = 0.1
 const wakeUps = 20
-const wakeBudgetMs = 150
+const wakeBudgetMs = 250
 const burst = 100
 
 /**

@@ -8,7 +8,7 @@ const queueName = 'deferred'
 const ttlMs = 500
 const handOvers = 20
 /** Of a hand-over in the middle of the field: far below the TTL, far above a busy machine's. */
-const handOverBudgetMs = 100
+const handOverBudgetMs = 250
 
 /**
  * @typedef {import('../tour.js').Context} Context

@@ -7,7 +7,7 @@ const jobCount = 200
 const spreadMs = 3_000
 /** So that the first one is not due before it is added. */
 const leadMs = 200
-const p50BudgetMs = 100
+const p50BudgetMs = 250
 /** What a lost wake-up would take until somebody looks. A disk may be busy for longer than it takes. */
 const worstBudgetMs = 2_000
 
