@@ -1,7 +1,43 @@
-import { describe } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { lockContract } from '../../src/lock/lock.contract.ts'
-import { engines } from '../engines.ts'
+import { engines, type OpenedEngine, redisAdmin } from '../engines.ts'
 
-describe.each(engines)('locks on $name', ({ open }) => {
+describe.each(engines)('locks on $name', ({ label, open }) => {
   lockContract(open)
+
+  it('L10 an idle fence is kept for a day after the last lease, and no longer', async () => {
+    const opened = await open()
+    await use(opened, 'a', 1)
+    if (label === 'redis') await expectTtlOfADay(opened)
+    else await expectSweepAfterADay(opened)
+    await opened.close()
+  })
 })
+
+const TTL_MS = 10_000
+const DAY_MS = 86_400_000
+
+async function use({ first }: OpenedEngine, name: string, number: number): Promise<void> {
+  const owner = `${first.clientId}.${number}`
+  const how = { ttlMs: TTL_MS, claimMs: 3_000, enqueue: false, heartbeat: false }
+  expect(await first.lock.acquire({ name, owner, ...how })).toMatchObject({ tag: 'acquired' })
+  expect(await first.lock.release({ name, owner })).toEqual({ tag: 'released' })
+}
+
+/** The server removes keys by its own clock, which the test cannot move. */
+async function expectTtlOfADay({ prefix }: OpenedEngine): Promise<void> {
+  const ttlMs = await redisAdmin().pttl(`${prefix}:lock:{a}`)
+  expect(ttlMs).toBeGreaterThan(DAY_MS - TTL_MS)
+  expect(ttlMs).toBeLessThanOrEqual(DAY_MS + TTL_MS)
+}
+
+/** Some of what is over is removed now and then, by whoever acquires anything. */
+async function expectSweepAfterADay(opened: OpenedEngine): Promise<void> {
+  const isKept = async () => (await opened.dump()).some((line) => line.includes('"name":"a"'))
+  await opened.clock.advance(DAY_MS - 1)
+  await use(opened, 'b', 2)
+  expect(await isKept()).toBe(true)
+  await opened.clock.advance(TTL_MS + 2_000)
+  await use(opened, 'b', 3)
+  expect(await isKept()).toBe(false)
+}

@@ -20,7 +20,7 @@ export interface Driver {
   /** Package or built-in module, for messages. */
   readonly name: string
   readonly sqliteVersion: string
-  open(path: string): DriverDatabase
+  open(path: string, options?: { readOnly?: boolean }): DriverDatabase
 }
 
 interface DriverModule {
@@ -66,7 +66,8 @@ function driverOf(name: string, { DatabaseSync }: DriverModule, sqliteVersion: s
   return {
     name,
     sqliteVersion,
-    open: (path) => new DatabaseSync(path, { timeout: 0, enableForeignKeyConstraints: false }),
+    open: (path, { readOnly = false } = {}) =>
+      new DatabaseSync(path, { readOnly, timeout: 0, enableForeignKeyConstraints: false }),
   }
 }
 

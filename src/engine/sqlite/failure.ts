@@ -34,6 +34,10 @@ export function isBusy(error: unknown): boolean {
   return code === BUSY || code === LOCKED
 }
 
+/** There is no database in the file at all. */
+export const isNoDatabase = (error: unknown) =>
+  isDriverError(error) && (error.errcode & 0xff) === NOTADB
+
 /** Turns a driver's error into the one that callers see. Others pass as they are. */
 export function storeFailure(error: unknown, place: string, outcome: Outcome): unknown {
   if (!(error instanceof Error)) return error

@@ -1,22 +1,9 @@
-import {
-  accessSync,
-  closeSync,
-  constants,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  readSync,
-  statSync,
-} from 'node:fs'
+import { accessSync, constants, lstatSync, mkdirSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { EngineUnavailableError, SluiceError, StoreCorruptError } from '../../errors.ts'
 
 /** `PRAGMA application_id` of every file that Sluice made: "Slui". */
 export const APPLICATION_ID = 0x536c7569
-
-const MAGIC = 'SQLite format 3\0'
-const HEADER_BYTES = 100
-const APPLICATION_ID_AT = 68
 
 /** Which file a path leads to, to notice that it was replaced while open. */
 export interface FileIdentity {
@@ -25,18 +12,23 @@ export interface FileIdentity {
 }
 
 /**
- * Looks at the path without SQLite, which would write to a foreign database merely by closing it,
- * and would wait for ever on a pipe. Makes the folder when it is missing.
- * @throws {StoreCorruptError} when something else than a database of Sluice is there.
+ * Looks at the path, and makes the folder when it is missing. SQLite would wait for ever on a pipe.
+ * The file itself is not opened: closing it again would drop every lock that this process holds on
+ * it, those of other connections included (fcntl(2)).
+ * @returns whether there is something in it.
+ * @throws {StoreCorruptError} when something else than a file is there.
  * @throws {EngineUnavailableError} when this user may not read or write it.
  */
-export function checkFile(path: string): void {
+export function checkFile(path: string): boolean {
   try {
     mkdirSync(dirname(path), { recursive: true })
-    if (!exists(path)) return accessSync(dirname(path), constants.R_OK | constants.W_OK)
+    if (!exists(path)) {
+      accessSync(dirname(path), constants.R_OK | constants.W_OK)
+      return false
+    }
     if (!statSync(path).isFile()) throw notOurs(path, 'it is not a regular file')
     accessSync(path, constants.R_OK | constants.W_OK)
-    checkHeader(path)
+    return statSync(path).size > 0
   } catch (error) {
     throw asTyped(error, path)
   }
@@ -50,25 +42,6 @@ export function identify(path: string): FileIdentity {
 
 function exists(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false }) !== undefined
-}
-
-/** An empty file is what another process that opens it now has just made. */
-function checkHeader(path: string): void {
-  const header = Buffer.alloc(HEADER_BYTES)
-  const file = openSync(path, 'r')
-  let readBytes: number
-  try {
-    readBytes = readSync(file, header, 0, HEADER_BYTES, 0)
-  } finally {
-    closeSync(file)
-  }
-  if (readBytes === 0) return
-  if (readBytes < HEADER_BYTES || header.toString('latin1', 0, MAGIC.length) !== MAGIC) {
-    throw notOurs(path, 'it is not a SQLite database')
-  }
-  if (header.readInt32BE(APPLICATION_ID_AT) !== APPLICATION_ID) {
-    throw notOurs(path, 'it is a database of another program')
-  }
 }
 
 export function notOurs(path: string, reason: string): StoreCorruptError {

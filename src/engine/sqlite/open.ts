@@ -11,7 +11,7 @@ import { Changes } from './changes.ts'
 import { Connection } from './connection.ts'
 import { type Driver, loadDriver } from './driver.ts'
 import type { SqliteEngine, Transaction, WriteOptions } from './engine.ts'
-import { isBusy, storeFailure } from './failure.ts'
+import { isBusy, isNoDatabase, storeFailure } from './failure.ts'
 import { APPLICATION_ID, checkFile, type FileIdentity, identify, notOurs } from './file.ts'
 import { schema } from './schema.gen.ts'
 import { type Access, Session } from './session.ts'
@@ -60,14 +60,29 @@ export async function openSqliteEngine(
 async function connect(driver: Driver, place: string, options: SqliteEngineOptions) {
   const deadlineMs = performance.now() + options.connectTimeoutMs
   for (;;) {
-    if (place !== MEMORY) checkFile(place)
     try {
+      if (place !== MEMORY && checkFile(place)) checkOwner(driver, place)
       return connectOnce(driver, place, options.synchronous)
     } catch (error) {
       if (!isBusy(error)) throw storeFailure(error, place, 'not-applied')
       if (performance.now() >= deadlineMs) throw openTimeout(place, options.connectTimeoutMs, error)
     }
     await new Promise((done) => setTimeout(done, OPEN_RETRY_MS * (1 + Math.random())))
+  }
+}
+
+/**
+ * Looks whose database it is by a connection that cannot write: SQLite would change a foreign one
+ * merely by closing it.
+ */
+function checkOwner(driver: Driver, place: string): void {
+  const connection = new Connection(driver.open(place, { readOnly: true }))
+  try {
+    readMark(connection, place)
+  } catch (error) {
+    throw isNoDatabase(error) ? notOurs(place, 'it is not a SQLite database') : error
+  } finally {
+    connection.close()
   }
 }
 
