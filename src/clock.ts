@@ -30,11 +30,19 @@ export const systemClock: Clock = {
   wallMs: () => Date.now(),
   storeUs: () => null,
   after(delayMs, callback, options = {}) {
-    const timeout = setTimeout(
-      callback,
-      Math.min(Math.max(0, Math.ceil(delayMs)), LONGEST_TIMEOUT_MS),
-    )
-    if (options.background) timeout.unref()
+    const dueMs = performance.now() + delayMs
+    let timeout: NodeJS.Timeout | undefined
+    const arm = (leftMs: number) => {
+      timeout = setTimeout(check, Math.min(Math.ceil(leftMs), LONGEST_TIMEOUT_MS))
+      if (options.background) timeout.unref()
+    }
+    // Timeouts count from the start of their turn of the event loop, and fire up to 1 ms early.
+    const check = () => {
+      const leftMs = dueMs - performance.now()
+      if (leftMs > 0) arm(leftMs)
+      else callback()
+    }
+    arm(Math.max(0, delayMs))
     return { cancel: () => clearTimeout(timeout) }
   },
 }

@@ -49,7 +49,7 @@ export interface AddRequest {
 export interface Retry {
   id: string
   delayMs: number
-  /** Counts as a failed attempt; false hands the job back as it was, to the front. */
+  /** Counts as a failed attempt; false hands the job back as it was, also as a suspect, to the front. */
   failed: boolean
 }
 
@@ -82,7 +82,7 @@ export type ExchangeAnswer =
   | {
       tag: 'ok'
       jobs: StoredJob[]
-      /** Orders deliveries: higher than in every earlier exchange of this queue. */
+      /** Orders deliveries: higher than with any job that was claimed before. */
       fence: number
       /** Ids of acks, retries and deaths that were not this epoch's any more. */
       staleIds: string[]

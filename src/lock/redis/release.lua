@@ -14,8 +14,10 @@
 local state = redis.call('HMGET', lock, 'owner', 'expires_us', 'fence', 'released')
 redis.call('ZCARD', line)
 redis.call('HLEN', waiters)
-if state[4] == owner then return { 'released', '', 0 } end
-if state[1] ~= owner or tonumber(state[2] or 0) <= now_us then return { 'lost' } end
+if state[1] ~= owner or tonumber(state[2] or 0) <= now_us then
+  if state[4] == owner then return { 'released', '', 0 } end
+  return { 'lost' }
+end
 redis.call('HDEL', lock, 'owner', 'since_us', 'expires_us')
 redis.call('HSET', lock, 'released', owner)
 local granted, fence = hand_over(lock, line, waiters, state[3], floor, self, inbox)

@@ -160,8 +160,8 @@ function extend(transaction: Transaction, name: string, owner: Owner, leaseUs: n
 
 function release(transaction: Transaction, name: string, owner: Owner, floor: number): GivenUp {
   const row = readLock(transaction, name)
-  if (row?.releaser === owner) return { wasHeld: true, granted: null }
-  return giveUp(transaction, name, owner, { row, releaser: owner, floor })
+  const given = giveUp(transaction, name, owner, { row, releaser: owner, floor })
+  return given.wasHeld ? given : { wasHeld: row?.releaser === owner, granted: null }
 }
 
 function leave(transaction: Transaction, name: string, owner: Owner, floor: number): GivenUp {

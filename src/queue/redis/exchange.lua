@@ -45,12 +45,15 @@ end
 local soonest_us = math.huge
 for i = #retries - 2, 1, -3 do
   local id, delay_us, failed = unpack(retries, i, i + 2)
-  local body = take_back(inflight, id)
+  local body, was_suspect = take_back(inflight, id)
   if not body then
     stale[#stale + 1] = id
   elseif failed == '1' then
     redis.call('ZADD', timers, now_us + tonumber(delay_us), one_more_attempt(body))
     soonest_us = math.min(soonest_us, tonumber(delay_us))
+  elseif was_suspect then
+    -- Handed back is not survived: it stays a suspect.
+    redis.call('LPUSH', suspects, body)
   else
     redis.call('LPUSH', ready, body)
   end

@@ -1,4 +1,4 @@
--- How deliveries end: each returns true, or false if the job was not in flight for this epoch.
+-- How deliveries end: nil or false if the job was not in flight for this epoch.
 -- The in-flight hash is id -> body, and `suspect` -> the id of the one suspect it may hold.
 -- BRINGS body_id one_more_attempt take_back bury acknowledge
 
@@ -14,15 +14,17 @@ end
 
 local function acknowledge(inflight, id)
   if redis.call('HDEL', inflight, id) == 0 then return false end
-  if redis.call('HGET', inflight, 'suspect') == id then redis.call('HDEL', inflight, 'suspect') end
-  return true
+  local was_suspect = redis.call('HGET', inflight, 'suspect') == id
+  if was_suspect then redis.call('HDEL', inflight, 'suspect') end
+  return true, was_suspect
 end
 
--- Out of flight, and back to the caller: the body, or nil.
+-- Out of flight, and back to the caller: the body, and whether it was the suspect.
 local function take_back(inflight, id)
   local body = redis.call('HGET', inflight, id)
-  if not body or not acknowledge(inflight, id) then return nil end
-  return body
+  if not body then return nil end
+  local _, was_suspect = acknowledge(inflight, id)
+  return body, was_suspect
 end
 
 local function bury(dead, body, reason)
