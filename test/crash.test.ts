@@ -29,7 +29,8 @@ afterEach(async () => {
 })
 
 function openRun(url: string, prefix?: string): Run {
-  const sluice = createSluice(url, prefix === undefined ? {} : { prefix })
+  const patient = { commandTimeout: '10s' } as const
+  const sluice = createSluice(url, prefix === undefined ? patient : { prefix, ...patient })
   const told: Told[] = []
   cleanUps.push(() => sluice.close())
   return {

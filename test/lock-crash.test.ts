@@ -43,7 +43,8 @@ const engines: { name: string; open(): { url: string; prefix?: string } }[] = [
 describe.each(engines)('on $name', ({ open }) => {
   function start() {
     const { url, prefix } = open()
-    const sluice = createSluice(url, prefix === undefined ? {} : { prefix })
+    const patient = { commandTimeout: '10s' } as const
+    const sluice = createSluice(url, prefix === undefined ? patient : { prefix, ...patient })
     cleanUps.push(() => sluice.close())
     return {
       sluice,

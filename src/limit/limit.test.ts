@@ -56,13 +56,13 @@ beforeEach(() => {
 })
 afterEach(() => engine.close())
 
-function openEngine(url: string): RedisEngine {
+function openEngine(url: string, timeoutMs = 10_000): RedisEngine {
   return openRedisEngine({
     address: readRedisUrl(url, 'url'),
     prefix: `test-${randomUUID()}`,
     clock,
-    commandTimeoutMs: 300,
-    connectTimeoutMs: 300,
+    commandTimeoutMs: timeoutMs,
+    connectTimeoutMs: timeoutMs,
   })
 }
 
@@ -355,7 +355,7 @@ describe('limiter', () => {
   })
 
   it('a failure of the engine is thrown, and is no verdict', async () => {
-    const unreachable = openEngine('redis://127.0.0.1:1')
+    const unreachable = openEngine('redis://127.0.0.1:1', 300)
     try {
       const limiter = createLimiter(redisLimitStore(unreachable), 'it', RULE)
       for (const call of [() => limiter.take('key'), () => limiter.peek('key')]) {

@@ -3,7 +3,7 @@
 import { createSluice } from 'sluice'
 
 const [url = '', prefix] = process.argv.slice(2)
-const sluice = createSluice(url, prefix ? { prefix } : {})
+const sluice = createSluice(url, { commandTimeout: '10s', ...(prefix ? { prefix } : {}) })
 const lock = sluice.lock('door', { ttl: '400ms' })
 process.send?.({ tag: 'asking' })
 const lease = await lock.acquire({ wait: '1m' })

@@ -3,7 +3,11 @@
 import { createSluice, funnel } from 'sluice'
 
 const [url = '', prefix, ...what] = process.argv.slice(2)
-const sluice = createSluice(url, { logger: console, ...(prefix ? { prefix } : {}) })
+const sluice = createSluice(url, {
+  logger: console,
+  commandTimeout: '10s',
+  ...(prefix ? { prefix } : {}),
+})
 
 if (what.includes('use')) {
   const lock = sluice.lock('visit')

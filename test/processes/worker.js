@@ -3,7 +3,7 @@
 import { createSluice } from 'sluice'
 
 const [url = '', prefix, lease = '1s'] = process.argv.slice(2)
-const sluice = createSluice(url, prefix ? { prefix } : {})
+const sluice = createSluice(url, { commandTimeout: '10s', ...(prefix ? { prefix } : {}) })
 /** @param {unknown} message */
 const tell = (message) => process.send?.(message)
 

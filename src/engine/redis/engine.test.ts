@@ -16,8 +16,8 @@ function open(url: string, options: { commandTimeoutMs?: number; connectTimeoutM
     address: readRedisUrl(url, 'url'),
     prefix: `engine-test-${process.pid}-${++prefixes}`,
     clock: systemClock,
-    commandTimeoutMs: options.commandTimeoutMs ?? 2_000,
-    connectTimeoutMs: options.connectTimeoutMs ?? 1_000,
+    commandTimeoutMs: options.commandTimeoutMs ?? 10_000,
+    connectTimeoutMs: options.connectTimeoutMs ?? 5_000,
   })
   opened.push(engine)
   return engine
@@ -114,7 +114,7 @@ describe('connections', () => {
     const server = await ownServer()
     const engine = open(server.url, { commandTimeoutMs: 400 })
     const store = redisLockStore(engine)
-    await store.acquire(lockRequest('a', 'o'))
+    await untilWorks(() => store.acquire(lockRequest('a', 'o')))
     server.pause()
     const { result: failure, tookMs } = await timed(() =>
       store.acquire(lockRequest('b', 'o')).catch((error: unknown) => error),

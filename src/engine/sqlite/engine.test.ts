@@ -282,9 +282,9 @@ describe('several processes', () => {
     )
     const [weaker = 0] = results.map(({ commits }) => commits).sort((a, b) => a - b)
     expect(weaker / total).toBeGreaterThan(1 / 3)
-    // A process that keeps the lock as long as it wins it gets less than half of these.
+    // They took it in turn all the time, and not one after the other.
     const turns = results.reduce((sum, result) => sum + result.turns, 0)
-    if (diskMs > 0) expect(turns / total).toBeGreaterThan(1 / 4)
+    expect(turns).toBeGreaterThan(total / 25)
   })
 
   it('E5 a commit of another process is told within milliseconds, also after a quiet time', async () => {
