@@ -4,7 +4,7 @@ import { createSluice } from 'sluice'
 
 const [url = '', prefix] = process.argv.slice(2)
 const sluice = createSluice(url, { commandTimeout: '10s', ...(prefix ? { prefix } : {}) })
-const lock = sluice.lock('door', { ttl: '400ms' })
+const lock = sluice.lock('door', { ttl: '2s' })
 process.send?.({ tag: 'asking' })
 const lease = await lock.acquire({ wait: '1m' })
 lease.signal.addEventListener('abort', () => process.send?.({ tag: 'lost' }))

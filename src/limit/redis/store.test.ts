@@ -44,8 +44,8 @@ function openOn(url: string, engineClock = systemClock) {
     address: readRedisUrl(url, 'url'),
     prefix,
     clock: engineClock,
-    commandTimeoutMs: 500,
-    connectTimeoutMs: 2_000,
+    commandTimeoutMs: 3_000,
+    connectTimeoutMs: 5_000,
   })
 }
 
