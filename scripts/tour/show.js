@@ -5,6 +5,9 @@ import { isKept } from './run-steps.js'
 
 /** @typedef {import('./run-steps.js').StepResult} StepResult */
 
+// Node 22 asks stdout itself, unless told not to. The types of Node 20 know no third argument.
+const unconditionally = /** @type {[]} */ (/** @type {unknown} */ ([{ validateStream: false }]))
+
 const widths = { title: 24, result: 42, figure: 22 }
 
 /**
@@ -23,7 +26,7 @@ const widths = { title: 24, result: 42, figure: 22 }
 export function inkFor(stream = process.stdout) {
   const colored = stream.isTTY === true && stream.hasColors?.() === true
   /** @param {Parameters<typeof styleText>[0]} format @param {string} text */
-  const style = (format, text) => (colored ? styleText(format, text) : text)
+  const style = (format, text) => (colored ? styleText(format, text, ...unconditionally) : text)
   return {
     bold: (text) => style('bold', text),
     faint: (text) => style('dim', text),
