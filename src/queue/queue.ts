@@ -49,6 +49,7 @@ export interface Queue<Data = unknown> {
   work(handler: Handler<Data>, options?: WorkOptions): Worker
   /** Takes jobs by hand; each must be settled. Resolves with none if none came within `wait`. */
   take(options?: TakeOptions): Promise<Delivery<Data>[]>
+  /** How many jobs are where. On Redis a job that moves meanwhile may be counted twice or not at all. */
   counts(): Promise<QueueCounts>
   readonly dead: {
     /** The oldest first, at most `limit`, by default 100, at most 1000. The newest 10,000 are kept. */
