@@ -80,9 +80,30 @@ export class Transactions {
     if (this.isScheduled) return
     this.isScheduled = true
     const gapMs = this.turns.gapMs()
-    if (gapMs > 0) setTimeout(() => this.run(), gapMs)
+    if (gapMs > 0) this.letOthersIn(performance.now() + gapMs)
     else if (this.hasRunThisTurn) setImmediate(() => this.run())
     else queueMicrotask(() => process.nextTick(() => this.run()))
+  }
+
+  /** Runs as soon as another process has had its turn, or at `endMs` if none wants it. */
+  private letOthersIn(endMs: number): void {
+    setTimeout(() => {
+      if (!this.options.session.hasNewSchema) this.runReads()
+      if (performance.now() < endMs && !this.othersHaveCommitted()) return this.letOthersIn(endMs)
+      this.run()
+    }, this.turns.retryMs())
+  }
+
+  private othersHaveCommitted(): boolean {
+    try {
+      if (!this.options.session.look()) return false
+    } catch {
+      // The transaction meets the same failure, and can tell someone.
+      return true
+    }
+    this.hasForeignCommit = true
+    this.turns.noteOthers()
+    return true
   }
 
   private run(): void {
@@ -92,7 +113,8 @@ export class Transactions {
       this.hasRunThisTurn = false
     })
     const isRead = this.waiting[0]?.access === 'read' && !this.options.session.hasNewSchema
-    if (this.runTransaction(isRead ? 'read' : 'write') === 'busy') this.waitForOthers()
+    const hasCalls = this.waiting.length > 0
+    if (hasCalls && this.runTransaction(isRead ? 'read' : 'write') === 'busy') this.waitForOthers()
     else if (this.waiting.length > 0) this.schedule()
     if (this.hasForeignCommit) this.tellForeignCommit()
     if (this.waiting.length === 0) for (const done of this.idleListeners.splice(0)) done()

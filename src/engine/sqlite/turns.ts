@@ -2,8 +2,10 @@
 const CONTENDED_MS = 30
 /** How long one process may write before it lets another in. */
 const TURN_MS = 5
-/** Longer than the pause of those who wait, so that one of them gets in. */
-const GAP_MS = 2
+/** A process that has written nothing for this long has let others in. */
+const PAUSE_MS = 2
+/** How long to wait for another one to take its turn: its timers are late on a busy machine. */
+const LONGEST_GAP_MS = 20
 /** Timers are no finer, and waiting in a busy loop takes the core from whoever holds the lock. */
 const RETRY_MS = 1
 
@@ -27,14 +29,17 @@ export class Turns {
     this.lastEndMs = performance.now()
   }
 
-  /** The pause to make before the next transaction: none, or a gap when the turn is over. */
+  /**
+   * How long the next transaction should wait for another process to commit: not at all, or up to
+   * this long when the turn is over.
+   */
   gapMs(): number {
     const nowMs = performance.now()
-    const hasLeftGap = nowMs - this.lastEndMs >= GAP_MS
-    if (hasLeftGap || nowMs > this.contendedUntilMs) this.turnStartMs = nowMs
+    const hasPaused = nowMs - this.lastEndMs >= PAUSE_MS
+    if (hasPaused || nowMs > this.contendedUntilMs) this.turnStartMs = nowMs
     if (nowMs - this.turnStartMs < TURN_MS) return 0
-    this.turnStartMs = nowMs + GAP_MS
-    return GAP_MS
+    this.turnStartMs = nowMs + LONGEST_GAP_MS
+    return LONGEST_GAP_MS
   }
 
   /** The pause to make before looking again whether the lock is free. */
