@@ -14,6 +14,10 @@ const TABLE = 'CREATE TABLE IF NOT EXISTS tally (who TEXT PRIMARY KEY, count INT
 const COUNT = `INSERT INTO tally (who, count) VALUES ('peer', 1)
   ON CONFLICT (who) DO UPDATE SET count = count + 1`
 
+const BE_READY = `INSERT INTO tally (who, count) VALUES ('ready', 1)
+  ON CONFLICT (who) DO UPDATE SET count = count + 1 RETURNING count`
+const READY = "SELECT count FROM tally WHERE who = 'ready'"
+
 const TAKE_TURN = `INSERT INTO tally (who, count) VALUES ('last', ?)
   ON CONFLICT (who) DO UPDATE SET count = excluded.count WHERE count <> excluded.count`
 
@@ -42,10 +46,17 @@ const commands = {
    * Writes as fast as it can, as on a disk that needs `diskMs` for each commit, until all processes
    * together have written `total` times. Answers how often this one did, and how often it was
    * another that had written before.
-   * @param {number} fromMs @param {number} total @param {number} diskMs
+   * Nobody starts before all `writers` are there: on a busy machine that can take a while.
+   * @param {number} writers @param {number} total @param {number} diskMs
    */
-  async loop(fromMs, total, diskMs) {
-    while (Date.now() < fromMs) await new Promise((resolve) => setTimeout(resolve, 1))
+  async loop(writers, total, diskMs) {
+    let ready = await engine.write(
+      (/** @type {any} */ transaction) => transaction.get(BE_READY).count,
+    )
+    while (ready < writers) {
+      await new Promise((resolve) => setTimeout(resolve, 1))
+      ready = await engine.read((/** @type {any} */ transaction) => transaction.get(READY).count)
+    }
     const disk = new Int32Array(new SharedArrayBuffer(4))
     let [commits, turns, written] = [0, 0, 0]
     for (; written < total; commits++) {
