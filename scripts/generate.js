@@ -37,7 +37,10 @@ function compileFolder(folder, paths) {
       const name = `${basename(dirname(folder))}/${basename(path, '.lua')}`
       return compileScript(name, place, readFileSync(path, 'utf8'), loadFragment)
     })
-  const depth = relative(folder, join(source, 'engine', 'redis', 'script.ts'))
+  const depth = relative(folder, join(source, 'engine', 'redis', 'script.ts')).replace(
+    /^(?!\.)/,
+    './',
+  )
   return renderModule(scripts, depth)
 }
 

@@ -111,6 +111,29 @@ export class StoreVersionError extends SluiceError {
   }
 }
 
+const RESET_TEXT = {
+  emptied: 'came back without the data that was there',
+  older: 'came back with data that is older than what was seen before',
+  restarted: 'is another server, or another run of it, and no longer has what was held',
+}
+
+/**
+ * The engine's data is not what it was: it was restarted empty, restored from an older copy, or
+ * failed over to a replica that had not seen everything. Told by the `reset` event of a Sluice, and
+ * as the cause of a {@link LockLostError} with reason `reset`.
+ */
+export class StoreResetError extends SluiceError {
+  /** `'emptied'`, `'older'`, or `'restarted'` when only a lost lease shows that something is gone. */
+  readonly reset: keyof typeof RESET_TEXT
+  constructor(place: string, reset: keyof typeof RESET_TEXT) {
+    super(
+      `The store at ${place} ${RESET_TEXT[reset]}. Leases that it forgot are lost, and jobs that it forgot must be added again; fences keep growing.`,
+      { code: 'SLUICE_STORE_RESET', retryable: false },
+    )
+    this.reset = reset
+  }
+}
+
 /** The handle was used after `close()`. */
 export class ClosedError extends SluiceError {
   constructor(what: string) {
@@ -160,11 +183,12 @@ export class LockTimeoutError extends SluiceError {
 }
 
 /** Why a lease ended without being released. */
-export type LossReason = 'expired' | 'taken' | 'max-hold' | 'closed'
+export type LossReason = 'expired' | 'taken' | 'reset' | 'max-hold' | 'closed'
 
 const LOSS_TEXT: Record<LossReason, string> = {
   expired: 'its validity ran out before a renewal was confirmed',
   taken: 'the engine says that another owner holds it, or that it was removed',
+  reset: 'the engine lost it together with other data',
   'max-hold': 'it was held for the whole maxHold',
   closed: 'the Sluice that held it was closed',
 }

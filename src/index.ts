@@ -1,5 +1,7 @@
 export type { Clock, Timer } from './clock.ts'
 export type { Duration } from './duration.ts'
+export type { EngineEvents, EngineHealth } from './engine/engine.ts'
+export type { Logger } from './engine/open.ts'
 export {
   ArgumentError,
   ClosedError,
@@ -15,6 +17,7 @@ export {
   StaleDeliveryError,
   StoreCorruptError,
   StoreFullError,
+  StoreResetError,
   StoreVersionError,
 } from './errors.ts'
 export {
@@ -42,4 +45,10 @@ export type {
   Worker,
   WorkOptions,
 } from './queue/index.ts'
-export { createSluice, type Logger, type Sluice, type SluiceOptions } from './sluice.ts'
+export {
+  type Credentials,
+  createSluice,
+  type Sluice,
+  type SluiceOptions,
+  type TlsOptions,
+} from './sluice.ts'

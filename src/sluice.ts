@@ -1,23 +1,42 @@
 import { type Clock, systemClock } from './clock.ts'
 import type { Duration } from './duration.ts'
-import type { Engine } from './engine/engine.ts'
-import { openRedisEngine } from './engine/redis/engine.ts'
-import { readRedisUrl, redactUrl } from './engine/redis/url.ts'
-import { lazySqliteEngine } from './engine/sqlite/lazy.ts'
+import { type Engine, type EngineEvents, type EngineHealth, healthOf } from './engine/engine.ts'
+import { EXPECTED_URL, type Logger, openEngine } from './engine/open.ts'
 import { ArgumentError } from './errors.ts'
+import { createEvents } from './events.ts'
 import type { Limiter, LimiterOptions, Rule } from './limit/index.ts'
 import { openLimits } from './limit/open.ts'
 import type { Lock, LockOptions } from './lock/index.ts'
 import { openLocks } from './lock/open.ts'
-import { duration, oneOf, type Reader, readName, readOptions, withDefault } from './options.ts'
+import {
+  callback,
+  duration,
+  flag,
+  oneOf,
+  type Reader,
+  readName,
+  readOptions,
+  withDefault,
+} from './options.ts'
 import type { Queue, QueueOptions } from './queue/index.ts'
 import { openQueues } from './queue/open.ts'
 import { describe } from './text.ts'
 
-/** Gets the few lines that Sluice has to say. */
-export interface Logger {
-  info(message: string): void
-  error(message: string, error: unknown): void
+/** Who Sluice is to a server. */
+export interface Credentials {
+  username?: string | undefined
+  password?: string | undefined
+}
+
+/** What `tls.connect` of Node takes of certificates. */
+export interface TlsOptions {
+  /** Certificates in PEM that are trusted instead of the well-known ones. */
+  ca?: string | Buffer | (string | Buffer)[]
+  cert?: string | Buffer
+  key?: string | Buffer
+  passphrase?: string
+  servername?: string
+  rejectUnauthorized?: boolean
 }
 
 export interface SluiceOptions {
@@ -32,6 +51,15 @@ export interface SluiceOptions {
    * last ones but corrupts nothing. Defaults to `'full'`.
    */
   synchronous?: 'full' | 'normal'
+  /**
+   * Redis only: asked for user and password at each connect, and wins over the URL. A password that
+   * is rotated while the process runs is picked up so.
+   */
+  credentials?: () => Credentials | Promise<Credentials>
+  /** `redis+sentinel` only: the same for the sentinels, which are asked without a password else. */
+  sentinelCredentials?: () => Credentials | Promise<Credentials>
+  /** `rediss` schemes only. */
+  tls?: TlsOptions
   /** Where time comes from; for tests. Defaults to the machine and the engine. */
   clock?: Clock
   /** Defaults to the console. */
@@ -47,16 +75,27 @@ export interface Sluice extends AsyncDisposable {
   /** @throws {ArgumentError} */
   limiter(name: string, rule: Rule, options?: LimiterOptions): Limiter
   /**
+   * Calls `listener` back when a Redis is lost (`unavailable`, within 2 s), answers again
+   * (`available`), or came back without its data (`reset`). Calls wait and fail by their own
+   * deadlines meanwhile: nothing has to be done. Returns what stops it. @throws {ArgumentError}
+   */
+  on<Name extends keyof EngineEvents>(
+    event: Name,
+    listener: (event: EngineEvents[Name]) => void,
+  ): () => void
+  /** How the engine is: measured by its answers, not by the state of a socket. */
+  health(): EngineHealth
+  /**
    * Closes workers, giving running handlers up to `timeout` (25 s by default), hands jobs back,
    * ends leases, and closes the connections that it opened. A second call waits for the first.
    */
   close(options?: { timeout?: Duration }): Promise<void>
 }
 
-const EXPECTED_URL = "a URL like 'redis://localhost:6379', 'sqlite:./app.db' or 'memory:'"
 const DEFAULT_FILE = '.sluice/sluice.db'
 const consoleLogger: Logger = {
   info: (message) => console.info(message),
+  warn: (message) => console.warn(message),
   error: (message, error) => console.error(message, error),
 }
 
@@ -74,19 +113,57 @@ const readClock: Reader<Clock> = (value, argument) => {
 
 const readLogger: Reader<Logger> = (value, argument) => {
   const logger = value as Partial<Logger> | null
-  if (typeof logger?.info === 'function' && typeof logger.error === 'function')
-    return logger as Logger
-  throw new ArgumentError(argument, 'an object with info and error', describe(value))
+  const complete = [logger?.info, logger?.warn, logger?.error].every(
+    (method) => typeof method === 'function',
+  )
+  if (complete) return logger as Logger
+  throw new ArgumentError(argument, 'an object with info, warn and error', describe(value))
 }
+
+const isPem = (value: unknown): boolean => typeof value === 'string' || Buffer.isBuffer(value)
+
+const pem: Reader<string | Buffer> = (value, argument) => {
+  if (isPem(value)) return value as string | Buffer
+  throw new ArgumentError(argument, 'PEM text or a Buffer', 'something else')
+}
+
+const tlsShape = {
+  ca: withDefault((value, argument) => {
+    if (isPem(value) || (Array.isArray(value) && value.every(isPem))) return value as string[]
+    throw new ArgumentError(argument, 'PEM text, a Buffer, or an array of them', describe(value))
+  }, undefined),
+  cert: withDefault(pem, undefined),
+  key: withDefault(pem, undefined),
+  passphrase: withDefault((value, argument) => {
+    if (typeof value === 'string') return value
+    throw new ArgumentError(argument, 'text', `a ${typeof value}`)
+  }, undefined),
+  servername: withDefault(readName, undefined),
+  rejectUnauthorized: withDefault(flag, undefined),
+}
+
+/** Only what was given: an option of Node that is there and undefined is not its default. */
+const readTls: Reader<TlsOptions> = (value, argument) =>
+  Object.fromEntries(
+    Object.entries(readOptions(argument, value, tlsShape)).filter(([, one]) => one !== undefined),
+  )
+
+const readCredentials = (value: unknown, argument: string) =>
+  callback<NonNullable<SluiceOptions['credentials']>>(value, argument)
 
 const sluiceOptions = {
   prefix: withDefault(readName, undefined),
   commandTimeout: withDefault(duration({ minMs: 50, maxMs: 300_000 }), 2_000),
   connectTimeout: withDefault(duration({ minMs: 50, maxMs: 300_000 }), 5_000),
   synchronous: withDefault(oneOf('full', 'normal'), undefined),
+  credentials: withDefault(readCredentials, undefined),
+  sentinelCredentials: withDefault(readCredentials, undefined),
+  tls: withDefault(readTls, undefined),
   clock: withDefault(readClock, systemClock),
   logger: withDefault(readLogger, consoleLogger),
 }
+
+const EVENTS = ['unavailable', 'available', 'reset'] as const
 
 const closeOptions = { timeout: withDefault(duration(), undefined) }
 
@@ -108,16 +185,28 @@ export function insideOf(sluice: Sluice): Inside {
 }
 
 /**
- * Makes a Sluice on the engine that `url` names: `redis://`, `rediss://`, `sqlite:` and a path, or
- * `memory:`. Without one, `SLUICE_URL` decides; without that either it is the file
+ * Makes a Sluice on the engine that `target` names: a URL of scheme `redis`, `redis+cluster`,
+ * `redis+sentinel`, or `rediss` for TLS with each, `sqlite:` and a path, or `memory:`; or
+ * `{ client }`, a client or cluster of ioredis (5, 6) or node-redis (5, 6) whose options are used
+ * for connections of our own: it is never changed or closed. Without one, `SLUICE_URL` decides; without that either it is the file
  * `.sluice/sluice.db`, which one log line says, and which `NODE_ENV=production` refuses because a
  * file excludes nobody on another machine. Opens nothing until it is used.
  *
  * @throws {ArgumentError}
  */
-export function createSluice(url?: string | URL, options?: SluiceOptions): Sluice {
+export function createSluice(
+  target?: string | URL | { client: object },
+  options?: SluiceOptions,
+): Sluice {
   const read = readOptions('createSluice', options, sluiceOptions)
-  const engine = openEngine(url === undefined ? defaultUrl(read.logger) : url, read)
+  const events = createEvents<EngineEvents>(EVENTS, (name, error) =>
+    read.logger.error(`sluice: a listener of ${name} threw`, error),
+  )
+  const { emit: tell } = events
+  const engine = openEngine(target === undefined ? defaultUrl(read.logger) : target, {
+    ...read,
+    tell,
+  })
   const inside: Inside = {
     engine,
     locks: openLocks(engine),
@@ -130,6 +219,8 @@ export function createSluice(url?: string | URL, options?: SluiceOptions): Sluic
     lock: (name, lockOptions) => inside.locks.lock(name, lockOptions),
     queue: (name, queueOptions) => inside.queues.queue(name, queueOptions),
     limiter: (name, rule, limiterOptions) => inside.limits.limiter(name, rule, limiterOptions),
+    on: (event, listener) => events.on(event, listener),
+    health: () => healthOf(engine),
     async close(options) {
       const { timeout } = readOptions('close', options, closeOptions)
       closing ??= closeAll(inside, timeout)
@@ -160,65 +251,4 @@ function defaultUrl(logger: Logger): string {
   }
   logger.info(`sluice: no URL given and SLUICE_URL is not set, so state is kept in ${DEFAULT_FILE}`)
   return `sqlite:${DEFAULT_FILE}`
-}
-
-function openEngine(
-  url: unknown,
-  options: {
-    prefix: string | undefined
-    commandTimeout: number
-    connectTimeout: number
-    synchronous: 'full' | 'normal' | undefined
-    clock: Clock
-    logger: Logger
-  },
-): Engine {
-  const text = url instanceof URL ? url.href : url
-  if (typeof text !== 'string' || text.length > 4096) {
-    throw new ArgumentError('createSluice.url', EXPECTED_URL, describe(url))
-  }
-  const {
-    clock,
-    logger,
-    commandTimeout: commandTimeoutMs,
-    connectTimeout: connectTimeoutMs,
-  } = options
-  if (/^rediss?:/.test(text)) {
-    refuse('synchronous', options.synchronous, 'Redis is told by its own configuration.')
-    const address = readRedisUrl(text, 'createSluice.url')
-    return openRedisEngine({
-      address,
-      prefix: options.prefix ?? 'sluice',
-      clock,
-      commandTimeoutMs,
-      connectTimeoutMs,
-    })
-  }
-  const location = sqliteLocation(text)
-  refuse('prefix', options.prefix, 'With SQLite, use a file for each program.')
-  const synchronous = options.synchronous ?? 'full'
-  return lazySqliteEngine(location, {
-    clock,
-    synchronous,
-    connectTimeoutMs,
-    commandTimeoutMs,
-    logger,
-  })
-}
-
-function sqliteLocation(text: string): string {
-  if (text === 'memory:') return ':memory:'
-  const path = /^sqlite:(?:\/\/(?=\/))?((?!\/\/)[^?#]+)$/.exec(text)?.[1]
-  if (path && path !== ':memory:' && !/[\p{Cc}%]/u.test(path)) return path
-  throw new ArgumentError('createSluice.url', EXPECTED_URL, redactUrl(text))
-}
-
-function refuse(option: string, value: unknown, hint: string): void {
-  if (value === undefined) return
-  throw new ArgumentError(
-    `createSluice.${option}`,
-    'left out for this engine',
-    describe(value),
-    hint,
-  )
 }

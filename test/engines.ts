@@ -3,11 +3,13 @@ import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { Redis } from 'ioredis'
+import { Cluster, Redis } from 'ioredis'
+import { createClient } from 'redis'
 import { inject } from 'vitest'
 import type { Engine } from '../src/engine/engine.ts'
-import { openRedisEngine, type RedisEngine } from '../src/engine/redis/engine.ts'
-import { readRedisUrl } from '../src/engine/redis/url.ts'
+import { adoptedSource } from '../src/engine/redis/adopted.ts'
+import type { RedisEngine } from '../src/engine/redis/engine.ts'
+import type { RedisSource } from '../src/engine/redis/source.ts'
 import { lazySqliteEngine } from '../src/engine/sqlite/lazy.ts'
 import { openLimitStore } from '../src/limit/open.ts'
 import type { LimitStore } from '../src/limit/store.ts'
@@ -16,9 +18,10 @@ import type { LockStore } from '../src/lock/store.ts'
 import { openQueueStore } from '../src/queue/open.ts'
 import type { QueueStore } from '../src/queue/store.ts'
 import { type TestClock, testClock } from '../src/testing/clock.ts'
-import { auditRedis, dumpRedis, wipeRedis } from './audit/redis.ts'
+import { type Admin, auditRedis, dumpRedis, wipeRedis } from './audit/redis.ts'
 import { auditSqlite, dumpSqlite, wipeSqlite } from './audit/sqlite.ts'
 import { runFolderVariable } from './redis.ts'
+import { redisEngineAt } from './redis-engine.ts'
 import { storeHost } from './remote-stores.ts'
 
 /** One client of the data: what one process, or one Sluice in it, has. */
@@ -59,7 +62,7 @@ export interface TestEngine {
 }
 
 const COMMAND_TIMEOUT_MS = 10_000
-const silent = { info() {}, error() {} }
+const silent = { info() {}, warn() {}, error() {} }
 
 function storesOf(engine: Engine): Client {
   return {
@@ -102,6 +105,7 @@ function openedOn(
 }
 
 let sharedAdmin: Redis | undefined
+let sharedClusterAdmin: Cluster | undefined
 
 /** A connection that belongs to no client under test. */
 export function redisAdmin(): Redis {
@@ -109,20 +113,46 @@ export function redisAdmin(): Redis {
   return sharedAdmin
 }
 
-async function openRedis(options: { clock?: TestClock } = {}): Promise<OpenedEngine> {
+function clusterAdmin(): Cluster {
+  const hosts = new URL(inject('clusterUrl').replace(/,.*/, ''))
+  sharedClusterAdmin ??= new Cluster([{ host: hosts.hostname, port: Number(hosts.port) }], {
+    redisOptions: { protocol: 2 },
+  })
+  return sharedClusterAdmin
+}
+
+/** Redis servers of some topology, by a client library. */
+interface RedisWay {
+  url(): string
+  admin(): Admin
+  /** Where the engine connects to; the URL if it is left out. */
+  source?(): RedisSource
+}
+
+const ways = {
+  redis: { url: () => inject('redisUrl'), admin: redisAdmin },
+  nodeRedis: {
+    url: () => inject('redisUrl'),
+    admin: redisAdmin,
+    source: () => adoptedSource(createClient({ url: inject('redisUrl') }), 'client'),
+  },
+  cluster: { url: () => inject('clusterUrl'), admin: clusterAdmin },
+} satisfies Record<string, RedisWay>
+
+const openRedis = (way: RedisWay) => (options?: { clock?: TestClock }) => openRedisBy(way, options)
+
+async function openRedisBy(
+  way: RedisWay,
+  options: { clock?: TestClock } = {},
+): Promise<OpenedEngine> {
   const clock = options.clock ?? testClock()
   const prefix = `test-${randomUUID()}`
-  const url = inject('redisUrl')
+  const url = way.url()
   const engines: Engine[] = []
 
   function connect(): RedisEngine {
-    const engine = openRedisEngine({
-      address: readRedisUrl(url, 'url'),
-      prefix,
-      clock,
-      commandTimeoutMs: COMMAND_TIMEOUT_MS,
-      connectTimeoutMs: COMMAND_TIMEOUT_MS,
-    })
+    const timeouts = { commandTimeoutMs: COMMAND_TIMEOUT_MS, connectTimeoutMs: COMMAND_TIMEOUT_MS }
+    const engine = redisEngineAt(way.source?.() ?? url, { prefix, clock, ...timeouts })
     engines.push(engine)
     return engine
   }
@@ -137,7 +167,7 @@ async function openRedis(options: { clock?: TestClock } = {}): Promise<OpenedEng
     return client
   }
 
-  const admin = redisAdmin()
+  const admin = way.admin()
   const engine = connect()
   return openedOn({
     engines,
@@ -218,7 +248,9 @@ async function openFile(options: { clock?: TestClock } = {}): Promise<OpenedEngi
 const all: readonly TestEngine[] = [
   { label: 'memory', name: 'sqlite memory', open: openMemory },
   { label: 'file', name: 'sqlite file, two processes', open: openFile },
-  { label: 'redis', name: 'redis', open: openRedis },
+  { label: 'redis', name: 'redis', open: openRedis(ways.redis) },
+  { label: 'node-redis', name: 'redis by node-redis', open: openRedis(ways.nodeRedis) },
+  { label: 'cluster', name: 'redis cluster', open: openRedis(ways.cluster) },
 ]
 
 /** The engines of this run: all of them, unless `ENGINES` names some. */

@@ -5,11 +5,14 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { TestProject } from 'vitest/node'
+import { startCluster } from './fault/servers.js'
 import { runFolderVariable, startRedis } from './redis.ts'
 
 declare module 'vitest' {
   export interface ProvidedContext {
     redisUrl: string
+    /** Of three masters. */
+    clusterUrl: string
   }
 }
 
@@ -19,10 +22,11 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   removeForgottenRuns()
   const folder = mkdtempSync(path.join(tmpdir(), `${folderPrefix}${process.pid}-`))
   process.env[runFolderVariable] = folder
-  const shared = await startRedis()
+  const [shared, cluster] = await Promise.all([startRedis(), startCluster()])
   project.provide('redisUrl', shared.url)
+  project.provide('clusterUrl', cluster.url)
   return async () => {
-    await shared.stop()
+    await Promise.all([shared.stop(), cluster.close()])
     removeRun(folder)
   }
 }

@@ -84,6 +84,7 @@ class StoreHost {
       list: (limit) => call('list', limit),
       onGrant: (tell) => this.listen(clock, handle, 'lock', 'onGrant', [], tell),
       onDoubt: (tell) => this.listen(clock, handle, 'lock', 'onDoubt', [], tell),
+      resetSince: () => null,
     }
   }
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest'
-import { openRedisEngine, type RedisEngine } from '../engine/redis/engine.ts'
-import { readRedisUrl } from '../engine/redis/url.ts'
+import { redisEngineAt } from '../../test/redis-engine.ts'
+import type { RedisEngine } from '../engine/redis/engine.ts'
 import { ArgumentError, EngineUnavailableError } from '../errors.ts'
 import { type TestClock, testClock } from '../testing/clock.ts'
 import { judgeFunnel } from './funnel.ts'
@@ -57,13 +57,8 @@ beforeEach(() => {
 afterEach(() => engine.close())
 
 function openEngine(url: string, timeoutMs = 10_000): RedisEngine {
-  return openRedisEngine({
-    address: readRedisUrl(url, 'url'),
-    prefix: `test-${randomUUID()}`,
-    clock,
-    commandTimeoutMs: timeoutMs,
-    connectTimeoutMs: timeoutMs,
-  })
+  const timeouts = { commandTimeoutMs: timeoutMs, connectTimeoutMs: timeoutMs }
+  return redisEngineAt(url, { prefix: `test-${randomUUID()}`, clock, ...timeouts })
 }
 
 /** What was thrown, at once or later; a value when nothing was. */

@@ -63,6 +63,7 @@ export class HeldLease {
   private controller: AbortController | null = null
   private loss: LockLostError | null = null
   private readonly onEnd: () => void
+  private readonly heldSinceMs: number
   private readonly holdUntilMs: number
   private validUntilMs: number
   private wallUntilMs: number
@@ -88,6 +89,7 @@ export class HeldLease {
     this.terms = { ...terms }
     this.onEnd = onEnd
     const now = clock.monotonicMs()
+    this.heldSinceMs = now
     this.holdUntilMs = terms.maxHoldMs === null ? Number.POSITIVE_INFINITY : now + terms.maxHoldMs
     this.validUntilMs = Math.min(terms.validUntilMs, this.holdUntilMs)
     this.wallUntilMs = clock.wallMs() + this.validUntilMs - now
@@ -119,7 +121,10 @@ export class HeldLease {
     const leaseMs = Math.min(ttlMs, Math.max(leaseFor(leftMs), SHORTEST_TTL_MS))
     const answer = await this.store.renew({ name, owner, ttlMs: leaseMs })
     if (this.ended) return
-    if (answer.tag === 'lost') return this.lose('taken')
+    if (answer.tag === 'lost') {
+      const reset = this.store.resetSince(this.heldSinceMs)
+      return reset ? this.lose('reset', reset) : this.lose('taken')
+    }
     this.becomeValidUntil(answer.sentAtMs + leaseMs - marginOf(leaseMs))
   }
 
@@ -149,13 +154,14 @@ export class HeldLease {
   }
 
   /** Ends the lease without the holder's will; gives the lock up in the background. */
-  lose(reason: LossReason): void {
+  lose(reason: LossReason, cause?: Error): void {
     if (this.ended) return
     this.end()
-    this.loss = new LockLostError(this.terms.name, reason)
+    this.loss = new LockLostError(this.terms.name, reason, cause)
     this.controller?.abort(this.loss)
     this.outcome ??= Promise.resolve('lost' as const)
-    if (reason !== 'taken') this.lateRelease = this.store.release(this.terms).catch(() => {})
+    if (reason !== 'taken' && reason !== 'reset')
+      this.lateRelease = this.store.release(this.terms).catch(() => {})
   }
 
   /** Loses the lease as `closed`; resolves when the lock was given up, as far as that is possible. */
@@ -190,6 +196,11 @@ export class HeldLease {
   private beat(): void {
     this.stopRenewing()
     this.stopRenewing = this.rhythm.every(this.terms.ttlMs / 3, () => void this.keepAlive())
+  }
+
+  /** The engine may have forgotten the lease: asks at once. */
+  confirm(): void {
+    void this.keepAlive()
   }
 
   /** A renewal whose outcome is unknown is tried again as long as the lease is valid. */

@@ -57,6 +57,9 @@ export function createLocks(store: LockStore, clock: Clock, clientId: string): L
   const firstCalls = new Set<Promise<unknown>>()
   let ownerCount = 0
   let closed = false
+  store.onDoubt(() => {
+    for (const lease of leases) lease.confirm()
+  })
 
   function hold(terms: Terms, owner: string, acquired: Acquired): Lease {
     const { name, ttlMs, maxHoldMs } = terms

@@ -77,6 +77,11 @@ export interface LockStore {
   list(limit: number): Promise<LockView[]>
   /** Calls back with each grant to an owner of this client. Returns what unsubscribes. */
   onGrant(listener: (grant: Grant) => void): () => void
-  /** Calls back when grants may have been missed: every waiter should acquire again at once. */
+  /**
+   * Calls back when grants may have been missed, or leases forgotten: every waiter should acquire
+   * again at once, and every holder renew.
+   */
   onDoubt(listener: () => void): () => void
+  /** Why a lease may be gone that was there at `sinceMs`, a monotonic time; else null. */
+  resetSince(sinceMs: number): Error | null
 }

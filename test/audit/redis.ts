@@ -1,6 +1,6 @@
 // What may be left on a Redis server under one prefix: which keys, of which type, for how long,
 // and what must be true between them.
-import type { Redis } from 'ioredis'
+import { Cluster, type Redis } from 'ioredis'
 import { unpackJob } from '../../src/queue/redis/body.ts'
 
 const SECOND_MS = 1_000
@@ -45,7 +45,8 @@ const KNOWN_KEYS: readonly KnownKey[] = [
   known('dead letters', `queue:${NAME}:dead`, 'list', 'none'),
   known('funnel', `limit:${NAME}:funnel`, 'string', 366 * DAY_MS),
   known('sliding log', `limit:${NAME}:log`, 'zset', 366 * DAY_MS),
-  known('poke of a client', `poke:${NAME}`, 'zset', MINUTE_MS),
+  known('poke of a client', `poke:${NAME}:.+`, 'zset', MINUTE_MS),
+  known('identity of the store', 'store:\\{identity\\}', 'hash', 30 * DAY_MS),
 ]
 
 interface Key {
@@ -57,8 +58,11 @@ interface Key {
   content: string[]
 }
 
+/** A client of one server, or of all masters of a cluster, that belongs to no client under test. */
+export type Admin = Redis | Cluster
+
 /** Everything under the prefix that should not be there, one line each. */
-export async function auditRedis(redis: Redis, prefix: string): Promise<string[]> {
+export async function auditRedis(redis: Admin, prefix: string): Promise<string[]> {
   const keys = await readKeys(redis, prefix)
   return [
     ...keys.flatMap(auditKey),
@@ -144,43 +148,51 @@ function differences(these: string[], those: string[], onlyThese: string, onlyTh
   ]
 }
 
-/** Everything under the prefix, one line a key, in the order of names; without TTLs. */
-export async function dumpRedis(redis: Redis, prefix: string): Promise<string[]> {
+/**
+ * Everything under the prefix, one line a key, in the order of names; without TTLs, and without the
+ * mark by which every client knows the store again.
+ */
+export async function dumpRedis(redis: Admin, prefix: string): Promise<string[]> {
   const keys = await readKeys(redis, prefix)
-  return keys.map(({ name, type, content }) => `${type} ${name} ${JSON.stringify(content)}`).sort()
+  return keys
+    .filter(({ name }) => !name.startsWith('store:'))
+    .map(({ name, type, content }) => `${type} ${name} ${JSON.stringify(content)}`)
+    .sort()
 }
 
-export async function wipeRedis(redis: Redis, prefix: string): Promise<void> {
+export async function wipeRedis(redis: Admin, prefix: string): Promise<void> {
   const names = await namesBelow(redis, prefix)
-  if (names.length > 0) await redis.unlink(...names)
+  await Promise.all(names.map((name) => redis.unlink(name)))
 }
 
-async function namesBelow(redis: Redis, prefix: string): Promise<string[]> {
+async function namesBelow(redis: Admin, prefix: string): Promise<string[]> {
   const names = new Set<string>()
-  let cursor = '0'
-  do {
-    const reply = await redis.call('SCAN', cursor, 'MATCH', `${prefix}:*`, 'COUNT', '1000')
-    const [next, found] = reply as [string, string[]]
-    for (const name of found) names.add(name)
-    cursor = next
-  } while (cursor !== '0')
+  for (const server of redis instanceof Cluster ? redis.nodes('master') : [redis]) {
+    let cursor = '0'
+    do {
+      const reply = await server.call('SCAN', cursor, 'MATCH', `${prefix}:*`, 'COUNT', '1000')
+      const [next, found] = reply as [string, string[]]
+      for (const name of found) names.add(name)
+      cursor = next
+    } while (cursor !== '0')
+  }
   return [...names]
 }
 
-async function readKeys(redis: Redis, prefix: string): Promise<Key[]> {
+async function readKeys(redis: Admin, prefix: string): Promise<Key[]> {
   const names = await namesBelow(redis, prefix)
   const keys = await Promise.all(names.map((name) => readKey(redis, prefix, name)))
   // A key may have gone between being listed and being read.
   return keys.filter(({ type }) => type !== 'none')
 }
 
-async function readKey(redis: Redis, prefix: string, key: string): Promise<Key> {
+async function readKey(redis: Admin, prefix: string, key: string): Promise<Key> {
   const [type, ttlMs] = await Promise.all([redis.type(key), redis.pttl(key)])
   const name = key.slice(prefix.length + 1)
   return { name, type, ttlMs, content: await readContent(redis, key, type) }
 }
 
-async function readContent(redis: Redis, key: string, type: string): Promise<string[]> {
+async function readContent(redis: Admin, key: string, type: string): Promise<string[]> {
   switch (type) {
     case 'string':
       return [String(await redis.get(key))]

@@ -1,8 +1,8 @@
 import type { Clock } from '../../clock.ts'
 import { EngineUnavailableError, type SluiceError } from '../../errors.ts'
-import type { Connection } from './connection.ts'
 import { fromReply, isReplyError } from './failures.ts'
 import { type AnyScript, decodeReply, encodeArgs, type Script } from './script.ts'
+import type { Servers } from './servers.ts'
 
 interface Item {
   keys: string[]
@@ -18,17 +18,20 @@ const MOST_BYTES = 1 << 20
 /** Pause before a script is tried again that the server refused with "not now". */
 const NOT_NOW_PAUSE_MS = 25
 
-/** Runs scripts: calls of one tick become one `EVALSHA`, each item answered for itself. */
+/**
+ * Runs scripts: calls of one tick to one group of keys become one `EVALSHA`, each item answered for
+ * itself. On one server all keys are of one group; in a cluster each slot is one.
+ */
 export class ScriptCalls {
-  private readonly connection: Connection
+  private readonly servers: Servers
   private readonly clock: Clock
   private readonly timeoutMs: number
-  private readonly waiting = new Map<AnyScript, Item[]>()
+  private readonly waiting = new Map<AnyScript, Map<number, Item[]>>()
   private readonly idleListeners: (() => void)[] = []
   private underWay = 0
 
-  constructor(connection: Connection, clock: Clock, timeoutMs: number) {
-    this.connection = connection
+  constructor(servers: Servers, clock: Clock, timeoutMs: number) {
+    this.servers = servers
     this.clock = clock
     this.timeoutMs = timeoutMs
   }
@@ -43,10 +46,13 @@ export class ScriptCalls {
     const item = encodeItem(plain, keys as Record<string, string>, args as Record<string, unknown>)
     return new Promise((resolve, reject) => {
       const entry: Item = { ...item, resolve, reject }
-      const items = this.waiting.get(plain)
+      if (this.waiting.size === 0) this.flushSoon()
+      const groups = this.waiting.get(plain) ?? new Map<number, Item[]>()
+      this.waiting.set(plain, groups)
+      const group = this.servers.groupOf(item.keys[0] ?? '')
+      const items = groups.get(group)
       if (items) items.push(entry)
-      else this.waiting.set(plain, [entry])
-      if (this.waiting.size === 1 && !items) this.flushSoon()
+      else groups.set(group, [entry])
     })
   }
 
@@ -65,16 +71,18 @@ export class ScriptCalls {
   private flush(): void {
     const batches = [...this.waiting]
     this.waiting.clear()
-    for (const [script, items] of batches) {
-      for (const chunk of chunks(items)) void this.run(script, chunk)
+    for (const [script, groups] of batches) {
+      for (const [group, items] of groups) {
+        for (const chunk of chunks(items)) void this.run(script, group, chunk)
+      }
     }
   }
 
-  private async run(script: AnyScript, items: Item[]): Promise<void> {
+  private async run(script: AnyScript, group: number, items: Item[]): Promise<void> {
     this.underWay++
     try {
       const sentAtMs = this.clock.monotonicMs()
-      const replies = await this.send(script, items)
+      const replies = await this.send(script, group, items)
       items.forEach((item, index) => {
         settleItem(script, item, replies[index], sentAtMs)
       })
@@ -87,7 +95,7 @@ export class ScriptCalls {
   }
 
   /** Sends until answered, as far as the script's `repeat` and the deadline allow. */
-  private async send(script: AnyScript, items: Item[]): Promise<unknown[]> {
+  private async send(script: AnyScript, group: number, items: Item[]): Promise<unknown[]> {
     const deadlineMs = performance.now() + this.timeoutMs
     const keys = items.flatMap((item) => item.keys)
     const now = this.clock.storeUs()
@@ -100,7 +108,7 @@ export class ScriptCalls {
     let mayHaveRun = false
     for (;;) {
       try {
-        return (await this.evaluate(script, rest, deadlineMs)) as unknown[]
+        return (await this.evaluate(script, group, rest, deadlineMs)) as unknown[]
       } catch (error) {
         const failure = isReplyError(error)
           ? fromReply(error.message, `script ${script.name}`, keys.slice(0, 8))
@@ -116,12 +124,17 @@ export class ScriptCalls {
     }
   }
 
-  private async evaluate(script: AnyScript, rest: string[], deadlineMs: number): Promise<unknown> {
+  private async evaluate(
+    script: AnyScript,
+    group: number,
+    rest: string[],
+    deadlineMs: number,
+  ): Promise<unknown> {
     try {
-      return await this.connection.call('EVALSHA', [script.sha1, ...rest], deadlineMs)
+      return await this.servers.call(group, 'EVALSHA', [script.sha1, ...rest], deadlineMs)
     } catch (error) {
       if (!isReplyError(error) || !error.message.startsWith('NOSCRIPT')) throw error
-      return await this.connection.call('EVAL', [script.body, ...rest], deadlineMs)
+      return await this.servers.call(group, 'EVAL', [script.body, ...rest], deadlineMs)
     }
   }
 }

@@ -1,59 +1,87 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { ClosedError, EngineUnavailableError } from '../../errors.ts'
 import type { RawClient } from './client.ts'
-import { fromReply, isReplyError, ServerReply } from './failures.ts'
+import { backoffMs, type ConnectOptions, connect } from './connect.ts'
+import { asFailure, fromReply, isReplyError } from './failures.ts'
+import { type Pulse, watchPulse } from './pulse.ts'
 
-export interface ConnectionOptions {
+export interface ConnectionOptions extends ConnectOptions {
   /** What it is and where it goes, for messages: `commands to localhost:6379`. */
   label: string
-  openClient: () => RawClient
-  /** Bounds TCP, TLS, handshake and the first PING together. */
-  connectTimeoutMs: number
-  onReady?: (client: RawClient) => void | Promise<void>
-  onLost?: (cause: Error | undefined) => void
-  /** PING after this long without an answer; a silent socket is found by its deadline. */
-  pingAfterMs?: number
+  /** It answers again, or for the first time. */
+  onReady?: () => void
+  /** It was lost, fell silent or cannot be made: once until it is ready again. */
+  onTrouble?: (cause: Error) => void
+  /** An established socket is gone; `silent` if it had to be given up, since nothing came from it. */
+  onLost?: (silent: boolean) => void
+  /** A silent socket is asked whether it lives. Left out for one that blocks. */
+  pulse?: Pulse
 }
 
 interface Call {
   command: string
   args: string[]
   deadlineMs: number
-  sent: boolean
+  /** Monotonic; 0 while it waits for a connection. */
+  sentAtMs: number
+  /** Sent in front of it: a redirected call must say that it was. */
+  asking: boolean
   resolve: (reply: unknown) => void
   reject: (error: unknown) => void
 }
 
 /** Calls that may wait for a connection at one time; more are refused at once. */
 const MOST_WAITING_CALLS = 10_000
-const FIRST_BACKOFF_MS = 20
-const LONGEST_BACKOFF_MS = 1_000
 /** One timer serves all deadlines of a connection; they hold within this. */
 const SWEEP_MS = 20
+/** A socket that lived shorter than this counts as a failure: no tight loop of connecting. */
+const SHORT_LIFE_MS = 1_000
+/** The server serves no more on this socket, but another, or a new handshake, may help. */
+const NEEDS_NEW_SOCKET = /^(?:READONLY|NOAUTH|MASTERDOWN)\b/
+/** Time for the answers that follow such a refusal. */
+const NEW_SOCKET_AFTER_MS = 20
 
 /**
  * One supervised connection. It connects on first use, gives every call a deadline, and after a
  * loss or a missed deadline destroys the socket and builds a new client. Nothing is ever re-sent.
  */
 export class Connection {
+  readonly label: string
   private readonly options: ConnectionOptions
   private readonly calls = new Set<Call>()
+  private readonly stop = new AbortController()
   private client: RawClient | null = null
   private running: Promise<void> | null = null
   private sweeper: NodeJS.Timeout | null = null
   private sweepAtMs = Number.POSITIVE_INFINITY
-  private wakeFromBackoff: (() => void) | null = null
-  private dropClient: ((cause?: Error) => void) | null = null
+  private dropClient: ((cause: Error, silent: boolean) => void) | null = null
   private lastFailure: Error | undefined
-  private closed = false
+  private troubled = false
+  private retired = false
   /** Monotonic time of the last answer, for health. */
   lastAnswerMs: number | null = null
 
   constructor(options: ConnectionOptions) {
+    this.label = options.label
     this.options = options
   }
 
   get ready(): boolean {
     return this.client !== null
+  }
+
+  /** Whether something waits for an answer, or for a connection. */
+  get busy(): boolean {
+    return this.calls.size > 0
+  }
+
+  /** Why it is not ready, or was not at last. */
+  get failure(): Error | undefined {
+    return this.lastFailure
+  }
+
+  private get closed(): boolean {
+    return this.stop.signal.aborted
   }
 
   /** Connects in the background, and stays connected until closed. */
@@ -65,113 +93,151 @@ export class Connection {
    * Sends one command. Rejects with {@link EngineUnavailableError} at the deadline: `not-applied`
    * if it never left, `unknown` if it did. Error replies of the server reject as they came.
    */
-  call(command: string, args: string[], deadlineMs: number): Promise<unknown> {
+  call(command: string, args: string[], deadlineMs: number, asking = false): Promise<unknown> {
     return new Promise((resolve, reject) => {
+      if (this.retired) return reject(this.unavailable('it serves no more', false))
       if (this.closed) return reject(new ClosedError('This Sluice'))
       this.start()
       if (!this.client && this.calls.size >= MOST_WAITING_CALLS) {
         return reject(this.unavailable(`${MOST_WAITING_CALLS} calls wait for it already`, false))
       }
-      const call: Call = { command, args, deadlineMs, sent: false, resolve, reject }
+      const call: Call = { command, args, deadlineMs, sentAtMs: 0, asking, resolve, reject }
       this.calls.add(call)
       this.armSweeper(deadlineMs)
       if (this.client) this.transmit(this.client, call)
     })
   }
 
+  /** Ends the socket, if there is one, and makes another: what it said or does not say tells to. */
+  reconnect(cause: Error): void {
+    this.dropClient?.(cause, false)
+  }
+
+  /** Whether {@link retire} was called: what it refused may be asked of another. */
+  get isRetired(): boolean {
+    return this.retired
+  }
+
+  /** Takes no more calls and hands back those that never left; closes when the others are settled. */
+  retire(): void {
+    this.retired = true
+    for (const call of this.calls) {
+      if (call.sentAtMs === 0) this.settle(call, this.unavailable('it serves no more', false))
+    }
+    this.closeIfRetired()
+  }
+
   async close(): Promise<void> {
-    this.closed = true
+    this.stop.abort()
     for (const call of this.calls) this.settle(call, new ClosedError('This Sluice'))
     if (this.sweeper) clearTimeout(this.sweeper)
-    this.dropClient?.()
-    this.wakeFromBackoff?.()
+    this.dropClient?.(new Error('closed'), false)
     await this.running
   }
 
   private async supervise(): Promise<void> {
     let failures = 0
-    while (!this.closed) {
-      const client = this.options.openClient()
-      const lost = new Promise<Error | undefined>((resolve) => {
-        this.dropClient = resolve
-        client.onClose(resolve)
+    for (;;) {
+      const established = await connect(this.options, this.stop.signal, (cause) => {
+        this.lastFailure = cause
+        this.tellTrouble(cause)
       })
-      try {
-        await withDeadline(this.establish(client, lost), this.options.connectTimeoutMs)
-        failures = 0
-        this.becomeReady(client)
-        this.lastFailure = await this.watch(client, lost)
-      } catch (error) {
-        failures++
-        this.lastFailure = asFailure(client, error)
-      }
+      if (!established) return
+      const { client, lost } = established
+      const startedMs = performance.now()
+      const dropped = new Promise<{ cause: Error; silent: boolean }>((resolve) => {
+        this.dropClient = (cause, silent) => resolve({ cause, silent })
+      })
+      this.becomeReady(client)
+      const stopWatching = this.watch()
+      const end = await Promise.race([dropped, lost.then(closedBy)])
+      stopWatching()
       client.destroy()
-      this.becomeLost()
-      if (!this.closed) await this.backoff(failures)
-    }
-  }
-
-  private async establish(client: RawClient, lost: Promise<Error | undefined>): Promise<void> {
-    const steps = client.connect().then(() => client.send('PING', []))
-    const early = lost.then((cause) =>
-      Promise.reject(cause ?? new Error('the connection was closed')),
-    )
-    await Promise.race([steps, early])
-    await this.options.onReady?.(client)
-  }
-
-  /** Resolves when the client is lost; meanwhile it must answer, with or without traffic. */
-  private async watch(
-    client: RawClient,
-    lost: Promise<Error | undefined>,
-  ): Promise<Error | undefined> {
-    const pingAfterMs = this.options.pingAfterMs
-    if (pingAfterMs === undefined) return lost
-    const pinger = setInterval(() => {
-      const silentMs = performance.now() - (this.lastAnswerMs ?? 0)
-      if (this.client !== client || this.calls.size > 0 || silentMs < pingAfterMs * 0.9) return
-      this.call('PING', [], performance.now() + this.options.connectTimeoutMs).catch(() => {})
-    }, pingAfterMs)
-    try {
-      return await lost
-    } finally {
-      clearInterval(pinger)
+      this.becomeLost(end.cause)
+      if (this.closed) return
+      this.options.onLost?.(end.silent)
+      failures = performance.now() - startedMs < SHORT_LIFE_MS ? failures + 1 : 0
+      const { signal } = this.stop
+      if (failures > 0) await delay(backoffMs(failures), undefined, { signal }).catch(() => {})
     }
   }
 
   private becomeReady(client: RawClient): void {
     this.client = client
     this.lastAnswerMs = performance.now()
-    for (const call of this.calls) if (!call.sent) this.transmit(client, call)
+    this.troubled = false
+    for (const call of this.calls) if (call.sentAtMs === 0) this.transmit(client, call)
+    this.options.onReady?.()
   }
 
-  private becomeLost(): void {
-    const wasReady = this.client !== null
+  private becomeLost(cause: Error): void {
     this.client = null
     this.dropClient = null
+    this.lastFailure = cause
     for (const call of this.calls) {
-      if (call.sent)
+      if (call.sentAtMs > 0) {
         this.settle(call, this.unavailable('the connection was lost before the answer', true))
+      }
     }
-    if (wasReady && !this.closed) this.options.onLost?.(this.lastFailure)
+    this.closeIfRetired()
+    if (!this.closed) this.tellTrouble(cause)
+  }
+
+  private tellTrouble(cause: Error): void {
+    if (this.troubled || this.retired) return
+    this.troubled = true
+    this.options.onTrouble?.(cause)
   }
 
   private transmit(client: RawClient, call: Call): void {
-    call.sent = true
+    call.sentAtMs = performance.now()
+    if (call.asking) client.send('ASKING', []).catch(() => {})
     client.send(call.command, call.args).then(
       (reply) => {
-        this.lastAnswerMs = performance.now()
+        this.noteAnswer()
         this.calls.delete(call)
         call.resolve(reply)
+        if (this.retired) this.closeIfRetired()
       },
       (error: unknown) => {
         // Only a reply answers the call; anything else is the socket's end, which becomeLost reports.
         const failure = asFailure(client, error)
-        if (!isReplyError(failure)) return this.dropClient?.(failure)
-        this.lastAnswerMs = performance.now()
+        if (!isReplyError(failure)) {
+          if (this.client === client) this.dropClient?.(failure, false)
+          return
+        }
+        this.noteAnswer()
         this.settle(call, failure)
+        if (NEEDS_NEW_SOCKET.test(failure.message)) this.replaceSoon(client, failure)
+        this.closeIfRetired()
       },
     )
+  }
+
+  private noteAnswer(): void {
+    this.lastAnswerMs = performance.now()
+    if (!this.troubled || !this.client) return
+    this.troubled = false
+    this.options.onReady?.()
+  }
+
+  private replaceSoon(client: RawClient, cause: Error): void {
+    setTimeout(() => {
+      if (this.client === client) this.reconnect(cause)
+    }, NEW_SOCKET_AFTER_MS)
+  }
+
+  private watch(): () => void {
+    if (!this.options.pulse) return () => {}
+    return watchPulse(this.options.pulse, {
+      lastAnswerMs: () => this.lastAnswerMs ?? 0,
+      oldestSentAtMs: () => {
+        const [oldest] = this.calls
+        return oldest?.sentAtMs
+      },
+      ping: (deadlineMs) => this.call('PING', [], deadlineMs),
+      onSilence: (cause) => this.tellTrouble(cause),
+    })
   }
 
   private armSweeper(deadlineMs: number): void {
@@ -190,13 +256,17 @@ export class Connection {
     let missed = false
     let nextMs = Number.POSITIVE_INFINITY
     for (const call of this.calls) {
-      nextMs = Math.min(nextMs, call.deadlineMs)
-      if (call.deadlineMs > now) continue
-      missed ||= call.sent
-      this.settle(call, this.unavailable('no answer by the deadline', call.sent))
+      if (call.deadlineMs > now) {
+        nextMs = Math.min(nextMs, call.deadlineMs)
+        continue
+      }
+      const sent = call.sentAtMs > 0
+      missed ||= sent
+      this.settle(call, this.unavailable('no answer by the deadline', sent))
     }
     if (this.calls.size > 0) this.armSweeper(Math.max(nextMs, now + SWEEP_MS))
-    if (missed) this.dropClient?.(new Error('a command got no answer by its deadline'))
+    if (missed) this.dropClient?.(new Error('a command got no answer by its deadline'), true)
+    this.closeIfRetired()
   }
 
   private settle(call: Call, error: unknown): void {
@@ -204,43 +274,23 @@ export class Connection {
     call.reject(error)
   }
 
+  private closeIfRetired(): void {
+    if (this.retired && !this.closed && this.calls.size === 0) void this.close()
+  }
+
   private unavailable(reason: string, sent: boolean): EngineUnavailableError {
     const failure = this.lastFailure
     const detail =
       failure && isReplyError(failure) ? fromReply(failure.message, 'the connection') : failure
-    const last = detail ? ` Last failure: ${detail.message}` : ''
+    const last = detail && !this.client ? ` Last failure: ${detail.message}` : ''
     return new EngineUnavailableError(
-      `Redis (${this.options.label}): ${reason}${sent ? ', so the outcome is unknown' : ''}.${last}`,
+      `Redis (${this.label}): ${reason}${sent ? ', so the outcome is unknown' : ''}.${last}`,
       { outcome: sent ? 'unknown' : 'not-applied', cause: failure },
     )
   }
-
-  private async backoff(failures: number): Promise<void> {
-    const ceilingMs = Math.min(FIRST_BACKOFF_MS * 2 ** failures, LONGEST_BACKOFF_MS)
-    await new Promise<void>((resolve) => {
-      const timeout = setTimeout(resolve, ceilingMs * (0.5 + Math.random() / 2))
-      this.wakeFromBackoff = () => {
-        clearTimeout(timeout)
-        resolve()
-      }
-    })
-  }
 }
 
-function asFailure(client: RawClient, error: unknown): Error {
-  if (!(error instanceof Error)) return new Error(String(error))
-  return client.isReply(error) ? new ServerReply(error.message) : error
-}
-
-/** Rejects when `work` has not settled in time; its late result is dropped. */
-async function withDeadline<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
-  let timeout: NodeJS.Timeout | undefined
-  const deadline = new Promise<never>((_, reject) => {
-    timeout = setTimeout(() => reject(new Error(`no connection within ${timeoutMs} ms`)), timeoutMs)
-  })
-  try {
-    return await Promise.race([work, deadline])
-  } finally {
-    clearTimeout(timeout)
-  }
-}
+const closedBy = (cause: Error | undefined) => ({
+  cause: cause ?? new Error('the server closed the connection'),
+  silent: false,
+})

@@ -1,24 +1,18 @@
 import { afterEach, describe, expect, inject, it } from 'vitest'
 import { type RedisProcess, startRedis } from '../../../test/redis.ts'
+import { redisEngineAt } from '../../../test/redis-engine.ts'
 import { timed } from '../../../test/stopwatch.ts'
-import { systemClock } from '../../clock.ts'
 import { EngineUnavailableError, StoreCorruptError, StoreFullError } from '../../errors.ts'
 import * as scripts from '../../lock/redis/scripts.gen.ts'
 import { redisLockStore } from '../../lock/redis/store.ts'
-import { openRedisEngine, type RedisEngine } from './engine.ts'
-import { readRedisUrl } from './url.ts'
+import type { RedisEngine } from './engine.ts'
 
 const opened: { close(): Promise<void> }[] = []
 let prefixes = 0
 
 function open(url: string, options: { commandTimeoutMs?: number; connectTimeoutMs?: number } = {}) {
-  const engine = openRedisEngine({
-    address: readRedisUrl(url, 'url'),
-    prefix: `engine-test-${process.pid}-${++prefixes}`,
-    clock: systemClock,
-    commandTimeoutMs: options.commandTimeoutMs ?? 10_000,
-    connectTimeoutMs: options.connectTimeoutMs ?? 5_000,
-  })
+  const prefix = `engine-test-${process.pid}-${++prefixes}`
+  const engine = redisEngineAt(url, { prefix, ...options })
   opened.push(engine)
   return engine
 }

@@ -1,26 +1,38 @@
 import type { Clock } from '../../clock.ts'
 import { newClientId } from '../client-id.ts'
+import type { EngineEvents, EngineHealth } from '../engine.ts'
 import { ScriptCalls } from './calls.ts'
-import { Connection } from './connection.ts'
+import { Cluster } from './cluster.ts'
+import type { ConnectionOptions } from './connection.ts'
 import { fromReply, isReplyError } from './failures.ts'
+import { greet } from './greeting.ts'
+import { Health } from './health.ts'
+import { Identity } from './identity.ts'
 import { Inbox } from './inbox.ts'
-import { openIoredis } from './ioredis.ts'
 import { type Keyspace, keyspace } from './keys.ts'
+import { scanKeys } from './scan.ts'
 import type { Script } from './script.ts'
+import type { ServersOptions } from './servers.ts'
+import { singleServer } from './single.ts'
+import type { RedisSource } from './source.ts'
 import { Tokens } from './tokens.ts'
-import { addressText, type RedisAddress } from './url.ts'
 
-/** A socket that has been silent for this long is asked whether it lives. */
-const PING_AFTER_MS = 5_000
+/** Loss is told within 2 s: a silent socket is asked after this long, and told 0.7 s later. */
+const PING_AFTER_MS = 800
+/** The connection for messages carries hints, so it may be found dead later. */
+const MESSAGES_PING_AFTER_MS = 5_000
+const LONGEST_PING_TIMEOUT_MS = 5_000
 /** How long a poke waits for a client that is just being closed. */
 const POKE_TTL_SECONDS = 60
 
 export interface RedisEngineOptions {
-  address: RedisAddress
+  source: RedisSource
   prefix: string
   clock: Clock
   commandTimeoutMs: number
   connectTimeoutMs: number
+  tell: <Name extends keyof EngineEvents>(name: Name, event: EngineEvents[Name]) => void
+  warn: (message: string) => void
 }
 
 export interface RedisEngine {
@@ -29,20 +41,30 @@ export interface RedisEngine {
   readonly clientId: string
   readonly clock: Clock
   readonly keys: Keyspace
-  /** `host:port`, for messages. */
+  /** Hosts and ports, for messages. */
   readonly place: string
   readonly inbox: Inbox
   readonly tokens: Tokens
+  /** Whether PUBLISH counts every subscriber; in a cluster a count of 0 says nothing. */
+  readonly countsListeners: boolean
   /** Runs a script for one item; calls of one tick share one round trip. */
   call<Keys, Args, Reply>(
     script: Script<Keys, Args, Reply>,
     keys: Keys,
     args: Args,
   ): Promise<Reply & { sentAtMs: number }>
-  /** One plain command with the command deadline. Only for reads, and writes safe to lose. */
+  /**
+   * One plain command with the command deadline, sent to the server of its first argument, the key.
+   * Only for reads, and writes safe to lose.
+   */
   command(name: string, ...args: string[]): Promise<unknown>
   /** At most `limit` keys that match, from a bounded scan. */
   scan(pattern: string, limit: number): Promise<string[]>
+  /** Calls back when the engine was away, or is another server: what it was told may be gone. */
+  onDoubt(listener: () => void): () => void
+  /** Why something may be gone that was there at `sinceMs`, a monotonic time; else null. */
+  resetSince: Identity['resetSince']
+  health(): EngineHealth
   /** Resolves when no script is under way. */
   idle(): Promise<void>
   close(): Promise<void>
@@ -50,38 +72,85 @@ export interface RedisEngine {
 
 /** Opens nothing yet: connections are made on first use. */
 export function openRedisEngine(options: RedisEngineOptions): RedisEngine {
-  const { address, clock, commandTimeoutMs, connectTimeoutMs } = options
+  const { source, clock, commandTimeoutMs, connectTimeoutMs, tell } = options
+  const { place } = source
   const clientId = newClientId()
   const keys = keyspace(options.prefix)
-  const place = addressText(address)
-  const connectionOptions = (role: string) => ({
-    label: `${role} at ${place}`,
-    openClient: () => openIoredis(address, connectTimeoutMs),
-    connectTimeoutMs,
+  const pingTimeoutMs = Math.min(commandTimeoutMs, LONGEST_PING_TIMEOUT_MS)
+  const doubtListeners = new Set<() => void>()
+  const warnOnce = evictionWarning(options.warn, place)
+
+  const health = new Health({
+    onUnavailable: ({ label }, { message }) =>
+      tell('unavailable', { place, reason: `${label}: ${readable(message)}` }),
+    onAvailable: (afterMs) => tell('available', { place, afterMs }),
   })
-  const commands = new Connection({ ...connectionOptions('commands'), pingAfterMs: PING_AFTER_MS })
-  const calls = new ScriptCalls(commands, clock, commandTimeoutMs)
+
+  /** After trouble, or a new server, nothing that was held is certain. */
+  async function lookAround(): Promise<void> {
+    await identity.look()
+    for (const listener of doubtListeners) listener()
+  }
+
+  const servers = openServers(source, {
+    connectTimeoutMs,
+    pingAfterMs: PING_AFTER_MS,
+    pingTimeoutMs,
+    events: {
+      async prepare(client, label) {
+        const { runId, evictionPolicy } = await greet(client, label)
+        warnOnce(evictionPolicy)
+        if (runId) identity.meet(runId)
+      },
+      onReady(connection) {
+        if (health.fine(connection)) void lookAround()
+        else if (!identity.known) void identity.look()
+      },
+      onTrouble: (connection, cause) => health.trouble(connection, cause),
+      onLost(_, silent) {
+        if (!silent) return
+        const cause = new Error('another connection to the same server fell silent')
+        tokens.reconnect(cause)
+        inbox.reconnect(cause)
+      },
+      onRetired(connection) {
+        if (health.fine(connection)) void lookAround()
+      },
+    },
+  })
+  const calls = new ScriptCalls(servers, clock, commandTimeoutMs)
+  const identity = new Identity(calls, clock, keys.key('store', 'identity'), place, (error) =>
+    tell('reset', { place, error }),
+  )
 
   async function command(name: string, ...args: string[]): Promise<unknown> {
+    const deadlineMs = performance.now() + commandTimeoutMs
     try {
-      return await commands.call(name, args, performance.now() + commandTimeoutMs)
+      return await servers.call(servers.groupOf(args[0] ?? ''), name, args, deadlineMs)
     } catch (error) {
       throw isReplyError(error) ? fromReply(error.message, name, args.slice(0, 1)) : error
     }
   }
 
-  const inbox = new Inbox(keys.inbox(clientId), {
-    ...connectionOptions('messages'),
-    pingAfterMs: PING_AFTER_MS,
+  const beside = (role: string, group: number | null): ConnectionOptions => ({
+    label: `${role} at ${place}`,
+    openClient: () => servers.openBeside(group),
+    connectTimeoutMs,
   })
-  const pokeKey = keys.key('poke', clientId)
+  const inbox = new Inbox(keys.inbox(clientId), {
+    ...beside('messages', null),
+    pulse: { pingAfterMs: MESSAGES_PING_AFTER_MS, pingTimeoutMs },
+  })
   const addToken = (key: string) => void command('ZADD', key, '0', 'wake').catch(() => {})
-  const tokens = new Tokens(connectionOptions('wake-ups'), pokeKey, {
-    poke() {
-      addToken(pokeKey)
-      void command('EXPIRE', pokeKey, String(POKE_TTL_SECONDS)).catch(() => {})
+  const tokens = new Tokens({
+    groupOf: (key) => (servers.blocksTogether ? 0 : servers.groupOf(key)),
+    connectionOptions: (group) => beside('wake-ups', group),
+    pokeKeyOf: (key) => keys.beside(key, 'poke', clientId),
+    addToken,
+    addPoke(key) {
+      addToken(key)
+      void command('EXPIRE', key, String(POKE_TTL_SECONDS)).catch(() => {})
     },
-    giveBack: addToken,
   })
 
   return {
@@ -92,34 +161,45 @@ export function openRedisEngine(options: RedisEngineOptions): RedisEngine {
     place,
     inbox,
     tokens,
+    countsListeners: servers.countsListeners,
     call: (script, scriptKeys, args) => calls.call(script, scriptKeys, args),
     command,
-    scan: (pattern, limit) => scanKeys(command, pattern, limit),
+    scan: (pattern, limit) => scanKeys(servers, pattern, limit, commandTimeoutMs),
+    onDoubt(listener) {
+      doubtListeners.add(listener)
+      return () => doubtListeners.delete(listener)
+    },
+    resetSince: (sinceMs) => identity.resetSince(sinceMs),
+    health() {
+      const atMs = servers.lastAnswerMs()
+      const sinceAnswerMs = atMs === null ? null : performance.now() - atMs
+      return { available: health.available, sinceAnswerMs }
+    },
     idle: () => calls.idle(),
     async close() {
-      await Promise.all([tokens.close(), inbox.close(), commands.close()])
+      identity.close()
+      await Promise.all([tokens.close(), inbox.close(), servers.close()])
     },
   }
 }
 
-/** Rounds of `SCAN` that a listing may take: a page of a big keyspace, not all of it. */
-const MOST_SCANS = 100
-
-async function scanKeys(
-  command: RedisEngine['command'],
-  pattern: string,
-  limit: number,
-): Promise<string[]> {
-  const found = new Set<string>()
-  let cursor = '0'
-  for (let round = 0; round < MOST_SCANS && found.size < limit; round++) {
-    const reply = (await command('SCAN', cursor, 'MATCH', pattern, 'COUNT', '1000')) as [
-      string,
-      string[],
-    ]
-    cursor = reply[0]
-    for (const key of reply[1]) found.add(key)
-    if (cursor === '0') break
-  }
-  return [...found].slice(0, limit)
+function openServers(source: RedisSource, options: ServersOptions) {
+  const { topology } = source
+  if (topology.kind === 'cluster') return new Cluster(source, topology, options)
+  return singleServer(source, options)
 }
+
+/** A server that evicts may drop a lock, or a job, to make room for anything else. */
+function evictionWarning(warn: (message: string) => void, place: string) {
+  let warned = false
+  return (policy: string | undefined) => {
+    if (warned || policy === undefined || policy === 'noeviction') return
+    warned = true
+    warn(
+      `Redis at ${place} has maxmemory-policy ${readable(policy)}: when memory runs out it drops keys, locks and jobs among them. Set it to noeviction.`,
+    )
+  }
+}
+
+/** What a server said, for a log: one line without control characters. */
+const readable = (text: string) => text.replace(/\p{Cc}+/gu, ' ').slice(0, 300)

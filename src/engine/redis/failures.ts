@@ -5,6 +5,7 @@ import {
   StoreCorruptError,
   StoreFullError,
 } from '../../errors.ts'
+import type { RawClient } from './client.ts'
 
 /** Errors by which a server says "not now": nothing was done, and waiting may help. */
 const NOT_NOW =
@@ -45,3 +46,9 @@ export function fromReply(reply: string, about: string, keys: string[] = []): Sl
 export class ServerReply extends Error {}
 
 export const isReplyError = (error: unknown): error is ServerReply => error instanceof ServerReply
+
+/** What a client rejected with, told apart: an answer of the server, or the end of a socket. */
+export function asFailure(client: RawClient, error: unknown): Error {
+  if (!(error instanceof Error)) return new Error(String(error))
+  return client.isReply(error) ? new ServerReply(error.message) : error
+}

@@ -10,10 +10,10 @@ export class Inbox {
   private readonly messageListeners = new Map<string, (text: string) => void>()
   private readonly doubtListeners = new Set<() => void>()
 
-  constructor(channel: string, options: Omit<ConnectionOptions, 'onReady' | 'onLost'>) {
+  constructor(channel: string, options: Omit<ConnectionOptions, 'prepare'>) {
     this.connection = new Connection({
       ...options,
-      onReady: (client) => this.subscribe(client, channel),
+      prepare: (client) => this.subscribe(client, channel),
     })
   }
 
@@ -30,6 +30,11 @@ export class Inbox {
   onDoubt(listener: () => void): () => void {
     this.doubtListeners.add(listener)
     return () => this.doubtListeners.delete(listener)
+  }
+
+  /** The socket may be as dead as another to the same server was. */
+  reconnect(cause: Error): void {
+    this.connection.reconnect(cause)
   }
 
   close(): Promise<void> {

@@ -1,9 +1,22 @@
-import type { Redis, RedisOptions } from 'ioredis'
+import { isIP } from 'node:net'
+import type { RedisOptions } from 'ioredis'
 import type { RawClient } from './client.ts'
-import type { RedisAddress } from './url.ts'
+import type { Credentials, Host, RedisSource } from './source.ts'
+import { hostText, type RedisUrl } from './url.ts'
+
+/** What we use of a client of ioredis 5 or 6, or of iovalkey. */
+export interface IoredisClient {
+  readonly stream?: { destroy(): void }
+  connect(): Promise<void>
+  call(command: string, args: string[]): Promise<unknown>
+  subscribe(channel: string): Promise<unknown>
+  on(event: string, listener: (...args: never[]) => void): unknown
+  once(event: string, listener: (...args: never[]) => void): unknown
+  disconnect(): void
+}
 
 /** Everything off that acts on its own: the supervisor does these things, with deadlines. */
-const passive = (connectTimeoutMs: number) =>
+export const passive = (connectTimeoutMs: number) =>
   ({
     protocol: 2,
     lazyConnect: true,
@@ -21,60 +34,131 @@ const passive = (connectTimeoutMs: number) =>
     keyPrefix: '',
   }) satisfies RedisOptions
 
-/** A client of the default library, which is loaded by the first connection: 0.1 s of start-up. */
-export function openIoredis(address: RedisAddress, connectTimeoutMs: number): RawClient {
-  let redis: Redis | null = null
-  let lastError: Error | undefined
+/** One socket of ioredis. `open` makes a client that has not connected yet. */
+export function rawIoredis(open: () => Promise<IoredisClient>): RawClient {
+  let redis: IoredisClient | null = null
+  let cause: Error | undefined
   let destroyed = false
+  let closed = false
   let closeListener: (cause?: Error) => void = () => {}
 
-  async function open(): Promise<Redis> {
-    const library = await import('ioredis')
-    if (destroyed) throw new Error('the connection was closed')
-    const opened = new library.Redis({ ...passive(connectTimeoutMs), ...targetOf(address) })
-    opened.on('error', (error: Error) => {
-      lastError = error
-    })
-    opened.once('close', () => closeListener(lastError))
-    redis = opened
-    return opened
+  function close(): void {
+    if (closed) return
+    closed = true
+    closeListener(cause)
   }
 
-  const connected = (): Redis => {
-    if (redis) return redis
-    throw new Error('the client is not connected')
+  function end(): void {
+    destroyed = true
+    redis?.disconnect()
+    redis?.stream?.destroy()
+    if (!redis) queueMicrotask(close)
+  }
+
+  async function opened(): Promise<IoredisClient> {
+    const client = await open()
+    if (destroyed) throw new Error('the connection was closed')
+    client.on('error', (error: Error) => {
+      // After a failed AUTH, SELECT fails with NOAUTH, which says less and may be told earlier.
+      if (!cause || /^NOAUTH/.test(cause.message)) cause = withoutCommand(error)
+    })
+    client.once('close', close)
+    // The only event of a client that is closed before it has made its socket.
+    client.once('end', close)
+    redis = client
+    return client
   }
 
   return {
     async connect() {
-      const opened = await open()
-      await opened.connect().catch((error: unknown) => Promise.reject(lastError ?? error))
+      const client = await opened()
+      // Version 5 and iovalkey are ready before AUTH and SELECT are answered, and when SELECT
+      // fails they go on in another database. PING is answered after both.
+      const steps = client.connect().then(() => client.call('ping', []))
+      const thrown: unknown = await steps.then(
+        () => null,
+        (error: unknown) => error,
+      )
+      const failure = cause ?? thrown
+      if (!failure && !destroyed) return
+      end()
+      if (failure instanceof Error) throw withoutCommand(failure)
+      throw new Error('the connection was closed')
     },
     // The library recognises commands with an effect on the connection by their lower-case name.
-    send: (command, args) => connected().call(command.toLowerCase(), args),
+    send: (command, args) =>
+      redis
+        ? redis.call(command.toLowerCase(), args)
+        : Promise.reject(new Error('the client is not connected')),
     isReply: (error) => error.name === 'ReplyError',
     async subscribe(channel, listener) {
-      connected().on('message', (_, message: string) => listener(message))
-      await connected().subscribe(channel)
+      if (!redis) throw new Error('the client is not connected')
+      redis.on('message', (from: string, message: string) => {
+        if (from === channel) listener(message)
+      })
+      await redis.subscribe(channel)
     },
     onClose(listener) {
       closeListener = listener
     },
-    destroy() {
-      destroyed = true
-      redis?.disconnect()
-      redis?.stream?.destroy()
-    },
+    destroy: end,
   }
 }
 
-function targetOf({ host, port, database, username, password, tls }: RedisAddress) {
+/** A reply's error carries the command that it answers: for AUTH, the password. */
+function withoutCommand(error: Error): Error {
+  if ('command' in error) delete error.command
+  return error
+}
+
+/** What a URL cannot say. */
+export interface UrlExtras {
+  /** Asked at each connect, and wins over what the URL says. */
+  credentials?: (() => Credentials | Promise<Credentials>) | undefined
+  sentinelCredentials?: (() => Credentials | Promise<Credentials>) | undefined
+  /** For `rediss` schemes. */
+  tls?: RedisOptions['tls']
+}
+
+/** Servers named by a URL, talked to by the default library: loaded by the first connection, 0.1 s. */
+export function urlSource(url: RedisUrl, extras: UrlExtras = {}): RedisSource {
+  const tlsTo = (host: string) =>
+    url.tls ? { tls: { servername: isIP(host) ? '' : host, ...extras.tls } } : {}
+  const open = (
+    at: Host,
+    connectTimeoutMs: number,
+    credentials: () => Credentials | Promise<Credentials>,
+    more: { db?: number } = {},
+  ) =>
+    rawIoredis(async () => {
+      const [library, { username, password }] = await Promise.all([
+        import('ioredis'),
+        credentials(),
+      ])
+      return new library.Redis({
+        ...passive(connectTimeoutMs),
+        ...at,
+        ...(username === undefined ? {} : { username }),
+        ...(password === undefined ? {} : { password }),
+        ...tlsTo(at.host),
+        ...more,
+      })
+    })
+
   return {
-    host,
-    port,
-    db: database,
-    ...(username === undefined ? {} : { username }),
-    ...(password === undefined ? {} : { password }),
-    ...(tls ? { tls: { servername: host } } : {}),
-  } satisfies RedisOptions
+    topology: topologyOf(url),
+    place: url.hosts.map(hostText).join(','),
+    openData: (at, connectTimeoutMs) =>
+      open(at ?? url.hosts[0], connectTimeoutMs, extras.credentials ?? (() => url.credentials), {
+        db: url.database,
+      }),
+    openSentinel: (at, connectTimeoutMs) =>
+      open(at, connectTimeoutMs, extras.sentinelCredentials ?? (() => ({}))),
+  }
+}
+
+function topologyOf({ kind, hosts, name }: RedisUrl): RedisSource['topology'] {
+  if (kind === 'sentinel') return { kind, sentinels: hosts, name: name ?? '' }
+  if (kind === 'cluster') return { kind, seeds: hosts, translate: (announced) => announced }
+  return { kind }
 }

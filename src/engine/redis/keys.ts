@@ -14,6 +14,8 @@ export interface Keyspace {
   readonly prefix: string
   /** `prefix:kind:{name}:part` */
   key(kind: string, name: string, part?: string): string
+  /** `prefix:kind:{…}:part` with the hash tag of another key, so that both are on one server. */
+  beside(key: string, kind: string, part: string): string
   /** Where messages to one client are published. */
   inbox(clientId: string): string
   /** A `SCAN` pattern for every key of this kind and part. */
@@ -28,6 +30,7 @@ export function keyspace(prefix: string): Keyspace {
   return {
     prefix: start,
     key: (kind, name, part) => `${start}:${kind}:{${escapePart(name)}}${suffix(part)}`,
+    beside: (key, kind, part) => `${start}:${kind}:${/\{.*\}/.exec(key)?.[0] ?? '{}'}:${part}`,
     inbox: (clientId) => `${start}:inbox:${clientId}`,
     pattern: (kind, part) => `${start}:${kind}:{*}${suffix(part)}`,
     nameOf(kind, key) {

@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest'
 import { startRedis } from '../../../test/redis.ts'
+import { redisEngineAt } from '../../../test/redis-engine.ts'
 import { systemClock } from '../../clock.ts'
-import { openRedisEngine, type RedisEngine } from '../../engine/redis/engine.ts'
-import { readRedisUrl } from '../../engine/redis/url.ts'
+import type { RedisEngine } from '../../engine/redis/engine.ts'
 import { EngineUnavailableError, StoreCorruptError, StoreFullError } from '../../errors.ts'
 import { type TestClock, testClock } from '../../testing/clock.ts'
 import { judgeFunnel } from '../funnel.ts'
@@ -40,13 +40,7 @@ beforeEach(() => {
 afterEach(() => engine.close())
 
 function openOn(url: string, engineClock = systemClock) {
-  return openRedisEngine({
-    address: readRedisUrl(url, 'url'),
-    prefix,
-    clock: engineClock,
-    commandTimeoutMs: 3_000,
-    connectTimeoutMs: 5_000,
-  })
+  return redisEngineAt(url, { prefix, clock: engineClock, commandTimeoutMs: 3_000 })
 }
 
 /** A key of its own for each test, and how to look at it. */

@@ -9,6 +9,7 @@
 -- ARGV  self     string
 -- ARGV  inbox    string
 -- ARGV  floor    integer
+-- ARGV  counted  integer  1 where PUBLISH counts every listener, 0 in a cluster
 -- REPLY left  granted:string fence:integer
 -- COST  O(log waiters)
 -- REPEAT safe
@@ -19,5 +20,5 @@ line_leave(line, waiters, owner)
 redis.call('SET', gone, '1', 'PX', gone_ms)
 if state[1] ~= owner or tonumber(state[2] or 0) <= now_us then return { 'left', '', 0 } end
 redis.call('HDEL', lock, 'owner', 'since_us', 'expires_us')
-local granted, fence = hand_over(lock, line, waiters, state[3], floor, self, inbox)
+local granted, fence = hand_over(lock, line, waiters, state[3], floor, self, inbox, counted)
 return { 'left', granted, fence }

@@ -13,15 +13,17 @@ local function own(lock, owner, stored_fence, floor, lease_us)
 end
 
 -- Gives a free lock to the first waiter whose client listens, for its claim lease. A waiter whose
--- client does not listen is passed over and keeps its place. Returns owner and fence, or ''.
-local function hand_over(lock, line, waiters, stored_fence, floor, self, inbox)
+-- client does not listen is passed over and keeps its place; where listeners cannot be counted, the
+-- deadline of its last heartbeat has to do. Returns owner and fence, or ''.
+local function hand_over(lock, line, waiters, stored_fence, floor, self, inbox, counted)
   for skip = 0, 15 do
     local owner, claim_us = line_first(line, waiters, skip)
     if not owner then return '', 0 end
     local fence = math.max(tonumber(stored_fence or 0) + 1, floor + 1, now_us)
     local client = string.match(owner, '^(.*)%.') or owner
     local message = string.format('lock %.0f %s', fence, owner)
-    if client == self or redis.call('PUBLISH', inbox .. client, message) > 0 then
+    local heard = client == self or redis.call('PUBLISH', inbox .. client, message) >= counted
+    if heard then
       own(lock, owner, stored_fence, floor, claim_us)
       line_leave(line, waiters, owner)
       return client == self and owner or '', fence

@@ -6,6 +6,7 @@
 -- ARGV  self    string   client that releases: its own waiters are told by the reply
 -- ARGV  inbox   string   channel of a client, without the client's id
 -- ARGV  floor   integer
+-- ARGV  counted integer  1 where PUBLISH counts every listener, 0 in a cluster
 -- REPLY released  granted:string fence:integer
 -- REPLY lost
 -- COST  O(log waiters)
@@ -20,5 +21,5 @@ if state[1] ~= owner or tonumber(state[2] or 0) <= now_us then
 end
 redis.call('HDEL', lock, 'owner', 'since_us', 'expires_us')
 redis.call('HSET', lock, 'released', owner)
-local granted, fence = hand_over(lock, line, waiters, state[3], floor, self, inbox)
+local granted, fence = hand_over(lock, line, waiters, state[3], floor, self, inbox, counted)
 return { 'released', granted, fence }

@@ -12,6 +12,7 @@ const LIST_STEP = 200
 export function redisLockStore(engine: RedisEngine): LockStore {
   const grantListeners = new Set<(grant: Grant) => void>()
   const inbox = engine.keys.inbox('')
+  const counted = engine.countsListeners ? 1 : 0
   let floor = 0
 
   const keysOf = (name: string) => ({
@@ -86,7 +87,7 @@ export function redisLockStore(engine: RedisEngine): LockStore {
     },
 
     async release({ name, owner }) {
-      const args = { owner, self: engine.clientId, inbox, floor }
+      const args = { owner, self: engine.clientId, inbox, floor, counted }
       const answer = await engine.call(scripts.release, keysOf(name), args)
       if (answer.tag === 'lost') return { tag: 'lost' }
       tell(answer.granted, answer.fence)
@@ -94,7 +95,7 @@ export function redisLockStore(engine: RedisEngine): LockStore {
     },
 
     async leave({ name, owner }) {
-      const args = { owner, goneMs: GONE_MS, self: engine.clientId, inbox, floor }
+      const args = { owner, goneMs: GONE_MS, self: engine.clientId, inbox, floor, counted }
       const answer = await engine.call(scripts.leave, withGone(name, owner), args)
       tell(answer.granted, answer.fence)
     },
@@ -119,7 +120,14 @@ export function redisLockStore(engine: RedisEngine): LockStore {
       return () => grantListeners.delete(listener)
     },
 
-    onDoubt: (listener) => engine.inbox.onDoubt(listener),
+    onDoubt(listener) {
+      const stops = [engine.inbox.onDoubt(listener), engine.onDoubt(listener)]
+      return () => {
+        for (const stop of stops) stop()
+      }
+    },
+
+    resetSince: (sinceMs) => engine.resetSince(sinceMs),
   }
 }
 

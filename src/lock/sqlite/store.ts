@@ -106,6 +106,8 @@ export function sqliteLockStore(engine: SqliteEngine): LockStore {
     onGrant: (listener) => grants.onGrant(listener),
 
     onDoubt: (listener) => grants.onDoubt(listener),
+    // A file is under the eyes of this process: it does not come back as another one.
+    resetSince: () => null,
   }
 }
 

@@ -1,0 +1,59 @@
+import type { RawClient } from './client.ts'
+import type { Connection } from './connection.ts'
+
+/**
+ * The servers that hold the data, whatever they are to each other. Keys of one hash tag are of one
+ * group: they are on one server, and one command may name several of them.
+ */
+export interface Servers {
+  groupOf(key: string): number
+  /** Sends a command to the server of a group. Rejects as {@link Connection.call} does. */
+  call(group: number, command: string, args: string[], deadlineMs: number): Promise<unknown>
+  /** A connection to each server that has keys, for what is about all of them. */
+  each(deadlineMs: number): Promise<readonly Connection[]>
+  /** Another client to the server of a group, or with null to any server. */
+  openBeside(group: number | null): RawClient
+  /** Whether one blocking command may name keys of several groups. */
+  readonly blocksTogether: boolean
+  /** Whether PUBLISH counts every subscriber. Nodes of a cluster count their own alone. */
+  readonly countsListeners: boolean
+  /** Monotonic time of the last answer of any server; null before the first. */
+  lastAnswerMs(): number | null
+  close(): Promise<void>
+}
+
+/** What becomes of each connection that serves calls. */
+export interface ServerEvents {
+  /** Before it serves; what it throws refuses the server. */
+  prepare(client: RawClient, label: string): Promise<void>
+  onReady(connection: Connection): void
+  onTrouble(connection: Connection, cause: Error): void
+  onLost(connection: Connection, silent: boolean): void
+  /** It is of no use any more, and so are its troubles. */
+  onRetired(connection: Connection): void
+}
+
+export interface ServersOptions {
+  connectTimeoutMs: number
+  /** A socket that has been silent for a while is asked whether it lives. */
+  pingAfterMs: number
+  pingTimeoutMs: number
+  events: ServerEvents
+}
+
+/** The part that every connection for calls has in common. */
+export function callConnectionOptions(
+  label: string,
+  { connectTimeoutMs, pingAfterMs, pingTimeoutMs, events }: ServersOptions,
+  self: () => Connection,
+) {
+  return {
+    label,
+    connectTimeoutMs,
+    pulse: { pingAfterMs, pingTimeoutMs },
+    prepare: (client: RawClient) => events.prepare(client, label),
+    onReady: () => events.onReady(self()),
+    onTrouble: (cause: Error) => events.onTrouble(self(), cause),
+    onLost: (silent: boolean) => events.onLost(self(), silent),
+  }
+}
