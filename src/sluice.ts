@@ -9,7 +9,6 @@ import { openLimits } from './limit/open.ts'
 import type { Lock, LockOptions } from './lock/index.ts'
 import { openLocks } from './lock/open.ts'
 import {
-  callback,
   duration,
   flag,
   oneOf,
@@ -143,13 +142,21 @@ const tlsShape = {
 }
 
 /** Only what was given: an option of Node that is there and undefined is not its default. */
-const readTls: Reader<TlsOptions> = (value, argument) =>
-  Object.fromEntries(
-    Object.entries(readOptions(argument, value, tlsShape)).filter(([, one]) => one !== undefined),
-  )
+const readTls: Reader<TlsOptions> = (value, argument) => {
+  if (typeof value !== 'object') {
+    throw new ArgumentError(argument, 'an object of options', `a ${typeof value}`)
+  }
+  const given = Object.entries(readOptions(argument, value, tlsShape))
+  return Object.fromEntries(given.filter(([, one]) => one !== undefined))
+}
 
-const readCredentials = (value: unknown, argument: string) =>
-  callback<NonNullable<SluiceOptions['credentials']>>(value, argument)
+type ReadCredentials = NonNullable<SluiceOptions['credentials']>
+
+/** Whoever passes the password itself by mistake must not find it in a message. */
+const readCredentials: Reader<ReadCredentials> = (value, argument) => {
+  if (typeof value === 'function') return value as ReadCredentials
+  throw new ArgumentError(argument, 'a function that returns them', `a ${typeof value}`)
+}
 
 const sluiceOptions = {
   prefix: withDefault(readName, undefined),

@@ -34,6 +34,7 @@ export interface EngineOptions {
 export const EXPECTED_URL =
   "a URL like 'redis://localhost:6379', 'sqlite:./app.db' or 'memory:', or { client }"
 const ARGUMENT = 'createSluice.url'
+const LONGEST_URL = 4096
 
 /**
  * Opens the engine that a URL names, or the one behind the user's own client. No I/O happens before
@@ -43,9 +44,7 @@ const ARGUMENT = 'createSluice.url'
 export function openEngine(target: unknown, options: EngineOptions): Engine {
   const text = target instanceof URL ? target.href : target
   if (isObject(text)) return openOnClient(text, options)
-  if (typeof text !== 'string' || text.length > 4096) {
-    throw new ArgumentError(ARGUMENT, EXPECTED_URL, describe(target))
-  }
+  if (typeof text !== 'string') throw new ArgumentError(ARGUMENT, EXPECTED_URL, describe(target))
   return /^(?:memory|sqlite):/i.test(text)
     ? openSqlite(text, options)
     : openRedis(urlSourceOf(text, options), options)
@@ -106,7 +105,8 @@ function openSqlite(text: string, options: EngineOptions): Engine {
 function sqliteLocation(text: string): string {
   if (text === 'memory:') return ':memory:'
   const path = /^sqlite:(?:\/\/(?=\/))?((?!\/\/)[^?#]+)$/.exec(text)?.[1]
-  if (path && path !== ':memory:' && !/[\p{Cc}%]/u.test(path)) return path
+  const legal = path !== ':memory:' && text.length <= LONGEST_URL && !/[\p{Cc}%]/u.test(text)
+  if (path && legal) return path
   throw new ArgumentError(ARGUMENT, EXPECTED_URL, redactUrl(text))
 }
 

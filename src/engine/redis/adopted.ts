@@ -2,21 +2,16 @@ import { lookup } from 'node:dns'
 import { isIP } from 'node:net'
 import { ArgumentError } from '../../errors.ts'
 import { describe } from '../../text.ts'
+import { asHost, asOptions, mapAddress, type Options, readNodeUrl } from './foreign-options.ts'
 import { type IoredisClient, passive, rawIoredis } from './ioredis.ts'
 import {
-  asHost,
-  asOptions,
-  mapAddress,
   type NodeRedisClient,
   type NodeRedisCluster,
   nodeRedisClusterSource,
   nodeRedisSource,
-  readNodeUrl,
 } from './node-redis.ts'
 import type { Host, RedisSource } from './source.ts'
 import { hostText } from './url.ts'
-
-type Options = Readonly<Record<string, unknown>>
 
 /** What we use of a client of ioredis 5 or 6, or of iovalkey, that is not ours. */
 interface ForeignIoredis {
@@ -89,10 +84,8 @@ function explain(value: unknown): { received: string; hint: string } {
   if (has(value, { execute: 'function', idleClients: 'number' })) {
     return { received: 'a node-redis pool', hint: 'Pass a client made by createClient().' }
   }
-  if (
-    has(value, { internal_send_command: 'function' }) ||
-    has(value, { commandOptions: 'function', sendCommand: 'function' })
-  ) {
+  const isVersion3 = has(value, { internal_send_command: 'function' })
+  if (isVersion3 || has(value, { isOpen: 'boolean', sendCommand: 'function' })) {
     return {
       received: 'a client of node-redis 4 or older',
       hint: `Update node-redis. Or: ${URL_INSTEAD}.`,

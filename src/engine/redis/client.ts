@@ -8,6 +8,8 @@ export interface RawClient {
   subscribe(channel: string, listener: (message: string) => void): Promise<void>
   /** Called once when the socket is gone, whoever closed it. */
   onClose(listener: (cause?: Error) => void): void
+  /** What must not reach a message: its password. */
+  secrets(): readonly string[]
   /** Closes the socket at once, whatever state it is in. */
   destroy(): void
 }

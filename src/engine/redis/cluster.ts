@@ -3,7 +3,7 @@ import keySlot from 'cluster-key-slot'
 import { ClosedError, EngineUnavailableError } from '../../errors.ts'
 import type { RawClient } from './client.ts'
 import { Connection } from './connection.ts'
-import { isReplyError } from './failures.ts'
+import { fromHandshake, isReplyError, isRetryable } from './failures.ts'
 import { lateClient } from './late-client.ts'
 import { callConnectionOptions, type Servers, type ServersOptions } from './servers.ts'
 import { addressOf, readRedirect, readSlots, type SlotMap } from './slots.ts'
@@ -37,6 +37,7 @@ export class Cluster implements Servers {
   private map: SlotMap | null = null
   private refreshing: Promise<void> | null = null
   private mapFailures = 0
+  private mapFailure: Error | undefined
   private closed = false
 
   constructor(
@@ -180,6 +181,11 @@ export class Cluster implements Servers {
       if (map.masters.size === 0) throw new Error('it knows of no slots')
       return map
     })
+    for (const answer of answers) {
+      answer.catch((error: Error) => {
+        this.mapFailure = error
+      })
+    }
     const map = await firstWithin(answers, MAP_TIMEOUT_MS)
     if (this.closed) return
     this.mapFailures = map ? 0 : this.mapFailures + 1
@@ -214,12 +220,13 @@ export class Cluster implements Servers {
   }
 
   private unreachable(): EngineUnavailableError {
-    const failures = [...this.nodes.values()].map(({ connection }) => connection.failure)
-    const failure = failures.find((one) => one !== undefined)
-    const last = failure ? ` Last failure: ${failure.message}` : ''
+    const known = [...this.nodes.values()].map(({ connection }) => connection.failure)
+    const failure = this.mapFailure ?? known.find((one) => one !== undefined)
+    const detail = failure && isReplyError(failure) ? fromHandshake(failure.message) : failure
+    const last = detail ? ` Last failure: ${detail.message}` : ''
     return new EngineUnavailableError(
       `Redis Cluster at ${this.source.place}: no node told who has which slots.${last}`,
-      { outcome: 'not-applied' },
+      { outcome: 'not-applied', retryable: isRetryable(detail), cause: detail },
     )
   }
 }

@@ -18,6 +18,8 @@ export interface Established {
 const FIRST_BACKOFF_MS = 20
 const LONGEST_BACKOFF_MS = 1_000
 const MOST_ATTEMPTS = 5
+/** A handshake that takes longer is told as trouble, and goes on. */
+const SLOW_MS = 600
 
 /**
  * Tries until a client answers; null when `stop` aborts first. A handshake that fell into a dead
@@ -46,11 +48,13 @@ export function connect(
     function start(): void {
       const attempt = new AbortController()
       attempts.add(attempt)
-      schedule(jittered(besideMs), () => {
-        onTrouble(new Error(`no connection within ${Math.round(besideMs)} ms`))
-        start()
-      })
-      tryOnce(options, attempt.signal).then(
+      schedule(jittered(besideMs), start)
+      const slow = setTimeout(
+        () => onTrouble(new Error(`the handshake has had no answer for ${SLOW_MS} ms`)),
+        SLOW_MS,
+      )
+      const trying = tryOnce(options, attempt.signal).finally(() => clearTimeout(slow))
+      trying.then(
         (established) => {
           if (attempt.signal.aborted) return established.client.destroy()
           attempts.delete(attempt)
@@ -101,7 +105,8 @@ async function tryOnce(options: ConnectOptions, cancel: AbortSignal): Promise<Es
 
 async function handshake(client: RawClient, prepare: ConnectOptions['prepare']): Promise<void> {
   await client.connect()
-  await client.send('PING', [])
+  const pong = await client.send('PING', [])
+  if (String(pong) !== 'PONG') throw new Error('what answers there is not Redis')
   await prepare?.(client)
 }
 

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { ClosedError, EngineUnavailableError } from '../../errors.ts'
 import type { RawClient } from './client.ts'
 import { backoffMs, type ConnectOptions, connect } from './connect.ts'
-import { asFailure, fromReply, isReplyError } from './failures.ts'
+import { asFailure, fromHandshake, isReplyError, isRetryable } from './failures.ts'
 import { type Pulse, watchPulse } from './pulse.ts'
 
 export interface ConnectionOptions extends ConnectOptions {
@@ -262,7 +262,8 @@ export class Connection {
       }
       const sent = call.sentAtMs > 0
       missed ||= sent
-      this.settle(call, this.unavailable('no answer by the deadline', sent))
+      const what = sent ? 'no answer by the deadline' : 'no connection by the deadline'
+      this.settle(call, this.unavailable(what, sent))
     }
     if (this.calls.size > 0) this.armSweeper(Math.max(nextMs, now + SWEEP_MS))
     if (missed) this.dropClient?.(new Error('a command got no answer by its deadline'), true)
@@ -280,12 +281,12 @@ export class Connection {
 
   private unavailable(reason: string, sent: boolean): EngineUnavailableError {
     const failure = this.lastFailure
-    const detail =
-      failure && isReplyError(failure) ? fromReply(failure.message, 'the connection') : failure
+    const detail = failure && isReplyError(failure) ? fromHandshake(failure.message) : failure
     const last = detail && !this.client ? ` Last failure: ${detail.message}` : ''
+    const outcome = sent ? 'unknown' : 'not-applied'
     return new EngineUnavailableError(
       `Redis (${this.label}): ${reason}${sent ? ', so the outcome is unknown' : ''}.${last}`,
-      { outcome: sent ? 'unknown' : 'not-applied', cause: failure },
+      { outcome, retryable: sent || isRetryable(detail), cause: detail },
     )
   }
 }

@@ -1,7 +1,7 @@
 import {
   EngineUnavailableError,
   InternalError,
-  type SluiceError,
+  SluiceError,
   StoreCorruptError,
   StoreFullError,
 } from '../../errors.ts'
@@ -16,7 +16,7 @@ const NOT_ALLOWED = /^(?:NOAUTH|WRONGPASS|NOPERM|ERR AUTH|ERR invalid password)\
 export function fromReply(reply: string, about: string, keys: string[] = []): SluiceError {
   // Inside a script, Redis before 7 puts the place in front of the error.
   const message = reply.replace(/^@?user_script: ?\d+: ?-?/, '')
-  const text = message.replace(/^ERR /, '').split('\n')[0] ?? ''
+  const text = (message.split('\n')[0] ?? '').replace(/^ERR /, '').replace(/\.$/, '')
   if (/^OOM\b/.test(message)) {
     return new StoreFullError(
       `Redis has no memory left for ${about}: raise maxmemory, or let consumers drain it. Releases, acknowledgements and renewals still work.`,
@@ -47,8 +47,48 @@ export class ServerReply extends Error {}
 
 export const isReplyError = (error: unknown): error is ServerReply => error instanceof ServerReply
 
-/** What a client rejected with, told apart: an answer of the server, or the end of a socket. */
+/**
+ * What a client rejected with, told apart: an answer of the server, or the end of a socket. A server
+ * may quote what it was sent, and so may a library.
+ */
 export function asFailure(client: RawClient, error: unknown): Error {
-  if (!(error instanceof Error)) return new Error(String(error))
-  return client.isReply(error) ? new ServerReply(error.message) : error
+  const message = scrubbed(error instanceof Error ? error.message : String(error), client.secrets())
+  if (error instanceof SluiceError) return error
+  if (error instanceof Error && client.isReply(error)) return new ServerReply(message)
+  return new Error(explained(message), socketCode(error))
 }
+
+const scrubbed = (message: string, secrets: readonly string[]) =>
+  secrets.reduce((text, secret) => text.replaceAll(secret, '***'), message)
+
+/** What a library, or its TLS, says when something else than a Redis answers. */
+function explained(message: string): string {
+  if (/Unknown RESP type|Protocol error/.test(message)) {
+    return 'what answers there is not Redis, or it expects TLS (a rediss URL)'
+  }
+  if (/wrong version number|packet length too long|SSL routines/.test(message)) {
+    return `what answers there does not speak TLS as expected (a redis URL goes without): ${
+      message.split(':').at(-2) ?? ''
+    }`
+  }
+  return message.replace(/\p{Cc}+/gu, ' ').trim()
+}
+
+/** Why a server does not let a connection in, as told by its reply to the handshake. */
+export function fromHandshake(reply: string): SluiceError {
+  const known = fromReply(reply, 'the connection')
+  if (known instanceof EngineUnavailableError) return known
+  const text = reply.replace(/^ERR /, '').replace(/\.$/, '')
+  return new EngineUnavailableError(`Redis refused the connection: ${text}. Check its address.`, {
+    outcome: 'not-applied',
+    retryable: false,
+  })
+}
+
+const socketCode = (error: unknown) => {
+  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined
+  return code === undefined ? undefined : { cause: code }
+}
+
+export const isRetryable = (failure: Error | undefined) =>
+  !(failure instanceof SluiceError) || failure.retryable

@@ -35,7 +35,8 @@ async function askInfo(client: RawClient, section: string): Promise<string | und
 }
 
 function refuseOld(version: string | undefined, label: string): void {
-  const [major = Number.NaN, minor = 0] = (version ?? '').split('.').map(Number)
+  if (version === undefined) return
+  const [major = Number.NaN, minor = 0] = version.split('.').map(Number)
   if (!(major < OLDEST.major || (major === OLDEST.major && minor < OLDEST.minor))) return
   throw new EngineUnavailableError(
     `Redis (${label}) has version ${version}, and Sluice needs ${OLDEST.major}.${OLDEST.minor} or newer, or any Valkey. Upgrade the server.`,

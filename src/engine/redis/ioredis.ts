@@ -7,6 +7,7 @@ import { hostText, type RedisUrl } from './url.ts'
 /** What we use of a client of ioredis 5 or 6, or of iovalkey. */
 export interface IoredisClient {
   readonly stream?: { destroy(): void }
+  readonly options: { password?: string | null | undefined }
   connect(): Promise<void>
   call(command: string, args: string[]): Promise<unknown>
   subscribe(channel: string): Promise<unknown>
@@ -55,27 +56,29 @@ export function rawIoredis(open: () => Promise<IoredisClient>): RawClient {
     if (!redis) queueMicrotask(close)
   }
 
-  async function opened(): Promise<IoredisClient> {
-    const client = await open()
-    if (destroyed) throw new Error('the connection was closed')
-    client.on('error', (error: Error) => {
-      // After a failed AUTH, SELECT fails with NOAUTH, which says less and may be told earlier.
-      if (!cause || /^NOAUTH/.test(cause.message)) cause = withoutCommand(error)
-    })
-    client.once('close', close)
-    // The only event of a client that is closed before it has made its socket.
-    client.once('end', close)
-    redis = client
-    return client
-  }
-
   return {
     async connect() {
-      const client = await opened()
+      const client = await open()
+      // From here to its `connect()` nothing may wait: it would connect even after a `destroy()`.
+      if (destroyed) throw new Error('the connection was closed')
+      redis = client
+      // What answers nonsense makes the library complain, and wait.
+      let complain: (error: Error) => void = () => {}
+      const complaint = new Promise<never>((_, reject) => {
+        complain = reject
+      })
+      client.on('error', (error: Error) => {
+        if (error.name !== 'ReplyError') complain(error)
+        // After a failed AUTH, SELECT fails with NOAUTH, which says less and may be told earlier.
+        if (!cause || /^NOAUTH/.test(cause.message)) cause = withoutCommand(error)
+      })
+      client.once('close', close)
+      // The only event of a client that is closed before it has made its socket.
+      client.once('end', close)
       // Version 5 and iovalkey are ready before AUTH and SELECT are answered, and when SELECT
       // fails they go on in another database. PING is answered after both.
       const steps = client.connect().then(() => client.call('ping', []))
-      const thrown: unknown = await steps.then(
+      const thrown: unknown = await Promise.race([steps, complaint]).then(
         () => null,
         (error: unknown) => error,
       )
@@ -98,6 +101,7 @@ export function rawIoredis(open: () => Promise<IoredisClient>): RawClient {
       })
       await redis.subscribe(channel)
     },
+    secrets: () => (redis?.options.password ? [redis.options.password] : []),
     onClose(listener) {
       closeListener = listener
     },
@@ -147,7 +151,7 @@ export function urlSource(url: RedisUrl, extras: UrlExtras = {}): RedisSource {
 
   return {
     topology: topologyOf(url),
-    place: url.hosts.map(hostText).join(','),
+    place: url.hosts.map(hostText).join(',') + (url.tls ? ' by TLS' : ''),
     openData: (at, connectTimeoutMs) =>
       open(at ?? url.hosts[0], connectTimeoutMs, extras.credentials ?? (() => url.credentials), {
         db: url.database,

@@ -28,6 +28,7 @@ export function lateClient(find: () => Promise<RawClient>): RawClient {
     send: (command, args) => connected().send(command, args),
     isReply: (error) => found?.isReply(error) ?? false,
     subscribe: (channel, listener) => connected().subscribe(channel, listener),
+    secrets: () => found?.secrets() ?? [],
     onClose(listener) {
       closeListener = listener
     },

@@ -1,9 +1,7 @@
-import { ArgumentError } from '../../errors.ts'
 import type { RawClient } from './client.ts'
+import { asHost, asOptions, mapAddress, type Options, readNodeUrl } from './foreign-options.ts'
 import type { Host, RedisSource } from './source.ts'
 import { hostText } from './url.ts'
-
-type Options = Readonly<Record<string, unknown>>
 
 /** What we use of a client of node-redis 5 or 6. */
 export interface NodeRedisClient {
@@ -72,6 +70,7 @@ export function rawNodeRedis(open: (control: SocketControl) => NodeRedisClient):
   // it open. It hands all socket options to Node, whose sockets end with this signal at any time.
   const ending = new AbortController()
   const replies = new WeakSet<Error>()
+  const passwords = new Set<string>()
   let client: NodeRedisClient | null = null
   let closed = false
   let closeListener: (cause?: Error) => void = () => {}
@@ -111,6 +110,7 @@ export function rawNodeRedis(open: (control: SocketControl) => NodeRedisClient):
             return false
           },
         })
+        overhear(client.options, (password) => passwords.add(password))
         client.on('error', close)
         client.on('end', () => close())
         await Promise.race([client.connect(), failed])
@@ -134,10 +134,42 @@ export function rawNodeRedis(open: (control: SocketControl) => NodeRedisClient):
     async subscribe(channel, listener) {
       await connected().subscribe(channel, (message) => listener(message))
     },
+    secrets: () => [...passwords],
     onClose(listener) {
       closeListener = listener
     },
     destroy: () => close(),
+  }
+}
+
+interface Credentials {
+  password?: string | undefined
+}
+
+/** All that the library uses of a provider of credentials, which every client with some has. */
+interface Provider {
+  readonly type: string
+  credentials(): Promise<Credentials>
+  subscribe(listener: unknown): Promise<[Credentials, unknown]>
+  onReAuthenticationError(error: Error): void
+}
+
+/** Tells of each password on its way to the library. The options are those of a client of ours. */
+function overhear(options: { credentialsProvider?: Provider }, hear: (password: string) => void) {
+  const provider = options.credentialsProvider
+  if (!provider) return
+  const heard = (credentials: Credentials) => {
+    if (credentials.password) hear(credentials.password)
+    return credentials
+  }
+  options.credentialsProvider = {
+    type: provider.type,
+    credentials: async () => heard(await provider.credentials()),
+    subscribe: async (listener) => {
+      const [credentials, subscription] = await provider.subscribe(listener)
+      return [heard(credentials), subscription]
+    },
+    onReAuthenticationError: (error) => provider.onReAuthenticationError(error),
   }
 }
 
@@ -240,36 +272,3 @@ function readRoot(root: Options): { host: Host; options: Options } {
     },
   }
 }
-
-/** `host`, `host:port` or a URL. Its text has a password, so no error may quote it. */
-export function readNodeUrl(text: string, argument: string) {
-  const full = /^\w+:\/\//.test(text) ? text : `redis://${text.replace(/^\/\//, '')}`
-  if (!URL.canParse(full)) {
-    throw new ArgumentError(argument, 'a list of hosts, ports or URLs', 'something else in it')
-  }
-  const { hostname, port, protocol, username, password } = new URL(full)
-  return {
-    host: hostname.replace(/^\[|\]$/g, ''),
-    port: port || undefined,
-    tls: protocol === 'rediss:',
-    username: decodeURIComponent(username) || undefined,
-    password: decodeURIComponent(password) || undefined,
-  }
-}
-
-/** What a table of addresses, or a function in its place, says of `host:port`. */
-export function mapAddress(map: unknown, announced: Host): Host {
-  const key = `${announced.host}:${announced.port}`
-  const mapped: unknown = typeof map === 'function' ? map(key) : asOptions(map)[key]
-  const { host, port } = asOptions(mapped)
-  return mapped ? asHost(host, port) : announced
-}
-
-export const asOptions = (value: unknown): Options =>
-  typeof value === 'object' && value !== null ? { ...value } : {}
-
-/** With the defaults of all the libraries. */
-export const asHost = (host?: unknown, port?: unknown, otherPort = 6379): Host => ({
-  host: typeof host === 'string' && host !== '' ? host : 'localhost',
-  port: Number(port ?? otherPort) || otherPort,
-})

@@ -1,5 +1,6 @@
 import type { RawClient } from './client.ts'
 import { Connection } from './connection.ts'
+import { asFailure } from './failures.ts'
 import { lateClient } from './late-client.ts'
 import type { Host, RedisSource, Topology } from './source.ts'
 import { hostText } from './url.ts'
@@ -31,10 +32,11 @@ export function openMaster(
     ...late,
     async connect() {
       await late.connect()
-      const role = (await late.send('ROLE', [])) as unknown[]
-      if (String(role[0]) === 'master') return
+      const answer = await late.send('ROLE', [])
+      const role = Array.isArray(answer) ? String(answer[0]) : 'server without a role'
+      if (role === 'master') return
       throw new Error(
-        `the sentinels name a server as master of ${topology.name} that is a ${role[0]}: a failover is under way`,
+        `the sentinels name a server as master of ${topology.name} that is a ${role}: a failover is under way`,
       )
     },
   }
@@ -67,7 +69,9 @@ async function findMaster(
               if (beliefs.length === 0) setTimeout(resolve, SECOND_OPINION_MS)
               beliefs.push(belief)
             },
-            (error: Error) => failures.push(`${hostText(at)}: ${error.message}`),
+            (error: unknown) => {
+              failures.push(`${hostText(at)}: ${asFailure(client, error).message}`)
+            },
           )
           .then(settled)
       }
@@ -83,12 +87,10 @@ async function findMaster(
 
 async function askForMaster(client: RawClient, name: string): Promise<Belief> {
   await client.connect()
-  const reply = (await client.send('SENTINEL', ['MASTER', name])) as unknown[]
+  const reply = await client.send('SENTINEL', ['MASTER', name])
+  if (!Array.isArray(reply) || !reply.includes('ip')) throw new Error('it is not Redis Sentinel')
   const field = (wanted: string) => String(reply[reply.indexOf(wanted) + 1] ?? '')
   const master = { host: field('ip'), port: Number(field('port')) }
-  if (!reply.includes('ip') || !Number.isInteger(master.port)) {
-    throw new Error('it answered without an address')
-  }
   return { master, epoch: Number(field('config-epoch')) }
 }
 
