@@ -142,7 +142,7 @@ async function damage({ engine }: OpenedEngine, sql: string): Promise<void> {
 
 describe('the matrix of engines', () => {
   it('is everything unless some are named', () => {
-    const names = ['memory', 'file', 'redis']
+    const names = ['memory', 'file', 'redis', 'node-redis', 'cluster']
     expect(chooseEngines(undefined).map(({ label }) => label)).toEqual(names)
     expect(chooseEngines('').map(({ label }) => label)).toEqual(names)
     expect(chooseEngines('redis, memory').map(({ label }) => label)).toEqual(['redis', 'memory'])

@@ -46,7 +46,8 @@ const KNOWN_KEYS: readonly KnownKey[] = [
   known('funnel', `limit:${NAME}:funnel`, 'string', 366 * DAY_MS),
   known('sliding log', `limit:${NAME}:log`, 'zset', 366 * DAY_MS),
   known('poke of a client', `poke:${NAME}:.+`, 'zset', MINUTE_MS),
-  known('identity of the store', 'store:\\{identity\\}', 'hash', 30 * DAY_MS),
+  known('identity of the store', 'store:\\{identity\\}', 'string', 30 * DAY_MS),
+  known('mark of a client', 'store:\\{identity\\}:.+', 'string', 60 * MINUTE_MS),
 ]
 
 interface Key {

@@ -88,7 +88,7 @@ function explain(value: unknown): { received: string; hint: string } {
   if (isVersion3 || has(value, { isOpen: 'boolean', sendCommand: 'function' })) {
     return {
       received: 'a client of node-redis 4 or older',
-      hint: `Update node-redis. Or: ${URL_INSTEAD}.`,
+      hint: 'Update node-redis, or pass createSluice a URL instead.',
     }
   }
   return { received: describe(value), hint }

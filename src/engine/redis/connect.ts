@@ -33,7 +33,6 @@ export function connect(
 ): Promise<Established | null> {
   return new Promise((resolve) => {
     const attempts = new Set<AbortController>()
-    const besideMs = Math.max(LONGEST_BACKOFF_MS, options.connectTimeoutMs / MOST_ATTEMPTS)
     let failures = 0
     let next: NodeJS.Timeout | undefined
 
@@ -46,9 +45,10 @@ export function connect(
     }
 
     function start(): void {
+      makeRoom()
       const attempt = new AbortController()
       attempts.add(attempt)
-      schedule(jittered(besideMs), start)
+      schedule(jittered(LONGEST_BACKOFF_MS), start)
       const slow = setTimeout(
         () => onTrouble(new Error(`the handshake has had no answer for ${SLOW_MS} ms`)),
         SLOW_MS,
@@ -67,6 +67,15 @@ export function connect(
           if (attempts.size === 0) schedule(backoffMs(failures), start)
         },
       )
+    }
+
+    /** The oldest may be slow and on its way: it keeps its deadline. The one after it need not. */
+    function makeRoom(): void {
+      if (attempts.size < MOST_ATTEMPTS) return
+      const [, second] = attempts
+      if (!second) return
+      attempts.delete(second)
+      second.abort()
     }
 
     function schedule(delayMs: number, run: () => void): void {

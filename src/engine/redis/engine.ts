@@ -119,7 +119,11 @@ export function openRedisEngine(options: RedisEngineOptions): RedisEngine {
     },
   })
   const calls = new ScriptCalls(servers, clock, commandTimeoutMs)
-  const identity = new Identity(calls, clock, keys.key('store', 'identity'), place, (error) =>
+  const marks = {
+    store: keys.key('store', 'identity'),
+    mark: keys.key('store', 'identity', clientId),
+  }
+  const identity = new Identity(calls, clock, marks, place, (error) =>
     tell('reset', { place, error }),
   )
 

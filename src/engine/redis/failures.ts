@@ -9,7 +9,7 @@ import type { RawClient } from './client.ts'
 
 /** Errors by which a server says "not now": nothing was done, and waiting may help. */
 const NOT_NOW =
-  /^(?:LOADING|BUSY|MASTERDOWN|MISCONF|READONLY|CLUSTERDOWN|NOREPLICAS|TRYAGAIN|UNBLOCKED)\b|max number of clients/
+  /^(?:LOADING|BUSY|MASTERDOWN|MISCONF|READONLY|CLUSTERDOWN|NOREPLICAS|TRYAGAIN|UNBLOCKED|MOVED|ASK)\b|max number of clients/
 const NOT_ALLOWED = /^(?:NOAUTH|WRONGPASS|NOPERM|ERR AUTH|ERR invalid password)\b/
 
 /** What an error reply of the server means to a caller. `about` names what was being done. */

@@ -4,37 +4,39 @@ import { StoreResetError } from '../../errors.ts'
 import type { ScriptCalls } from './calls.ts'
 import { touch } from './scripts.gen.ts'
 
-/** A mark this old at most is missing when data came back from an older copy. */
+/** An older copy of the data is noticed if it was made before the last mark: this long ago at most. */
 const TOUCH_EVERY_MS = 10_000
+/** The server forgets a mark after an hour. What is missing after a while less proves nothing. */
+const MARK_PROVES_US = 3_500_000_000
 
 /**
  * Notices that the data is not what it was: emptied, or older than what this client has seen. The
- * store has an id, and a mark of time that every client moves on; both are read again whenever a
+ * store has an id, and each client leaves a mark of time of its own; both are read again whenever a
  * connection was made anew.
  */
 export class Identity {
   private readonly calls: ScriptCalls
   private readonly clock: Clock
-  private readonly key: string
+  private readonly keys: { store: string; mark: string }
   private readonly place: string
   private readonly onReset: (error: StoreResetError) => void
   private readonly serversMet = new Set<string>()
   private readonly timer: NodeJS.Timeout
   private id: string | null = null
-  private seenUs = 0
+  private markUs = 0
   private lastReset: { atMs: number; error: StoreResetError } | null = null
   private newServerAtMs = Number.NEGATIVE_INFINITY
 
   constructor(
     calls: ScriptCalls,
     clock: Clock,
-    key: string,
+    keys: { store: string; mark: string },
     place: string,
     onReset: (error: StoreResetError) => void,
   ) {
     this.calls = calls
     this.clock = clock
-    this.key = key
+    this.keys = keys
     this.place = place
     this.onReset = onReset
     this.timer = setInterval(() => {
@@ -57,7 +59,7 @@ export class Identity {
   /** Compares the store with what is known of it. What cannot be read now is read next time. */
   async look(): Promise<void> {
     try {
-      const seen = await this.calls.call(touch, { store: this.key }, { candidate: randomUUID() })
+      const seen = await this.calls.call(touch, this.keys, { candidate: randomUUID() })
       this.compare(seen)
     } catch {
       // Nobody waits for the answer: the calls that somebody waits for report the same failure.
@@ -74,19 +76,16 @@ export class Identity {
     clearInterval(this.timer)
   }
 
-  private compare({
-    id,
-    beforeUs,
-    touchedUs,
-  }: {
-    id: string
-    beforeUs: number
-    touchedUs: number
-  }) {
+  private compare(seen: { id: string; markUs: number | null; touchedUs: number }): void {
+    const { id, markUs, touchedUs } = seen
     if (this.id !== null && id !== this.id) this.report('emptied')
-    else if (this.id !== null && beforeUs < this.seenUs) this.report('older')
+    else if (this.id !== null && this.isOlder(markUs, touchedUs)) this.report('older')
     this.id = id
-    this.seenUs = touchedUs
+    this.markUs = touchedUs
+  }
+
+  private isOlder(markUs: number | null, nowUs: number): boolean {
+    return markUs === null ? nowUs - this.markUs < MARK_PROVES_US : markUs < this.markUs
   }
 
   private report(what: 'emptied' | 'older'): void {

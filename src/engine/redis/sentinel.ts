@@ -23,13 +23,17 @@ export function openMaster(
   topology: SentinelTopology,
   connectTimeoutMs: number,
 ): RawClient {
-  let client: RawClient | undefined
+  const search = new AbortController()
   const late = lateClient(async () => {
-    client = source.openData(await findMaster(source, topology, connectTimeoutMs), connectTimeoutMs)
-    return client
+    const master = await findMaster(source, topology, connectTimeoutMs, search.signal)
+    return source.openData(master, connectTimeoutMs)
   })
   return {
     ...late,
+    destroy() {
+      search.abort()
+      late.destroy()
+    },
     async connect() {
       await late.connect()
       const answer = await late.send('ROLE', [])
@@ -47,17 +51,18 @@ async function findMaster(
   source: RedisSource,
   topology: SentinelTopology,
   timeoutMs: number,
+  cancel: AbortSignal,
 ): Promise<Host> {
   const beliefs: Belief[] = []
   const failures: string[] = []
   const clients: RawClient[] = []
+  let limit: NodeJS.Timeout | undefined
   try {
     await new Promise<void>((resolve) => {
-      const limit = setTimeout(resolve, timeoutMs)
+      limit = setTimeout(resolve, timeoutMs)
+      cancel.addEventListener('abort', () => resolve(), { once: true })
       const settled = () => {
-        if (beliefs.length + failures.length < topology.sentinels.length) return
-        clearTimeout(limit)
-        resolve()
+        if (beliefs.length + failures.length === topology.sentinels.length) resolve()
       }
       for (const at of topology.sentinels) {
         const client = source.openSentinel(at, timeoutMs)
@@ -77,6 +82,7 @@ async function findMaster(
       }
     })
   } finally {
+    clearTimeout(limit)
     for (const client of clients) client.destroy()
   }
   const [newest] = beliefs.sort((a, b) => b.epoch - a.epoch)

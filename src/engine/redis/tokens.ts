@@ -13,7 +13,7 @@ const LONGEST_PAUSE_MS = 1_000
 export interface TokenGround {
   /** Keys of one group may be waited for together. */
   groupOf(key: string): number
-  connectionOptions(group: number): ConnectionOptions
+  connectionOptions(group: number): Omit<ConnectionOptions, 'onReady'>
   /** A key of this client alone, of the same group as `key`: a token there ends a block early. */
   pokeKeyOf(key: string): string
   addToken(key: string): void
@@ -38,7 +38,7 @@ export class Tokens {
     let block = this.blocks.get(group)
     if (!block) {
       const ended = () => this.blocks.delete(group)
-      block = new Block(this.ground, this.ground.connectionOptions(group), key, ended)
+      block = new Block(this.ground, key, ended)
       this.blocks.set(group, block)
     }
     return block.on(key, listener)
@@ -62,12 +62,16 @@ class Block {
   private readonly onEnd: () => void
   private readonly listeners = new Map<string, Set<() => void>>()
   private blockedOn: ReadonlySet<string> = new Set()
+  private wasReady = false
   private looping = false
   private closed = false
 
-  constructor(ground: TokenGround, options: ConnectionOptions, key: string, onEnd: () => void) {
+  constructor(ground: TokenGround, key: string, onEnd: () => void) {
     this.ground = ground
-    this.connection = new Connection(options)
+    this.connection = new Connection({
+      ...ground.connectionOptions(ground.groupOf(key)),
+      onReady: () => this.wakeAllAgain(),
+    })
     this.pokeKey = ground.pokeKeyOf(key)
     this.onEnd = onEnd
   }
@@ -91,6 +95,17 @@ class Block {
   async close(): Promise<void> {
     this.closed = true
     await this.connection.close()
+  }
+
+  /** The server may have given a token to the socket that is gone: everybody looks once. */
+  private wakeAllAgain(): void {
+    if (!this.wasReady) {
+      this.wasReady = true
+      return
+    }
+    for (const listeners of [...this.listeners.values()]) {
+      for (const listener of [...listeners]) listener()
+    }
   }
 
   private async loop(): Promise<void> {

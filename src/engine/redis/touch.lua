@@ -1,13 +1,13 @@
--- Says which store this is and when it was last touched, and leaves a mark of now.
--- KEYS  store  hash {id, touched_us}, for 30 days
+-- Says which store this is and which mark the client left in it last, and leaves a mark of now.
+-- KEYS  store  string, the id of the store, for 30 days
+-- KEYS  mark   string, the time of this client's last touch, for an hour
 -- ARGV  candidate  string  the id that a store without one gets
--- REPLY touched  id:string before_us:integer touched_us:integer
+-- REPLY touched  id:string mark_us:integer? touched_us:integer
 -- COST  O(1)
 -- REPEAT safe
 -- USE   clock
-local state = redis.call('HMGET', store, 'id', 'touched_us')
-local id, before_us = state[1] or candidate, tonumber(state[2] or 0)
-local touched_us = math.max(before_us, now_us)
-redis.call('HSET', store, 'id', id, 'touched_us', touched_us)
-redis.call('PEXPIRE', store, 2592000000)
-return { 'touched', id, before_us, touched_us }
+local id = redis.call('GET', store)
+local mark_us = redis.call('GET', mark) or ''
+redis.call('SET', store, id or candidate, 'PX', 2592000000)
+redis.call('SET', mark, string.format('%.0f', now_us), 'PX', 3600000)
+return { 'touched', id or candidate, mark_us, now_us }
