@@ -4,16 +4,15 @@
 import { readdirSync } from 'node:fs'
 import path from 'node:path'
 import {
+  benchFolder,
+  ensureBenchInstalled,
   ensureBuilt,
   ensureInstalled,
-  isInstalled,
-  npmCommand,
   platformProblem,
   rootFolder,
 } from './prepare.js'
 import { run } from './run.js'
 
-const benchFolder = path.join(rootFolder, 'bench')
 /** Standard output belongs to the figures, so that `--json` can be piped. */
 const log = (/** @type {string} */ line) => console.error(line)
 
@@ -21,16 +20,6 @@ const names = readdirSync(benchFolder)
   .filter((file) => file.endsWith('.js'))
   .map((file) => file.slice(0, -'.js'.length))
   .sort()
-
-/** The competitors are no dependencies of Sluice, so they are not there before someone asks. */
-async function ensureBenchInstalled() {
-  if (isInstalled(benchFolder)) return
-  log('Installing what to compare with ...')
-  const [command = 'npm', ...prefix] = npmCommand()
-  const args = [...prefix, 'ci', '--no-audit', '--no-fund', '--loglevel=error']
-  const { code, output } = await run(command, args, { cwd: benchFolder })
-  if (code !== 0) throw new Error(`npm ci in bench/ failed:\n${output.trim()}`)
-}
 
 /** @param {readonly string[]} args */
 async function main([name = '', ...args]) {
@@ -43,7 +32,7 @@ async function main([name = '', ...args]) {
   }
   await ensureInstalled({ log })
   await ensureBuilt({ log })
-  await ensureBenchInstalled()
+  await ensureBenchInstalled({ log })
   const file = path.join(benchFolder, `${name}.js`)
   const { code } = await run(process.execPath, [file, ...args], {
     cwd: rootFolder,

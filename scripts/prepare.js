@@ -10,6 +10,7 @@ import { run } from './run.js'
 /** @typedef {(line: string) => void} Log */
 
 export const rootFolder = path.resolve(import.meta.dirname, '..')
+export const benchFolder = path.join(rootFolder, 'bench')
 export const cacheFolder = path.join(rootFolder, 'node_modules', '.cache', 'sluice')
 
 const oldestNode = [20, 19]
@@ -102,6 +103,21 @@ export async function ensureInstalled({ log }) {
     run(command, args, { cwd: rootFolder }),
   )
   if (code !== 0) throw new Error(`npm ci failed:\n${output.trim()}`)
+}
+
+/**
+ * The competitors are no dependencies of Sluice, so they are not there before someone asks.
+ *
+ * @param {{ log: Log }} options
+ */
+export async function ensureBenchInstalled({ log }) {
+  if (isInstalled(benchFolder)) return
+  const [command = 'npm', ...prefix] = npmCommand()
+  const args = [...prefix, 'ci', '--no-audit', '--no-fund', '--loglevel=error']
+  const { code, output } = await withProgress(log, 'Installing what to compare with', () =>
+    run(command, args, { cwd: benchFolder }),
+  )
+  if (code !== 0) throw new Error(`npm ci in bench/ failed:\n${output.trim()}`)
 }
 
 /** @param {string} folder */

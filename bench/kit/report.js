@@ -40,17 +40,19 @@ export function jsonLines(bench, { name, unit, better, rounds }) {
 }
 
 /**
- * A row for each case, a column for each competitor: median (min-max).
+ * A row for each competitor, a column for each case: median (min-max).
  * @param {readonly Figures[]} cases
  */
 export function table(cases) {
   const competitors = [...new Set(cases.flatMap(({ rounds }) => [...rounds.keys()]))]
-  const rows = cases.map(({ name, unit, rounds }) => [
-    `${name}, ${unit}`,
-    ...competitors.map((competitor) => spread(rounds.get(competitor) ?? [])),
-  ])
-  const lines = [['', ...competitors], ...rows]
-  const widths = ['', ...competitors].map((_, column) =>
+  const lines = [
+    ['', ...cases.map(({ name, unit }) => `${name}, ${unit}`)],
+    ...competitors.map((competitor) => [
+      competitor,
+      ...cases.map(({ rounds }) => spread(rounds.get(competitor) ?? [])),
+    ]),
+  ]
+  const widths = ['', ...cases].map((_, column) =>
     Math.max(...lines.map((cells) => (cells[column] ?? '').length)),
   )
   return lines

@@ -16,7 +16,6 @@ const START_TIMEOUT_MS = 10_000
  * @property {number} port
  * @property {string} version
  * @property {readonly string[]} settings
- * @property {() => Promise<number>} cpuUs microseconds of CPU that the server has used so far
  * @property {() => Promise<void>} stop
  */
 
@@ -32,26 +31,22 @@ export async function startServer() {
     env: { ...process.env, ...env },
     stdio: 'ignore',
   })
-  const kill = () => child.kill('SIGKILL')
-  process.once('exit', kill)
+  const end = () => {
+    child.kill('SIGKILL')
+    rmSync(folder, { recursive: true, force: true })
+  }
+  process.once('exit', end)
   await waitUntilReady(child, port)
   pin(child.pid, SERVER_CORE)
   return {
     port,
     version,
     settings,
-    async cpuUs() {
-      const info = await ask(port, 'INFO cpu')
-      const seconds = (/** @type {string} */ field) =>
-        Number(new RegExp(`^${field}:([\\d.]+)`, 'm').exec(info)?.[1])
-      return (seconds('used_cpu_user') + seconds('used_cpu_sys')) * 1e6
-    },
     async stop() {
       const exited = new Promise((resolve) => child.once('exit', resolve))
-      kill()
+      end()
       await exited
-      process.off('exit', kill)
-      rmSync(folder, { recursive: true, force: true })
+      process.off('exit', end)
     },
   }
 }
@@ -66,6 +61,20 @@ async function waitUntilReady(child, port) {
     await delay(10)
   }
   throw new Error(`redis-server is silent after ${START_TIMEOUT_MS} ms`)
+}
+
+/** Microseconds of CPU that the server has used so far. @param {number} port */
+export async function serverCpuUs(port) {
+  const info = await ask(port, 'INFO cpu')
+  const seconds = (/** @type {string} */ field) =>
+    Number(new RegExp(`^${field}:([\\d.]+)`, 'm').exec(info)?.[1])
+  return (seconds('used_cpu_user') + seconds('used_cpu_sys')) * 1e6
+}
+
+/** Every measurement begins with an empty database. @param {number} port */
+export async function emptyServer(port) {
+  const answer = await ask(port, 'FLUSHALL SYNC')
+  if (answer !== '+OK\r\n') throw new Error(`FLUSHALL was answered with ${answer || 'nothing'}`)
 }
 
 /** One inline command; empty when there is no answer. @param {number} port @param {string} command */

@@ -207,7 +207,8 @@ describe('messages and wake-ups', () => {
     await expect.poll(() => woken).toBe(1)
     await other.command('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
     await other.command('ZADD', key, '0', 'wake')
-    await expect.poll(() => woken).toBe(2)
+    // The token may have gone down with the socket, so both look once as well.
+    await expect.poll(() => woken).toBeGreaterThanOrEqual(3)
   })
 
   it('a key that is added while the connection is blocked is waited for at once', async () => {

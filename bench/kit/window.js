@@ -1,0 +1,71 @@
+// @ts-check
+// What is measured between two moments: time, and the CPU of both sides.
+import { cpus } from 'node:os'
+import { serverCpuUs } from './server.js'
+
+/** @typedef {import('./competitor.js').Outcome} Outcome */
+
+/** Of all processes of the machine. */
+function machineCpuUs() {
+  const busyMs = cpus().map(({ times: { user, nice, sys, irq } }) => user + nice + sys + irq)
+  return busyMs.reduce((sum, ms) => sum + ms, 0) * 1_000
+}
+
+/** Begins now, in the middle of running work. @param {number} port */
+export function startWindow(port) {
+  const serverStart = serverCpuUs(port)
+  const startMachineUs = machineCpuUs()
+  const startMs = performance.now()
+  const startCpu = process.cpuUsage()
+  /** Ends at the call, not at its answer. @param {number} count @returns {Promise<Outcome>} */
+  return async (count) => {
+    const elapsedMs = performance.now() - startMs
+    const { user, system } = process.cpuUsage(startCpu)
+    const machineUs = machineCpuUs() - startMachineUs
+    const cpuUs = user + system
+    const serverUs = (await serverCpuUs(port)) - (await serverStart)
+    const otherUs = Math.max(0, machineUs - cpuUs - serverUs)
+    return { count, elapsedMs, cpuUs, serverUs, otherUs }
+  }
+}
+
+/**
+ * Keeps `inFlight` calls under way for a while: what is answered is asked again at once.
+ *
+ * @param {{ inFlight: number, durationMs: number }} terms
+ * @param {(index: number) => Promise<unknown>} call gets 0, 1, 2, …
+ * @param {number} [firstIndex]
+ * @returns {Promise<number>} how many calls were answered
+ */
+export async function keepInFlight({ inFlight, durationMs }, call, firstIndex = 0) {
+  let index = firstIndex
+  const endMs = performance.now() + durationMs
+  const chain = async () => {
+    while (performance.now() < endMs) await call(index++)
+  }
+  await Promise.all(Array.from({ length: inFlight }, chain))
+  return index - firstIndex
+}
+
+/** Enough calls for the compiler also where the machine or the case is slow. */
+const WARMING_IN_FLIGHT = 100
+
+/**
+ * Warms up, then measures.
+ *
+ * @param {number} port
+ * @param {{ inFlight: number, durationMs: number, warmUpMs: number }} terms
+ * @param {(index: number) => Promise<unknown>} call
+ */
+export async function measureCalls(port, { inFlight, durationMs, warmUpMs }, call) {
+  const warming = { inFlight: WARMING_IN_FLIGHT, durationMs: warmUpMs }
+  let calls = await keepInFlight(warming, call)
+  calls += await keepInFlight({ inFlight, durationMs: warmUpMs / 2 }, call, calls)
+  const end = startWindow(port)
+  return end(await keepInFlight({ inFlight, durationMs }, call, calls))
+}
+
+/** @param {boolean} holds @param {string} otherwise */
+export function expect(holds, otherwise) {
+  if (!holds) throw new Error(`It does not do the work: ${otherwise}`)
+}

@@ -1,0 +1,25 @@
+// @ts-check
+import { Redis } from 'ioredis'
+import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
+import { RULE } from './work.js'
+
+export const packageName = 'rate-limiter-flexible'
+export const settings = 'RateLimiterRedis (fixed window from the first take), on ioredis 6'
+
+/** @type {import('./work.js').Open} */
+export async function open(port, { units, seconds } = RULE) {
+  const redis = new Redis(port, '127.0.0.1')
+  const limiter = new RateLimiterRedis({ storeClient: redis, points: units, duration: seconds })
+  return {
+    async take(key) {
+      try {
+        await limiter.consume(key)
+        return true
+      } catch (verdict) {
+        if (verdict instanceof RateLimiterRes) return false
+        throw verdict
+      }
+    },
+    close: () => redis.quit(),
+  }
+}

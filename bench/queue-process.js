@@ -1,0 +1,30 @@
+// @ts-check
+// How fast one worker process gets through jobs that are waiting and do nothing.
+import { runBench } from './kit/bench.js'
+
+await runBench({
+  name: 'queue-process',
+  work: 'no-op jobs of 200 bytes, added before, by one worker in one process; every job once',
+  one: 'job',
+  unit: 'jobs/s',
+  peers: ['bullmq', 'bull', 'bee-queue', 'groupmq', 'platformatic-job-queue'],
+  full: {},
+  quick: {},
+  cases: [
+    {
+      name: 'c1',
+      task: { concurrency: 1, warmUpJobs: 1_000, jobs: 4_000 },
+      quick: { warmUpJobs: 100, jobs: 300 },
+    },
+    {
+      name: 'c10',
+      task: { concurrency: 10, warmUpJobs: 2_000, jobs: 10_000 },
+      quick: { warmUpJobs: 300, jobs: 1_000 },
+    },
+    {
+      name: 'c100',
+      task: { concurrency: 100, warmUpJobs: 3_000, jobs: 25_000 },
+      quick: { warmUpJobs: 600, jobs: 3_000 },
+    },
+  ],
+})

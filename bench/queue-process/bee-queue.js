@@ -1,0 +1,27 @@
+// @ts-check
+import BeeQueue from 'bee-queue'
+import { addOneByOne } from './work.js'
+
+export const packageName = 'bee-queue'
+export const settings =
+  'events and job store off, removeOnSuccess, as its docs advise for speed; on its own redis 3'
+
+/** @type {import('./work.js').Open} */
+export async function open(port) {
+  const queue = new BeeQueue('bench', {
+    redis: { host: '127.0.0.1', port },
+    ...{ getEvents: false, sendEvents: false, storeJobs: false, removeOnSuccess: true },
+  })
+  await queue.ready()
+  return {
+    add: (payloads) => addOneByOne(payloads, (payload) => queue.createJob(payload).save()),
+    async work(concurrency, handle) {
+      queue.process(concurrency, (job) => handle(job.data))
+    },
+    async left() {
+      const { waiting, active, delayed, failed, succeeded } = await queue.checkHealth()
+      return waiting + active + delayed + failed + succeeded
+    },
+    close: () => queue.close(),
+  }
+}

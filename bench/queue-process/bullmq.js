@@ -1,0 +1,26 @@
+// @ts-check
+import { Queue, Worker } from 'bullmq'
+import { addOneByOne } from './work.js'
+
+export const packageName = 'bullmq'
+export const settings = 'removeOnComplete, else defaults'
+
+/** @type {import('./work.js').Open} */
+export async function open(port) {
+  const connection = { host: '127.0.0.1', port, maxRetriesPerRequest: null }
+  const queue = new Queue('bench', { connection, defaultJobOptions: { removeOnComplete: true } })
+  await queue.waitUntilReady()
+  /** @type {Worker | undefined} */
+  let worker
+  return {
+    add: (payloads) => addOneByOne(payloads, (payload) => queue.add('job', payload)),
+    async work(concurrency, handle) {
+      worker = new Worker('bench', (job) => handle(job.data), { connection, concurrency })
+    },
+    left: () => queue.getJobCountByTypes('waiting', 'active', 'delayed', 'failed', 'completed'),
+    async close() {
+      await worker?.close()
+      await queue.close()
+    },
+  }
+}

@@ -1,0 +1,34 @@
+// @ts-check
+import { Queue, Worker } from 'groupmq'
+import { Redis } from 'ioredis'
+import { addOneByOne } from './work.js'
+
+export const packageName = 'groupmq'
+/** One group would be one job at a time: it keeps the order within a group. */
+export const settings = '1,000 groups, autoBatch off, atomicCompletion, else defaults; on ioredis 6'
+const GROUPS = 1_000
+
+/** @type {import('./work.js').Open} */
+export async function open(port) {
+  const redis = new Redis(port, '127.0.0.1', { maxRetriesPerRequest: null })
+  const queue = new Queue({ redis, namespace: 'bench' })
+  /** @type {Worker | undefined} */
+  let worker
+  return {
+    add: (payloads) =>
+      addOneByOne(payloads, (data) => queue.add({ groupId: `g${data.index % GROUPS}`, data })),
+    async work(concurrency, handle) {
+      worker = new Worker({ queue, concurrency, handler: (job) => handle(job.data) })
+      void worker.run()
+    },
+    async left() {
+      const { waiting, active, delayed } = await queue.getJobCounts()
+      return waiting + active + delayed
+    },
+    async close() {
+      await worker?.close()
+      await queue.close()
+      redis.disconnect()
+    },
+  }
+}
