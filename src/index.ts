@@ -50,5 +50,6 @@ export {
   createSluice,
   type Sluice,
   type SluiceOptions,
+  type SluiceTarget,
   type TlsOptions,
 } from './sluice.ts'

@@ -5,11 +5,12 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
+import { createClient } from 'redis'
 import { afterAll, describe, expect, inject, it } from 'vitest'
 import { ask, startRedis } from '../test/redis.ts'
 import { ArgumentError, ClosedError, EngineUnavailableError, LockLostError } from './errors.ts'
 import { funnel } from './limit/index.ts'
-import { createSluice } from './sluice.ts'
+import { createSluice, type SluiceTarget } from './sluice.ts'
 
 const folder = mkdtempSync(path.join(tmpdir(), 'sluice-api-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -19,10 +20,15 @@ const newPrefix = () => `api-${randomUUID()}`
 const RULE = funnel({ capacity: 2, leak: 2, per: '1m' })
 
 /** The arguments of `createSluice` for an engine of its own. */
-const engines: { name: string; place(): [string, { prefix: string }?] }[] = [
+const engines: { name: string; place(): [SluiceTarget, { prefix: string }?] }[] = [
   { name: 'memory', place: () => ['memory:'] },
   { name: 'file', place: () => [`sqlite:${newFile()}`] },
   { name: 'redis', place: () => [inject('redisUrl'), { prefix: newPrefix() }] },
+  {
+    name: 'redis by node-redis',
+    place: () => [{ client: createClient({ url: inject('redisUrl') }) }, { prefix: newPrefix() }],
+  },
+  { name: 'redis cluster', place: () => [inject('clusterUrl'), { prefix: newPrefix() }] },
 ]
 
 describe.each(engines)('on $name', ({ place }) => {
@@ -150,7 +156,9 @@ describe.each(engines)('on $name', ({ place }) => {
     { what: 'was used and closed', args: ['use', 'close'] },
     { what: 'was closed while it held a lock', args: ['hold', 'close'] },
   ])('a process ends by itself when its Sluice $what', { timeout: 20_000 }, async ({ args }) => {
-    const [url, options] = place()
+    const [target, options] = place()
+    // An address is all that another process can be told.
+    const url = typeof target === 'string' ? target : inject('redisUrl')
     const { stdout } = await visit([url, options?.prefix ?? '', ...args])
     expect(stdout.trim().split('\n').at(-1)).toBe('end')
     if (args.includes('use')) expect(stdout).toContain('SLUICE_LOCK_TIMEOUT\nallowed true')

@@ -174,6 +174,9 @@ const EVENTS = ['unavailable', 'available', 'reset'] as const
 
 const closeOptions = { timeout: withDefault(duration(), undefined) }
 
+/** A URL, or the user's own client or cluster of ioredis or node-redis. */
+export type SluiceTarget = string | URL | { client: object }
+
 /** What stands behind one {@link Sluice}: its engine and its capabilities. */
 export interface Inside {
   readonly engine: Engine
@@ -201,10 +204,7 @@ export function insideOf(sluice: Sluice): Inside {
  *
  * @throws {ArgumentError}
  */
-export function createSluice(
-  target?: string | URL | { client: object },
-  options?: SluiceOptions,
-): Sluice {
+export function createSluice(target?: SluiceTarget, options?: SluiceOptions): Sluice {
   const read = readOptions('createSluice', options, sluiceOptions)
   const events = createEvents<EngineEvents>(EVENTS, (name, error) =>
     read.logger.error(`sluice: a listener of ${name} threw`, error),

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Clock, Timer } from '../clock.ts'
-import { StaleDeliveryError } from '../errors.ts'
+import { EngineUnavailableError, StaleDeliveryError } from '../errors.ts'
 import type { ExchangeAnswer, ExchangeRequest, QueueStore, StoredJob } from './store.ts'
 
 /** How a delivery ends. */
@@ -162,7 +162,8 @@ export class Consumer {
         return answer
       } catch (error) {
         if (this.stopped) break
-        for (const { reject } of sending.splice(0)) reject(error)
+        // It is told again, so what did not happen now may happen yet.
+        for (const { reject } of sending.splice(0)) reject(asUnknown(error))
         await pause(this.clock, pauseMs * (0.5 + Math.random() / 2))
       }
     }
@@ -253,6 +254,11 @@ export class Consumer {
     this.checkTimer = this.clock.after(everyMs, () => this.wake())
   }
 }
+
+const asUnknown = (error: unknown) =>
+  error instanceof EngineUnavailableError && error.outcome === 'not-applied'
+    ? new EngineUnavailableError(error.message, { outcome: 'unknown', cause: error })
+    : error
 
 const newEpoch = () => randomBytes(9).toString('base64url')
 

@@ -34,5 +34,14 @@ export function encodePayload(value: unknown, argument: string): string {
   )
 }
 
+/** For a dead letter: what cannot be read any more is undefined, and keeps no other from being read. */
+export function decodeForView(text: string): unknown {
+  try {
+    return decodePayload(text)
+  } catch {
+    return undefined
+  }
+}
+
 /** A payload that `__proto__` cannot turn into something else: it stays plain data. */
 export const decodePayload = (text: string): unknown => JSON.parse(text)

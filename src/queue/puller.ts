@@ -42,6 +42,11 @@ interface Request<Data> {
   resolve: (deliveries: Delivery<Data>[]) => void
 }
 
+interface Readable<Data> {
+  job: StoredJob
+  data: Data
+}
+
 interface Held {
   controller: AbortController
   timer: Timer
@@ -120,18 +125,29 @@ export class Puller<Data> {
   }
 
   private give(jobs: StoredJob[], fence: number): void {
-    const waiting = [...jobs]
+    const waiting = jobs.flatMap((job) => this.read(job))
     for (const request of [...this.requests]) {
       if (waiting.length === 0) return
-      request.resolve(waiting.splice(0, request.max).map((job) => this.deliver(job, fence)))
+      request.resolve(waiting.splice(0, request.max).map((one) => this.deliver(one, fence)))
     }
     // Whoever asked gave up while the claim was under way.
-    for (const job of waiting) {
+    for (const { job } of waiting) {
       this.consumer.settle(job.id, { tag: 'retry', delayMs: 0, failed: false }).catch(() => {})
     }
   }
 
-  private deliver(job: StoredJob, fence: number): Delivery<Data> {
+  /** A payload that no producer of ours wrote is of no use to anyone, and must not cost its batch. */
+  private read(job: StoredJob): Readable<Data>[] {
+    try {
+      return [{ job, data: decodePayload(job.payload) as Data }]
+    } catch {
+      const reason = 'the payload is not JSON: something else than sluice wrote it'
+      this.consumer.settle(job.id, { tag: 'death', reason }).catch(() => {})
+      return []
+    }
+  }
+
+  private deliver({ job, data }: Readable<Data>, fence: number): Delivery<Data> {
     const { queue, timeoutMs, backoff } = this.terms
     const controller = new AbortController()
     const timer = this.clock.after(timeoutMs, () => {
@@ -146,7 +162,7 @@ export class Puller<Data> {
         : this.consumer.settle(job.id, { tag: 'retry', delayMs, failed: true })
     return {
       id: job.id,
-      data: decodePayload(job.payload) as Data,
+      data,
       attempt: failures,
       fence,
       signal: controller.signal,

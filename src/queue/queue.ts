@@ -14,7 +14,7 @@ import {
   type WorkOptions,
   workOptions,
 } from './options.ts'
-import { decodePayload, encodePayload } from './payload.ts'
+import { decodeForView, encodePayload } from './payload.ts'
 import { Producer } from './producer.ts'
 import { type Delivery, Puller } from './puller.ts'
 import type { NewJob, QueueCounts, QueueStore } from './store.ts'
@@ -23,6 +23,7 @@ import { type Handler, QueueWorker, type Worker } from './worker.ts'
 /** A job that will not be tried again, and why. */
 export interface DeadLetter<Data> {
   id: string
+  /** `undefined` if something else than sluice wrote the job, and it is not JSON. */
   data: Data
   /** Failed attempts. */
   attempts: number
@@ -165,7 +166,7 @@ function openQueue<Data>(
         const jobs = await store.listDead(name, limit)
         return jobs.map((job) => ({
           id: job.id,
-          data: decodePayload(job.payload) as Data,
+          data: decodeForView(job.payload) as Data,
           attempts: job.attempt,
           reason: job.reason,
           diedAt: new Date(job.diedAtMs),

@@ -1,5 +1,7 @@
 // What the connections of one Sluice do when the server, the network or the password changes.
 import { randomUUID } from 'node:crypto'
+import { mkdirSync } from 'node:fs'
+import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { LockLostError, StoreResetError } from '../../src/index.ts'
 import { closing, connect, failureOf, now, untilWorks } from './connect.ts'
@@ -143,18 +145,39 @@ describe('what a server refuses', () => {
     expect(await untilWorks(sluice)).toBeLessThan(5_000)
   })
 
-  it('MISCONF: a master that cannot save refuses writes with a typed error, and is forgiven', async () => {
-    const server = closing(await startServer({ args: ['--save', '1 1'] }))
+  type Server = Awaited<ReturnType<typeof startServer>>
+  const SAVES = 'stop-writes-on-bgsave-error'
+
+  it.each([
+    {
+      error: 'MISCONF',
+      async break(server: Server) {
+        await server.command('CONFIG', 'SET', 'save', '3600 1')
+        // The new file cannot be put in the place of a folder.
+        mkdirSync(path.join(await folderOf(server), 'dump.rdb', 'in the way'), { recursive: true })
+        await server.command('BGSAVE')
+        await expect
+          .poll(async () => String(await server.command('INFO', 'persistence')))
+          .toContain('rdb_last_bgsave_status:err')
+      },
+      mend: (server: Server) => server.command('CONFIG', 'SET', SAVES, 'no'),
+    },
+    {
+      error: 'NOREPLICAS',
+      break: (server: Server) => server.command('CONFIG', 'SET', 'min-replicas-to-write', 1),
+      mend: (server: Server) => server.command('CONFIG', 'SET', 'min-replicas-to-write', 0),
+    },
+  ])('$error: writes fail as not applied, and work again once that is mended', async (one) => {
+    const server = closing(await startServer())
     const { sluice } = connect(server.url, { commandTimeout: 400 })
     await sluice.lock('a').run(() => {})
-    await server.command('CONFIG', 'SET', 'rdbcompression', 'no')
-    await server.command('CONFIG', 'SET', 'min-replicas-to-write', 1)
+    await one.break(server)
     expect(await failureOf(sluice.lock('a').acquire())).toMatchObject({
       outcome: 'not-applied',
       retryable: true,
-      message: expect.stringContaining('NOREPLICAS'),
+      message: expect.stringContaining(one.error),
     })
-    await server.command('CONFIG', 'SET', 'min-replicas-to-write', 0)
+    await one.mend(server)
     expect(await untilWorks(sluice)).toBeLessThan(5_000)
   })
 
@@ -180,6 +203,11 @@ describe('what a server refuses', () => {
     expect(await untilWorks(sluice)).toBeLessThan(5_000)
   })
 })
+
+async function folderOf(server: { command(...words: string[]): Promise<unknown> }) {
+  const answer = await server.command('CONFIG', 'GET', 'dir')
+  return Array.isArray(answer) ? String(answer[1]) : ''
+}
 
 async function connectionCount(server: { command(...words: string[]): Promise<unknown> }) {
   const info = String(await server.command('INFO', 'stats'))

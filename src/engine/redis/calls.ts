@@ -1,5 +1,5 @@
 import type { Clock } from '../../clock.ts'
-import { EngineUnavailableError, type SluiceError } from '../../errors.ts'
+import { EngineUnavailableError, SluiceError } from '../../errors.ts'
 import { fromReply, isReplyError } from './failures.ts'
 import { type AnyScript, decodeReply, encodeArgs, type Script } from './script.ts'
 import type { Servers } from './servers.ts'
@@ -113,7 +113,7 @@ export class ScriptCalls {
         const failure = isReplyError(error)
           ? fromReply(error.message, `script ${script.name}`, keys.slice(0, 8))
           : error
-        if (!(failure instanceof EngineUnavailableError) || !failure.retryable) throw failure
+        if (!isUnavailable(failure) || !failure.retryable) throw asUnknown(failure, mayHaveRun)
         if (failure.outcome === 'unknown') {
           if (script.repeat === 'unsafe') throw failure
           mayHaveRun = true
@@ -177,8 +177,14 @@ function settleItem(script: AnyScript, item: Item, raw: unknown, sentAtMs: numbe
   }
 }
 
+const isUnavailable = (failure: unknown): failure is EngineUnavailableError =>
+  failure instanceof EngineUnavailableError
+
 /** A repeat that failed plainly does not tell what the first sending did. */
-function asUnknown(failure: EngineUnavailableError, mayHaveRun: boolean): SluiceError {
-  if (!mayHaveRun || failure.outcome === 'unknown') return failure
-  return new EngineUnavailableError(failure.message, { outcome: 'unknown', cause: failure })
+function asUnknown(failure: unknown, mayHaveRun: boolean): unknown {
+  if (!mayHaveRun || !(failure instanceof SluiceError) || failure.outcome === 'unknown') {
+    return failure
+  }
+  const { message, retryable } = failure
+  return new EngineUnavailableError(message, { outcome: 'unknown', retryable, cause: failure })
 }

@@ -92,6 +92,11 @@ export function openRedisEngine(options: RedisEngineOptions): RedisEngine {
     for (const listener of doubtListeners) listener()
   }
 
+  function reconnectOthers(reason: string): void {
+    tokens.reconnect(new Error(reason))
+    inbox.reconnect(new Error(reason))
+  }
+
   const servers = openServers(source, {
     connectTimeoutMs,
     pingAfterMs: PING_AFTER_MS,
@@ -100,7 +105,9 @@ export function openRedisEngine(options: RedisEngineOptions): RedisEngine {
       async prepare(client, label) {
         const { runId, evictionPolicy } = await greet(client, label)
         warnOnce(evictionPolicy)
-        if (runId) identity.meet(runId)
+        const isAnother = runId !== undefined && identity.meet(runId)
+        // A master may live on alone, and the others hang on to it: they follow to the new one.
+        if (isAnother && servers.blocksTogether) reconnectOthers('another server took over')
       },
       onReady(connection) {
         if (health.fine(connection)) void lookAround()
@@ -108,10 +115,7 @@ export function openRedisEngine(options: RedisEngineOptions): RedisEngine {
       },
       onTrouble: (connection, cause) => health.trouble(connection, cause),
       onLost(_, silent) {
-        if (!silent) return
-        const cause = new Error('another connection to the same server fell silent')
-        tokens.reconnect(cause)
-        inbox.reconnect(cause)
+        if (silent) reconnectOthers('another connection to the same server fell silent')
       },
       onRetired(connection) {
         if (health.fine(connection)) void lookAround()

@@ -49,11 +49,13 @@ export class Identity {
     return this.id !== null
   }
 
-  /** A server was met: another one, or another run of it, may not have what those before had. */
-  meet(runId: string): void {
-    if (this.serversMet.has(runId)) return
-    if (this.serversMet.size > 0) this.newServerAtMs = this.clock.monotonicMs()
+  /** A server was met; true if it is another one, or another run of it, than all before. */
+  meet(runId: string): boolean {
+    const isAnother = this.serversMet.size > 0 && !this.serversMet.has(runId)
+    // It may not have what those before had.
+    if (isAnother) this.newServerAtMs = this.clock.monotonicMs()
     this.serversMet.add(runId)
+    return isAnother
   }
 
   /** Compares the store with what is known of it. What cannot be read now is read next time. */

@@ -8,9 +8,27 @@ import type { SqlValue } from './engine.ts'
 export class Connection {
   private readonly database: DriverDatabase
   private readonly statements = new Map<string, DriverStatement>()
+  private told: SqlValue[] | undefined
 
   constructor(database: DriverDatabase) {
     this.database = database
+  }
+
+  /**
+   * What a query of one column answers, by no statement of its own: a driver may keep the file
+   * open, and its locks, until the last statement is collected. Those who open the file and refuse
+   * it would soon have no file handle left.
+   */
+  look(column: string, from: string): SqlValue | undefined {
+    if (!this.told) {
+      this.database.function('tell', (value) => {
+        this.told?.push(value)
+        return null
+      })
+    }
+    this.told = []
+    this.database.exec(`SELECT tell(${column}) FROM ${from}`)
+    return this.told[0]
   }
 
   get<Row>(sql: string, ...values: SqlValue[]): Row | undefined {

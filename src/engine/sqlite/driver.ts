@@ -13,6 +13,8 @@ export interface DriverStatement {
 export interface DriverDatabase {
   prepare(sql: string): DriverStatement
   exec(sql: string): void
+  /** Makes a function that statements can call. */
+  function(name: string, callback: (value: SqlValue) => null): void
   close(): void
 }
 

@@ -26,7 +26,7 @@ export interface WriteOptions {
 }
 
 /**
- * One database for all stores, of one process or several. Promises, proved by `engine.test.ts`:
+ * One database for all stores, of one process or several. Promises, proved by `engine.test.ts` and `test/fault/sqlite-*`:
  * - E1 Calls of one tick share one transaction, in call order; one that throws is undone alone.
  * - E2 Whom other processes keep out tries again until the command timeout, and is then told that
  *      nothing was changed; reads do not wait.
@@ -34,9 +34,13 @@ export interface WriteOptions {
  * - E4 The store's time does not run backwards, nor stand still after the wall clock stepped back.
  * - E5 A commit is told to those who listen, to other processes within milliseconds; who does not
  *      listen spends nothing on it, and keeps no process alive.
- * - E6 What is no store of this format is refused with a typed error, and left as it is.
- * - E7 A full disk changes nothing, and is forgotten when there is room again.
+ * - E6 What is no store of this format, or damaged, is refused with a typed error, and left as it
+ *      is. Pages are checked when a file of up to 32 MB is opened, and as they are used.
+ * - E7 A full disk changes nothing, and is forgotten when there is room again. Until then what fits
+ *      into the log goes on; it is emptied for that, unless the file would have to grow.
  * - E8 `close` settles what is under way; what comes later is refused.
+ * - E9 A process that is killed at any moment loses nothing that was answered, leaves nothing half
+ *      done, and keeps no other process waiting.
  */
 export interface SqliteEngine {
   readonly kind: 'sqlite'

@@ -1,19 +1,15 @@
 import { resolve } from 'node:path'
 import type { Clock } from '../../clock.ts'
-import {
-  ClosedError,
-  EngineUnavailableError,
-  StoreCorruptError,
-  StoreVersionError,
-} from '../../errors.ts'
+import { ClosedError, EngineUnavailableError, StoreCorruptError } from '../../errors.ts'
 import { newClientId } from '../client-id.ts'
 import { Changes } from './changes.ts'
 import { Connection } from './connection.ts'
 import { type Driver, loadDriver } from './driver.ts'
 import type { SqliteEngine, Transaction, WriteOptions } from './engine.ts'
-import { isBusy, isNoDatabase, storeFailure } from './failure.ts'
-import { APPLICATION_ID, checkFile, type FileIdentity, identify, notOurs } from './file.ts'
-import { schema } from './schema.gen.ts'
+import { examine } from './examine.ts'
+import { isBusy, storeFailure } from './failure.ts'
+import { beside, checkFile, type FileIdentity, identify } from './file.ts'
+import { FORMAT_VERSION, stamp } from './mark.ts'
 import { type Access, Session } from './session.ts'
 import { StoreClock } from './store-clock.ts'
 import { Transactions } from './transactions.ts'
@@ -30,8 +26,6 @@ export interface SqliteEngineOptions {
   logger?: { error(message: string, error: unknown): void }
 }
 
-/** Format of the tables: `PRAGMA user_version`. */
-export const FORMAT_VERSION = 1
 const MEMORY = ':memory:'
 /** Size to which the write-ahead log is cut back once it was copied into the file. */
 const LOG_BYTES = 16 * 1024 * 1024
@@ -61,28 +55,13 @@ async function connect(driver: Driver, place: string, options: SqliteEngineOptio
   const deadlineMs = performance.now() + options.connectTimeoutMs
   for (;;) {
     try {
-      if (place !== MEMORY && checkFile(place)) checkOwner(driver, place)
+      if (place !== MEMORY && checkFile(place)) examine(driver, place)
       return connectOnce(driver, place, options.synchronous)
     } catch (error) {
       if (!isBusy(error)) throw storeFailure(error, place, 'not-applied')
       if (performance.now() >= deadlineMs) throw openTimeout(place, options.connectTimeoutMs, error)
     }
     await new Promise((done) => setTimeout(done, OPEN_RETRY_MS * (1 + Math.random())))
-  }
-}
-
-/**
- * Looks whose database it is by a connection that cannot write: SQLite would change a foreign one
- * merely by closing it.
- */
-function checkOwner(driver: Driver, place: string): void {
-  const connection = new Connection(driver.open(place, { readOnly: true }))
-  try {
-    readMark(connection, place)
-  } catch (error) {
-    throw isNoDatabase(error) ? notOurs(place, 'it is not a SQLite database') : error
-  } finally {
-    connection.close()
   }
 }
 
@@ -105,55 +84,27 @@ function connectOnce(driver: Driver, place: string, synchronous: 'full' | 'norma
   }
 }
 
-/**
- * Marks an empty database as ours, before it gets a write-ahead log: so the mark is in the file
- * itself, where {@link checkFile} reads it. Of several processes that open it, one does this.
- */
-function stamp(connection: Connection, place: string): void {
-  if (readMark(connection, place) !== 'empty') return
-  connection.exec('BEGIN EXCLUSIVE')
-  try {
-    if (readMark(connection, place) === 'empty') {
-      connection.exec(schema)
-      connection.exec(`PRAGMA application_id = ${APPLICATION_ID}`)
-      connection.exec(`PRAGMA user_version = ${FORMAT_VERSION}`)
-    }
-    connection.exec('COMMIT')
-  } catch (error) {
-    connection.exec('ROLLBACK')
-    throw error
-  }
-}
-
-function readMark(connection: Connection, place: string): 'ours' | 'empty' {
-  const id = connection.get<{ application_id: number }>('PRAGMA application_id')?.application_id
-  if (id !== APPLICATION_ID) {
-    const row = connection.get<{ count: number }>('SELECT count(*) AS count FROM sqlite_schema')
-    if (id === 0 && row?.count === 0) return 'empty'
-    throw notOurs(place, 'it is a database of another program')
-  }
-  const row = connection.get<{ user_version: number }>('PRAGMA user_version')
-  const version = row?.user_version ?? 0
-  if (version !== FORMAT_VERSION) throw new StoreVersionError(place, version, FORMAT_VERSION)
-  return 'ours'
-}
-
 /** Turns the write-ahead log on, and makes sure that the file can be written. */
 function useLog(connection: Connection, place: string): void {
-  const row = connection.get<{ journal_mode: string }>('PRAGMA journal_mode = WAL')
-  if (row?.journal_mode !== 'wal') {
+  connection.exec('PRAGMA journal_mode = WAL')
+  if (connection.look('journal_mode', 'pragma_journal_mode') !== 'wal') {
     throw new EngineUnavailableError(
       `${place} is on a file system without shared memory. Use a local disk, or a Redis server.`,
       { outcome: 'not-applied', retryable: false },
     )
   }
   connection.exec('BEGIN IMMEDIATE')
-  connection.exec('ROLLBACK')
+  try {
+    connection.exec(`PRAGMA user_version = ${FORMAT_VERSION}`)
+  } finally {
+    connection.exec('ROLLBACK')
+  }
 }
 
 function openTimeout(place: string, timeoutMs: number, cause: unknown): EngineUnavailableError {
   return new EngineUnavailableError(
-    `${place} was locked by another process for ${timeoutMs} ms while opening it.`,
+    `${place} was locked by another process for ${timeoutMs} ms while opening it. End transactions ` +
+      'on it within milliseconds, then try again.',
     { outcome: 'not-applied', cause },
   )
 }
@@ -178,8 +129,8 @@ class OpenEngine implements SqliteEngine {
     this.session = new Session(connection, new StoreClock(options.clock), options.synchronous)
     this.identity = place === MEMORY ? null : identify(place)
     this.changes = new Changes({
-      look: this.identity && (() => this.look()),
-      logPath: `${place}-wal`,
+      look: this.identity === null ? null : () => this.look(),
+      logPath: beside(place, '-wal'),
       onFailure: (error) => options.logger?.error('A listener of the store threw.', error),
     })
     this.transactions = new Transactions({
@@ -258,11 +209,11 @@ class OpenEngine implements SqliteEngine {
     } catch {
       // It is gone.
     }
-    if (found?.inode !== this.identity.inode || found.device !== this.identity.device) {
+    if (found !== this.identity) {
       throw new StoreCorruptError(
         this.place,
-        `${this.place} was ${found ? 'replaced' : 'removed'} while it was open. Restart every ` +
-          'process that uses it, after putting the right file there.',
+        `${this.place}, or the -wal or -shm beside it, was ${found ? 'replaced' : 'removed'} while ` +
+          'it was open. Restart every process that uses it, after putting the right files there.',
       )
     }
     this.checkedAtMs = nowMs

@@ -101,6 +101,16 @@ export class Session implements Transaction {
     this.changeCount = this.countChanges()
   }
 
+  /** Copies the log into the file, between transactions. Answers whether all of it is there. */
+  emptyLog(): boolean {
+    try {
+      const row = this.connection.get<{ busy: number }>('PRAGMA wal_checkpoint(TRUNCATE)')
+      return row?.busy === 0
+    } catch {
+      return false
+    }
+  }
+
   /** Whether another process has committed since the last look or transaction. */
   look(): boolean {
     const row = this.connection.get<{ data_version: number }>('PRAGMA data_version')

@@ -1,6 +1,6 @@
 import { EngineUnavailableError, type Outcome } from '../../errors.ts'
 import type { Transaction } from './engine.ts'
-import { isBusy, storeFailure } from './failure.ts'
+import { isBusy, isFull, storeFailure } from './failure.ts'
 import type { Access, Session } from './session.ts'
 import { Turns } from './turns.ts'
 
@@ -31,6 +31,9 @@ interface TransactionsOptions {
 /** A transaction takes no more calls after this, so that it ends within 2 ms. */
 const LONGEST_MS = 1.5
 
+/** When emptying the log did not help, how long until it is tried again. */
+const EMPTY_LOG_AGAIN_MS = 1_000
+
 /** Runs calls in their order, as many as are there in one transaction: one sync to disk for all. */
 export class Transactions {
   private readonly options: TransactionsOptions
@@ -40,6 +43,7 @@ export class Transactions {
   private isScheduled = false
   private hasRunThisTurn = false
   private hasForeignCommit = false
+  private emptiedLogAtMs = Number.NEGATIVE_INFINITY
 
   constructor(options: TransactionsOptions) {
     this.options = options
@@ -152,6 +156,7 @@ export class Transactions {
     } catch (error) {
       session.rollback()
       if (isBusy(error)) return 'busy'
+      if (this.makesRoom(error)) return 'done'
       this.rejectAll(this.waiting.splice(0), error, 'not-applied')
       return 'done'
     }
@@ -183,7 +188,7 @@ export class Transactions {
   private giveUp(settlers: (() => void)[], error: unknown): 'done' | 'busy' {
     this.options.session.rollback()
     if (isBusy(error)) return 'busy'
-    if (settlers.length > 1) {
+    if (settlers.length > 1 || this.makesRoom(error)) {
       for (const call of this.waiting.slice(0, settlers.length)) call.isAlone = true
     } else {
       this.waiting.shift()
@@ -203,6 +208,7 @@ export class Transactions {
       return this.commitFailed(settlers.length, error)
     }
     this.turns.noteEnd()
+    this.emptiedLogAtMs = Number.NEGATIVE_INFINITY
     this.waiting.splice(0, settlers.length)
     for (const settle of settlers) settle()
     onCommit(topics)
@@ -213,12 +219,23 @@ export class Transactions {
   private commitFailed(callCount: number, error: unknown): 'done' {
     const failure = storeFailure(error, this.options.place, 'unknown')
     const isUnknown = failure instanceof EngineUnavailableError
-    if (isUnknown || callCount === 1) {
+    if (isUnknown || (callCount === 1 && !this.makesRoom(error))) {
       this.rejectAll(this.waiting.splice(0, callCount), error, 'unknown')
     } else {
       for (const call of this.waiting.slice(0, callCount)) call.isAlone = true
     }
     return 'done'
+  }
+
+  /**
+   * Whether a full disk has room now for what was undone: a log that was copied into the file is
+   * written anew from its start. So what drains the store goes on, unless the file has to grow.
+   */
+  private makesRoom(error: unknown): boolean {
+    const nowMs = performance.now()
+    if (!isFull(error) || nowMs - this.emptiedLogAtMs < EMPTY_LOG_AGAIN_MS) return false
+    this.emptiedLogAtMs = nowMs
+    return this.options.session.emptyLog()
   }
 
   private rejectAll(calls: Call[], error: unknown, outcome: Outcome): void {
