@@ -119,6 +119,9 @@ export class HeldLease {
     const { name, owner, ttlMs } = this.terms
     const leftMs = this.holdUntilMs - this.clock.monotonicMs()
     const leaseMs = Math.min(ttlMs, Math.max(leaseFor(leftMs), SHORTEST_TTL_MS))
+    // A shorter lease may begin with the call, and its answer may never come.
+    const untilMs = this.clock.monotonicMs() + leaseMs - marginOf(leaseMs)
+    if (untilMs < this.validUntilMs) this.becomeValidUntil(untilMs)
     const answer = await this.store.renew({ name, owner, ttlMs: leaseMs })
     if (this.ended) return
     if (answer.tag === 'lost') {

@@ -306,6 +306,19 @@ describe('holding', () => {
 })
 
 describe('extending', () => {
+  it('by less than is left counts from the call on, though its answer never comes', async () => {
+    let isCut = false
+    const { locks, clock } = openFaultyLocks((call) =>
+      isCut && call.method === 'renew' ? { callAfter: silence } : undefined,
+    )
+    const lease = await locks.lock('a', { ttl: '30s' }).acquire()
+    isCut = true
+    lease.extend('300ms').catch(() => {})
+    expect(lease.remainingMs).toBeLessThanOrEqual(300)
+    await clock.advance(300)
+    expect(lease.signal.aborted).toBe(true)
+  })
+
   it('counts from now, and is what later renewals ask for', async () => {
     const { locks, others, clock } = openFaultyLocks()
     const lease = await locks.lock('a').acquire()

@@ -22,8 +22,8 @@ function open(plan: FaultPlan<QueueStore> = () => undefined) {
   const store = openQueueStore(engine)
   return {
     clock,
-    queues: createQueues(faulty(store, plan), clock, 'here:1:a'),
-    others: createQueues(store, clock, 'there:1:b'),
+    queues: createQueues(faulty(store, plan), clock, 'here:1:a', 2_000),
+    others: createQueues(store, clock, 'there:1:b', 2_000),
   }
 }
 

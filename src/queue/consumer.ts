@@ -167,7 +167,10 @@ export class Consumer {
         await pause(this.clock, pauseMs * (0.5 + Math.random() / 2))
       }
     }
-    for (const { id, reject } of sending) reject(new StaleDeliveryError(this.terms.queue, id))
+    const closed = `Queue ${JSON.stringify(this.terms.queue)} was closed before the engine answered.`
+    for (const { reject } of sending) {
+      reject(new EngineUnavailableError(closed, { outcome: 'unknown', retryable: false }))
+    }
     return null
   }
 

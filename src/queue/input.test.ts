@@ -15,7 +15,7 @@ import { MOST_PAYLOAD_BYTES } from './payload.ts'
 import { createQueues } from './queue.ts'
 import type { QueueStore } from './store.ts'
 
-const queues = createQueues(untouchable<QueueStore>(), systemClock, 'host:1:a')
+const queues = createQueues(untouchable<QueueStore>(), systemClock, 'host:1:a', 2_000)
 const queue = queues.queue('it')
 const COUNTS = [...BAD_NUMBERS, 0, -0]
 

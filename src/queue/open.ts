@@ -9,5 +9,6 @@ export function openQueueStore(engine: Engine): QueueStore {
 }
 
 export function openQueues(engine: Engine): Queues {
-  return createQueues(openQueueStore(engine), engine.clock, engine.clientId)
+  const { clock, clientId, commandTimeoutMs } = engine
+  return createQueues(openQueueStore(engine), clock, clientId, commandTimeoutMs)
 }

@@ -1,10 +1,25 @@
-import { InternalError } from '../errors.ts'
+import { EngineUnavailableError, InternalError } from '../errors.ts'
+import type { Deadlines } from './deadlines.ts'
 import type { NewJob, QueueStore } from './store.ts'
 
 interface Waiting {
   jobs: NewJob[]
+  /** Part of a batch that has left, or is about to. */
+  underWay: boolean
   resolve: (ids: string[]) => void
   reject: (error: unknown) => void
+}
+
+/** All of one call would be told as not added, and some are. */
+function partlyAdded(cause: unknown, added: number, all: number): EngineUnavailableError {
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  return new EngineUnavailableError(
+    `The first ${added} of ${all} jobs were added, then: ${reason}`,
+    {
+      outcome: 'unknown',
+      cause,
+    },
+  )
 }
 
 /** Jobs in one call of the store. */
@@ -18,21 +33,50 @@ export class Producer {
   private readonly store: QueueStore
   private readonly queue: string
   private readonly id: string
+  private readonly deadlines: Deadlines
   private readonly waiting: Waiting[] = []
   private sequence = 0
   private running: Promise<void> | null = null
 
-  constructor(store: QueueStore, queue: string, id: string) {
+  constructor(store: QueueStore, deadlines: Deadlines, queue: string, id: string) {
     this.store = store
+    this.deadlines = deadlines
     this.queue = queue
     this.id = id
   }
 
   add(jobs: NewJob[]): Promise<string[]> {
     return new Promise((resolve, reject) => {
-      this.waiting.push({ jobs, resolve, reject })
+      const one: Waiting = {
+        jobs,
+        underWay: false,
+        resolve(ids) {
+          stop()
+          resolve(ids)
+        },
+        reject(error) {
+          stop()
+          reject(error)
+        },
+      }
+      const stop = this.deadlines.watch(() => this.expire(one, reject))
+      this.waiting.push(one)
       this.running ??= this.run()
     })
+  }
+
+  private expire(one: Waiting, reject: (error: unknown) => void): void {
+    const index = this.waiting.indexOf(one)
+    if (index >= 0) this.waiting.splice(index, 1)
+    const [outcome, state] = one.underWay
+      ? (['unknown', 'is under way without an answer'] as const)
+      : (['not-applied', 'still waited for those added before'] as const)
+    reject(
+      new EngineUnavailableError(
+        `Queue ${JSON.stringify(this.queue)}: what was added ${state} at the deadline.`,
+        { outcome },
+      ),
+    )
   }
 
   /** Resolves when every add so far is settled. */
@@ -55,7 +99,9 @@ export class Producer {
       if (end > 0 && jobs > MOST_JOBS) break
       end++
     }
-    return this.waiting.splice(0, end)
+    const batch = this.waiting.splice(0, end)
+    for (const one of batch) one.underWay = true
+    return batch
   }
 
   private async sendBatch(batch: Waiting[]): Promise<void> {
@@ -82,7 +128,9 @@ export class Producer {
         sequence: ++this.sequence,
         jobs: part,
       }
-      const added = await this.store.add(request)
+      const added = await this.store.add(request).catch((error: unknown) => {
+        throw ids.length > 0 ? partlyAdded(error, ids.length, jobs.length) : error
+      })
       if (added.length !== part.length)
         throw new InternalError('A batch of jobs was out of sequence.')
       ids.push(...added)

@@ -1,8 +1,9 @@
 import type { Clock, Timer } from '../clock.ts'
 import type { Duration } from '../duration.ts'
-import { StaleDeliveryError } from '../errors.ts'
+import { EngineUnavailableError, StaleDeliveryError } from '../errors.ts'
 import { readOptions } from '../options.ts'
-import { Consumer } from './consumer.ts'
+import { Consumer, type Settlement } from './consumer.ts'
+import type { Deadlines } from './deadlines.ts'
 import {
   type BackoffTerms,
   backoffMs,
@@ -55,13 +56,15 @@ interface Held {
 /** Deliveries for callers who ask: one consumer per queue and process, without handlers. */
 export class Puller<Data> {
   private readonly clock: Clock
+  private readonly deadlines: Deadlines
   private readonly terms: PullerTerms
   private readonly consumer: Consumer
   private readonly requests = new Set<Request<Data>>()
   private readonly held = new Map<string, Held>()
 
-  constructor(store: QueueStore, clock: Clock, terms: PullerTerms) {
+  constructor(store: QueueStore, clock: Clock, deadlines: Deadlines, terms: PullerTerms) {
     this.clock = clock
+    this.deadlines = deadlines
     this.terms = terms
     this.consumer = new Consumer(store, clock, {
       queue: terms.queue,
@@ -99,7 +102,12 @@ export class Puller<Data> {
       const timer = waitMs > 0 ? this.clock.after(waitMs, () => request.resolve([])) : null
       this.requests.add(request)
       this.consumer.wake()
-      if (waitMs === 0) void this.consumer.flushed().then(() => request.resolve([]))
+      if (waitMs > 0) return
+      const late = this.deadlines.watch(() => request.resolve([]))
+      void this.consumer.flushed().then(() => {
+        late()
+        request.resolve([])
+      })
     })
   }
 
@@ -147,6 +155,19 @@ export class Puller<Data> {
     }
   }
 
+  /** What is not told by the deadline is told as soon as that is possible, so it may happen yet. */
+  private settle(id: string, settlement: Settlement): Promise<void> {
+    const { queue } = this.terms
+    return this.deadlines.bound(
+      this.consumer.settle(id, settlement),
+      () =>
+        new EngineUnavailableError(
+          `Queue ${JSON.stringify(queue)}: the engine did not confirm the end of delivery ${id} by the deadline. It is told again until it answers or the lease is over.`,
+          { outcome: 'unknown' },
+        ),
+    )
+  }
+
   private deliver({ job, data }: Readable<Data>, fence: number): Delivery<Data> {
     const { queue, timeoutMs, backoff } = this.terms
     const controller = new AbortController()
@@ -158,8 +179,8 @@ export class Puller<Data> {
     const failures = job.attempt + 1
     const failAttempt = (reason: unknown, delayMs = backoffMs(backoff, failures)) =>
       failures >= job.maxAttempts
-        ? this.consumer.settle(job.id, { tag: 'death', reason: reasonOf(reason) })
-        : this.consumer.settle(job.id, { tag: 'retry', delayMs, failed: true })
+        ? this.settle(job.id, { tag: 'death', reason: reasonOf(reason) })
+        : this.settle(job.id, { tag: 'retry', delayMs, failed: true })
     return {
       id: job.id,
       data,
@@ -168,7 +189,7 @@ export class Puller<Data> {
       signal: controller.signal,
       ack: () => {
         this.end(job.id)
-        return this.consumer.settle(job.id, { tag: 'ack' })
+        return this.settle(job.id, { tag: 'ack' })
       },
       retry: async (options) => {
         const { delay } = readOptions('retry', options, retryOptions)
@@ -177,7 +198,7 @@ export class Puller<Data> {
       },
       fail: (reason = 'failed by its consumer') => {
         this.end(job.id)
-        return this.consumer.settle(job.id, { tag: 'death', reason: reasonOf(reason) })
+        return this.settle(job.id, { tag: 'death', reason: reasonOf(reason) })
       },
     }
   }

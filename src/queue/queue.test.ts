@@ -152,7 +152,7 @@ describe('a worker', () => {
       if (method !== 'exchange' || !failing) return undefined
       return count % 2 === 0 ? { refuseWith: unavailable() } : { loseReplyWith: unavailable() }
     })
-    const queues = createQueues(store, clock, 'host:1:x')
+    const queues = createQueues(store, clock, 'host:1:x', 2_000)
     const queue = queues.queue<number>('q')
     const seen: number[] = []
     queue.work((job) => void seen.push(job.data), { concurrency: 3 })
@@ -324,7 +324,7 @@ describe('adding', () => {
     const store = faulty(openQueueStore(engine), ({ method, count }) =>
       method === 'add' && count === 1 ? { refuseWith: unavailable() } : undefined,
     )
-    const queue = createQueues(store, clock, 'host:1:y').queue<number>('q')
+    const queue = createQueues(store, clock, 'host:1:y', 2_000).queue<number>('q')
     const first = queue.add(1)
     await expect(first).rejects.toBeInstanceOf(EngineUnavailableError)
     const ids = (await Promise.all([queue.add(2), queue.add(3)])).map(({ id }) => id)

@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts'
 import { ArgumentError, ClosedError } from '../errors.ts'
 import { callback, count, readName, readOptions } from '../options.ts'
 import { describe } from '../text.ts'
+import { Deadlines } from './deadlines.ts'
 import {
   type AddOptions,
   type CloseOptions,
@@ -74,15 +75,23 @@ interface Closable {
 interface Shared {
   store: QueueStore
   clock: Clock
+  deadlines: Deadlines
   clientId: string
   open: Set<Closable>
   isClosed: () => boolean
 }
 
-export function createQueues(store: QueueStore, clock: Clock, clientId: string): Queues {
+/** `callTimeoutMs` is how long any call may take, however many are in front of it. */
+export function createQueues(
+  store: QueueStore,
+  clock: Clock,
+  clientId: string,
+  callTimeoutMs: number,
+): Queues {
   const open = new Set<Closable>()
+  const deadlines = new Deadlines(clock, callTimeoutMs)
   let closed = false
-  const shared: Shared = { store, clock, clientId, open, isClosed: () => closed }
+  const shared: Shared = { store, clock, deadlines, clientId, open, isClosed: () => closed }
   let queueCount = 0
   return {
     queue: <Data>(name: string, options?: QueueOptions) =>
@@ -103,9 +112,9 @@ function openQueue<Data>(
   options: QueueOptions | undefined,
   producerId: string,
 ): Queue<Data> {
-  const { store, clock, open } = shared
+  const { store, clock, deadlines, open } = shared
   const { attempts, backoff, timeout, maxCrashes } = readOptions('queue', options, queueOptions)
-  const producer = new Producer(store, name, producerId)
+  const producer = new Producer(store, deadlines, name, producerId)
   let puller: Puller<Data> | null = null
 
   function assertOpen(): void {
@@ -154,7 +163,8 @@ function openQueue<Data>(
       assertOpen()
       const { max, wait, signal } = readOptions('take', options, takeOptions)
       if (!puller) {
-        puller = new Puller(store, clock, { queue: name, timeoutMs: timeout, maxCrashes, backoff })
+        const terms = { queue: name, timeoutMs: timeout, maxCrashes, backoff }
+        puller = new Puller(store, clock, deadlines, terms)
         open.add(puller)
       }
       return puller.take(max, wait, signal)

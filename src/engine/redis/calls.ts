@@ -12,6 +12,14 @@ interface Item {
   reject: (error: unknown) => void
 }
 
+/** How an answer came about. */
+export interface Sent {
+  /** The caller's monotonic time from before the call first left. */
+  sentAtMs: number
+  /** It was sent before, and that answer was lost: this one may be of the repeat. */
+  mayHaveRun: boolean
+}
+
 /** Bounds of one script call, so that no call holds the server for long. */
 const MOST_ITEMS = 256
 const MOST_BYTES = 1 << 20
@@ -36,12 +44,11 @@ export class ScriptCalls {
     this.timeoutMs = timeoutMs
   }
 
-  /** `sentAtMs` is the caller's monotonic time from before the call left. */
   call<Keys, Args, Reply>(
     script: Script<Keys, Args, Reply>,
     keys: Keys,
     args: Args,
-  ): Promise<Reply & { sentAtMs: number }> {
+  ): Promise<Reply & Sent> {
     const plain = script as unknown as AnyScript
     const item = encodeItem(plain, keys as Record<string, string>, args as Record<string, unknown>)
     return new Promise((resolve, reject) => {
@@ -82,9 +89,11 @@ export class ScriptCalls {
     this.underWay++
     try {
       const sentAtMs = this.clock.monotonicMs()
-      const replies = await this.send(script, group, items)
+      const { replies, mayHaveRun } = await this.send(script, group, items)
       items.forEach((item, index) => {
-        settleItem(script, item, replies[index], sentAtMs)
+        // What answers need not be a Redis.
+        const raw: unknown = Array.isArray(replies) ? replies[index] : replies
+        settleItem(script, item, raw, { sentAtMs, mayHaveRun })
       })
     } catch (error) {
       for (const item of items) item.reject(error)
@@ -95,7 +104,11 @@ export class ScriptCalls {
   }
 
   /** Sends until answered, as far as the script's `repeat` and the deadline allow. */
-  private async send(script: AnyScript, group: number, items: Item[]): Promise<unknown[]> {
+  private async send(
+    script: AnyScript,
+    group: number,
+    items: Item[],
+  ): Promise<{ replies: unknown; mayHaveRun: boolean }> {
     const deadlineMs = performance.now() + this.timeoutMs
     const keys = items.flatMap((item) => item.keys)
     const now = this.clock.storeUs()
@@ -108,7 +121,7 @@ export class ScriptCalls {
     let mayHaveRun = false
     for (;;) {
       try {
-        return (await this.evaluate(script, group, rest, deadlineMs)) as unknown[]
+        return { replies: await this.evaluate(script, group, rest, deadlineMs), mayHaveRun }
       } catch (error) {
         const failure = isReplyError(error)
           ? fromReply(error.message, `script ${script.name}`, keys.slice(0, 8))
@@ -166,12 +179,12 @@ function* chunks(items: Item[]): Generator<Item[]> {
   if (chunk.length > 0) yield chunk
 }
 
-function settleItem(script: AnyScript, item: Item, raw: unknown, sentAtMs: number): void {
+function settleItem(script: AnyScript, item: Item, raw: unknown, sent: Sent): void {
   try {
     if (Array.isArray(raw) && raw[0] === 'failed') {
       throw fromReply(String(raw[1]), `script ${script.name}`, item.keys)
     }
-    item.resolve({ ...decodeReply(script, raw), sentAtMs } as never)
+    item.resolve({ ...decodeReply(script, raw), ...sent } as never)
   } catch (error) {
     item.reject(error)
   }

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { ClosedError, EngineUnavailableError } from '../../errors.ts'
+import { type Call, CallLine } from './call-line.ts'
 import type { RawClient } from './client.ts'
 import { backoffMs, type ConnectOptions, connect } from './connect.ts'
 import { asFailure, fromHandshake, isReplyError, isRetryable } from './failures.ts'
@@ -16,18 +17,6 @@ export interface ConnectionOptions extends ConnectOptions {
   onLost?: (silent: boolean) => void
   /** A silent socket is asked whether it lives. Left out for one that blocks. */
   pulse?: Pulse
-}
-
-interface Call {
-  command: string
-  args: string[]
-  deadlineMs: number
-  /** Monotonic; 0 while it waits for a connection. */
-  sentAtMs: number
-  /** Sent in front of it: a redirected call must say that it was. */
-  asking: boolean
-  resolve: (reply: unknown) => void
-  reject: (error: unknown) => void
 }
 
 /** Calls that may wait for a connection at one time; more are refused at once. */
@@ -48,7 +37,7 @@ const NEW_SOCKET_AFTER_MS = 20
 export class Connection {
   readonly label: string
   private readonly options: ConnectionOptions
-  private readonly calls = new Set<Call>()
+  private readonly calls = new CallLine()
   private readonly stop = new AbortController()
   private client: RawClient | null = null
   private running: Promise<void> | null = null
@@ -58,8 +47,9 @@ export class Connection {
   private lastFailure: Error | undefined
   private troubled = false
   private retired = false
-  /** Monotonic time of the last answer, for health. */
-  lastAnswerMs: number | null = null
+  private answerCount = 0
+  private seenAnswerCount = 0
+  private lastSeenMs: number | null = null
 
   constructor(options: ConnectionOptions) {
     this.label = options.label
@@ -70,9 +60,16 @@ export class Connection {
     return this.client !== null
   }
 
-  /** Whether something waits for an answer, or for a connection. */
-  get busy(): boolean {
-    return this.calls.size > 0
+  /**
+   * Monotonic time of the last answer, for health; null before the first. Read every 150 ms by the
+   * watch, and exact to that: reading the clock for each answer would cost every call.
+   */
+  get lastAnswerMs(): number | null {
+    if (this.answerCount !== this.seenAnswerCount) {
+      this.seenAnswerCount = this.answerCount
+      this.lastSeenMs = performance.now()
+    }
+    return this.lastSeenMs
   }
 
   /** Why it is not ready, or was not at last. */
@@ -101,7 +98,8 @@ export class Connection {
       if (!this.client && this.calls.size >= MOST_WAITING_CALLS) {
         return reject(this.unavailable(`${MOST_WAITING_CALLS} calls wait for it already`, false))
       }
-      const call: Call = { command, args, deadlineMs, sentAtMs: 0, asking, resolve, reject }
+      const state = { sentAtMs: 0, settled: false }
+      const call: Call = { command, args, deadlineMs, asking, resolve, reject, ...state }
       this.calls.add(call)
       this.armSweeper(deadlineMs)
       if (this.client) this.transmit(this.client, call)
@@ -121,7 +119,7 @@ export class Connection {
   /** Takes no more calls and hands back those that never left; closes when the others are settled. */
   retire(): void {
     this.retired = true
-    for (const call of this.calls) {
+    for (const call of this.calls.list()) {
       if (call.sentAtMs === 0) this.settle(call, this.unavailable('it serves no more', false))
     }
     this.closeIfRetired()
@@ -129,7 +127,7 @@ export class Connection {
 
   async close(): Promise<void> {
     this.stop.abort()
-    for (const call of this.calls) this.settle(call, new ClosedError('This Sluice'))
+    for (const call of this.calls.list()) this.settle(call, new ClosedError('This Sluice'))
     if (this.sweeper) clearTimeout(this.sweeper)
     this.dropClient?.(new Error('closed'), false)
     await this.running
@@ -164,9 +162,9 @@ export class Connection {
 
   private becomeReady(client: RawClient): void {
     this.client = client
-    this.lastAnswerMs = performance.now()
+    this.answerCount++
     this.troubled = false
-    for (const call of this.calls) if (call.sentAtMs === 0) this.transmit(client, call)
+    for (const call of this.calls.list()) if (call.sentAtMs === 0) this.transmit(client, call)
     this.options.onReady?.()
   }
 
@@ -174,7 +172,7 @@ export class Connection {
     this.client = null
     this.dropClient = null
     this.lastFailure = cause
-    for (const call of this.calls) {
+    for (const call of this.calls.list()) {
       if (call.sentAtMs > 0) {
         this.settle(call, this.unavailable('the connection was lost before the answer', true))
       }
@@ -195,8 +193,7 @@ export class Connection {
     client.send(call.command, call.args).then(
       (reply) => {
         this.noteAnswer()
-        this.calls.delete(call)
-        call.resolve(reply)
+        if (this.calls.settle(call)) call.resolve(reply)
         if (this.retired) this.closeIfRetired()
       },
       (error: unknown) => {
@@ -215,7 +212,7 @@ export class Connection {
   }
 
   private noteAnswer(): void {
-    this.lastAnswerMs = performance.now()
+    this.answerCount++
     if (!this.troubled || !this.client) return
     this.troubled = false
     this.options.onReady?.()
@@ -231,10 +228,7 @@ export class Connection {
     if (!this.options.pulse) return () => {}
     return watchPulse(this.options.pulse, {
       lastAnswerMs: () => this.lastAnswerMs ?? 0,
-      oldestSentAtMs: () => {
-        const [oldest] = this.calls
-        return oldest?.sentAtMs
-      },
+      oldestSentAtMs: () => this.calls.oldest?.sentAtMs,
       ping: (deadlineMs) => this.call('PING', [], deadlineMs),
       onSilence: (cause) => this.tellTrouble(cause),
     })
@@ -255,7 +249,7 @@ export class Connection {
     this.sweepAtMs = Number.POSITIVE_INFINITY
     let missed = false
     let nextMs = Number.POSITIVE_INFINITY
-    for (const call of this.calls) {
+    for (const call of this.calls.list()) {
       if (call.deadlineMs > now) {
         nextMs = Math.min(nextMs, call.deadlineMs)
         continue
@@ -271,8 +265,7 @@ export class Connection {
   }
 
   private settle(call: Call, error: unknown): void {
-    this.calls.delete(call)
-    call.reject(error)
+    if (this.calls.settle(call)) call.reject(error)
   }
 
   private closeIfRetired(): void {

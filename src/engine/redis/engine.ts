@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock.ts'
 import { newClientId } from '../client-id.ts'
 import type { EngineEvents, EngineHealth } from '../engine.ts'
-import { ScriptCalls } from './calls.ts'
+import { ScriptCalls, type Sent } from './calls.ts'
 import { Cluster } from './cluster.ts'
 import type { ConnectionOptions } from './connection.ts'
 import { fromReply, isReplyError } from './failures.ts'
@@ -40,6 +40,8 @@ export interface RedisEngine {
   /** `host:pid:random`, unique to this engine object. */
   readonly clientId: string
   readonly clock: Clock
+  /** How long any call may take. */
+  readonly commandTimeoutMs: number
   readonly keys: Keyspace
   /** Hosts and ports, for messages. */
   readonly place: string
@@ -52,7 +54,7 @@ export interface RedisEngine {
     script: Script<Keys, Args, Reply>,
     keys: Keys,
     args: Args,
-  ): Promise<Reply & { sentAtMs: number }>
+  ): Promise<Reply & Sent>
   /**
    * One plain command with the command deadline, sent to the server of its first argument, the key.
    * Only for reads, and writes safe to lose.
@@ -131,13 +133,12 @@ export function openRedisEngine(options: RedisEngineOptions): RedisEngine {
     tell('reset', { place, error }),
   )
 
-  async function command(name: string, ...args: string[]): Promise<unknown> {
+  function command(name: string, ...args: string[]): Promise<unknown> {
     const deadlineMs = performance.now() + commandTimeoutMs
-    try {
-      return await servers.call(servers.groupOf(args[0] ?? ''), name, args, deadlineMs)
-    } catch (error) {
+    const answer = servers.call(servers.groupOf(args[0] ?? ''), name, args, deadlineMs)
+    return answer.catch((error: unknown) => {
       throw isReplyError(error) ? fromReply(error.message, name, args.slice(0, 1)) : error
-    }
+    })
   }
 
   const beside = (role: string, group: number | null): ConnectionOptions => ({
@@ -165,6 +166,7 @@ export function openRedisEngine(options: RedisEngineOptions): RedisEngine {
     kind: 'redis',
     clientId,
     clock,
+    commandTimeoutMs,
     keys,
     place,
     inbox,

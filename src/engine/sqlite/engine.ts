@@ -47,6 +47,8 @@ export interface SqliteEngine {
   /** `host:pid:random`, unique to this engine object. */
   readonly clientId: string
   readonly clock: Clock
+  /** How long any call may take. */
+  readonly commandTimeoutMs: number
   /** File path or `:memory:`, for messages. */
   readonly place: string
   /**

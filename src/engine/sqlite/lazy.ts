@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import { ClosedError } from '../../errors.ts'
 import { newClientId } from '../client-id.ts'
 import type { SqliteEngine, Transaction, WriteOptions } from './engine.ts'
-import { openSqliteEngine, type SqliteEngineOptions } from './open.ts'
+import { DEFAULT_COMMAND_TIMEOUT_MS, openSqliteEngine, type SqliteEngineOptions } from './open.ts'
 
 /**
  * An engine that opens its file on first use: making one does no I/O and cannot fail. What goes
@@ -35,6 +35,7 @@ export function lazySqliteEngine(location: string, options: SqliteEngineOptions)
     kind: 'sqlite',
     clientId: newClientId(),
     clock: options.clock,
+    commandTimeoutMs: options.commandTimeoutMs ?? DEFAULT_COMMAND_TIMEOUT_MS,
     place,
     define(text) {
       tables.push(text)

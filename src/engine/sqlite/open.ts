@@ -32,7 +32,7 @@ const LOG_BYTES = 16 * 1024 * 1024
 const OPEN_RETRY_MS = 5
 /** How often at most the path is compared with the file that is open. */
 const IDENTITY_CHECK_MS = 1_000
-const DEFAULT_COMMAND_TIMEOUT_MS = 2_000
+export const DEFAULT_COMMAND_TIMEOUT_MS = 2_000
 
 /**
  * Opens a file, made with its folder when it is missing, or `:memory:`.
@@ -113,6 +113,7 @@ class OpenEngine implements SqliteEngine {
   readonly kind = 'sqlite'
   readonly clientId = newClientId()
   readonly clock: Clock
+  readonly commandTimeoutMs: number
   readonly place: string
   private readonly connection: Connection
   private readonly session: Session
@@ -126,6 +127,7 @@ class OpenEngine implements SqliteEngine {
     this.connection = connection
     this.place = place
     this.clock = options.clock
+    this.commandTimeoutMs = options.commandTimeoutMs ?? DEFAULT_COMMAND_TIMEOUT_MS
     this.session = new Session(connection, new StoreClock(options.clock), options.synchronous)
     this.identity = place === MEMORY ? null : identify(place)
     this.changes = new Changes({
@@ -136,7 +138,7 @@ class OpenEngine implements SqliteEngine {
     this.transactions = new Transactions({
       session: this.session,
       place,
-      commandTimeoutMs: options.commandTimeoutMs ?? DEFAULT_COMMAND_TIMEOUT_MS,
+      commandTimeoutMs: this.commandTimeoutMs,
       check: () => this.checkIdentity(),
       onCommit: (topics) => this.changes.emit(topics),
       onForeignCommit: () => this.changes.emitAll(),

@@ -1,4 +1,5 @@
 import type { RedisEngine } from '../../engine/redis/engine.ts'
+import { EngineUnavailableError } from '../../errors.ts'
 import type { Grant, Holder, LockStore, LockView } from '../store.ts'
 import * as scripts from './scripts.gen.ts'
 
@@ -89,7 +90,10 @@ export function redisLockStore(engine: RedisEngine): LockStore {
     async release({ name, owner }) {
       const args = { owner, self: engine.clientId, inbox, floor, counted }
       const answer = await engine.call(scripts.release, keysOf(name), args)
-      if (answer.tag === 'lost') return { tag: 'lost' }
+      if (answer.tag === 'lost') {
+        if (answer.mayHaveRun) throw releasedOrLost(name)
+        return { tag: 'lost' }
+      }
       tell(answer.granted, answer.fence)
       return { tag: 'released' }
     },
@@ -130,6 +134,13 @@ export function redisLockStore(engine: RedisEngine): LockStore {
     resetSince: (sinceMs) => engine.resetSince(sinceMs),
   }
 }
+
+/** The lock remembers who released it last; once another did, a repeat is no answer to the first. */
+const releasedOrLost = (name: string) =>
+  new EngineUnavailableError(
+    `Lock ${JSON.stringify(name)} is no longer held by this lease, but the answer that says whether it was released in time or lost went down with a connection.`,
+    { outcome: 'unknown' },
+  )
 
 const toUs = (ms: number) => Math.round(ms * 1000)
 

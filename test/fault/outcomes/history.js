@@ -16,7 +16,7 @@
  * @property {number} [fence]
  * @property {string} [lock]
  * @property {string} [owner]
- * @property {number} [remainingMs] what a lease said of itself, when it was got, or before its release
+ * @property {number} [validUntilMs] what a lease said of itself, when it was got, or before its release
  * @property {boolean} [isLast] asked when everything works again
  * @property {string} [limiter]
  * @property {number} [cost]

@@ -1,6 +1,7 @@
 // @ts-check
 // What one process does all the time: many callers side by side, each with one call under way.
 import { setTimeout as pause } from 'node:timers/promises'
+import { monotonicMs } from './history.js'
 import { LIMITERS, LOCKS, QUEUES } from './plan.js'
 
 /**
@@ -22,9 +23,16 @@ import { LIMITERS, LOCKS, QUEUES } from './plan.js'
 const DEADLOCK_PATIENCE_MS = 5_000
 const TAKE_WAIT_MS = 200
 
+/** Read in this order it is never too late; nothing for a lease that is over. @param {Lease} lease */
+function stateOf(lease) {
+  const nowMs = monotonicMs()
+  const { remainingMs } = lease
+  return remainingMs > 0 ? { validUntilMs: nowMs + remainingMs } : {}
+}
+
 /** @param {Scene} scene */
 export function adding({ sluice, recorder, chance, who, timeoutMs, mayGoOn }) {
-  const queues = Object.values(QUEUES).map((name) => sluice.queue(name))
+  const queues = Object.values(QUEUES).map((name) => sluice.queue(name, { attempts: 999 }))
   let keyCount = 0
   const newKey = () => `${who}-${++keyCount}`
 
@@ -39,7 +47,8 @@ export function adding({ sluice, recorder, chance, who, timeoutMs, mayGoOn }) {
       const size = drawSize()
       const keys = Array.from({ length: size }, newKey)
       // A thousand jobs are only looked at where nobody has to work them off.
-      const queue = (size > 1_000 ? queues.at(-1) : queues[chance.whole(0, queues.length - 1)]) ?? queues[0]
+      const queue =
+        (size > 1_000 ? queues.at(-1) : queues[chance.whole(0, queues.length - 1)]) ?? queues[0]
       if (!queue) return
       const options = chance.next() < 0.1 ? { delay: chance.whole(20, 400) } : {}
       const calls = Math.ceil(size / 1_000)
@@ -129,15 +138,14 @@ export function locking(scene) {
     })
     if (chance.next() < 0.4) await pause(chance.whole(0, 30))
     if (chance.next() < 0.2 && mayGoOn()) {
-      const ttl = chance.whole(300, 1_500)
-      const tell = () => ({ remainingMs: lease.remainingMs })
+      // Often shorter than what is left: the server may then end it before the answer is there.
+      const ttl = chance.whole(150, 1_000)
+      const tell = () => stateOf(lease)
       await recorder.call('extend', timeoutMs, { owner }, () => lease.extend(ttl), tell)
       if (chance.next() < 0.2) await pause(chance.whole(0, 30))
     }
     mayGoOn()
-    const details = { owner, remainingMs: lease.remainingMs }
-    const tell = (/** @type {string} */ answer) => ({ answer })
-    await recorder.call('release', timeoutMs, details, () => lease.release(), tell)
+    await release(scene, lease)
   }
 
   return async () => {
@@ -168,21 +176,25 @@ async function acquire({ sluice, recorder, timeoutMs }, { name, ttlMs }, wait, i
     (lease) =>
       lease === null
         ? { answer: 'taken' }
-        : { owner: lease.owner, fence: lease.fence, remainingMs: lease.remainingMs },
+        : { owner: lease.owner, fence: lease.fence, ...stateOf(lease) },
   )
   return got?.result ?? null
 }
 
+/** @param {Scene} scene @param {Lease} lease */
+async function release({ recorder, timeoutMs }, lease) {
+  const details = { owner: lease.owner, ...stateOf(lease) }
+  const tell = (/** @type {string} */ answer) => ({ answer })
+  await recorder.call('release', timeoutMs, details, () => lease.release(), tell)
+}
+
 /** Everything works again: nobody may be kept out of a lock. @param {Scene} scene */
 export async function lockEachOnce(scene) {
-  const { recorder, timeoutMs } = scene
   await Promise.all(
     LOCKS.map(async (lock) => {
       const lease = await acquire(scene, lock, DEADLOCK_PATIENCE_MS, true)
       if (!lease) return
-      const details = { owner: lease.owner, remainingMs: lease.remainingMs }
-      const tell = (/** @type {string} */ answer) => ({ answer })
-      await recorder.call('release', timeoutMs, details, () => lease.release(), tell)
+      await release(scene, lease)
     }),
   )
 }

@@ -2,6 +2,7 @@
 // One process with one Sluice. It does what its lanes do until its share of calls is made, says so,
 // and ends in good order when it is told that everything works again. It runs the built package.
 import { seededChance } from '../sqlite-chance.js'
+import { monotonicMs } from './history.js'
 import * as lanes from './lanes.js'
 import { createRecorder } from './recorder.js'
 
@@ -15,7 +16,6 @@ import { createRecorder } from './recorder.js'
  * @property {string} file
  */
 
-const LANES = { adding: 8, takingByHand: 6, locking: 16, limiting: 14 }
 const PROGRESS_MS = 1_000
 /** Longer than any call may take: who still waits then waits for ever. */
 const PATIENCE_MS = 15_000
@@ -50,19 +50,29 @@ const told = (/** @type {string} */ word) =>
   })
 const say = (/** @type {object} */ message) => void process.send?.(message)
 
+// Whoever started this process is gone.
+const endAlone = () => process.exit(1)
+process.once('disconnect', endAlone)
 const healed = told('healed')
 const progress = setInterval(() => say({ endedCount: recorder.endedCount }), PROGRESS_MS)
 lanes.working(scene)
-const running = Object.entries(LANES).flatMap(([name, count]) => {
-  const lane = lanes[/** @type {keyof typeof LANES} */ (name)](scene)
-  return Array.from({ length: count }, () => lane())
-})
+const running = [
+  { lane: lanes.adding(scene), count: 12 },
+  { lane: lanes.takingByHand(scene), count: 8 },
+  { lane: lanes.locking(scene), count: 20 },
+  { lane: lanes.limiting(scene), count: 20 },
+].flatMap(({ lane, count }) => Array.from({ length: count }, () => lane()))
 const spent = Promise.all(running)
 // A call that never settles must not keep the run from being checked.
 const late = new Promise((resolve) => {
-  void healed.then(() => setTimeout(resolve, PATIENCE_MS))
+  void healed.then(() => setTimeout(resolve, PATIENCE_MS).unref())
 })
-while (left > 0) await new Promise((resolve) => setTimeout(resolve, 20))
+let [endedCount, endedMs] = [0, monotonicMs()]
+while (left > 0 && monotonicMs() - endedMs < PATIENCE_MS) {
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  if (recorder.endedCount > endedCount) [endedCount, endedMs] = [recorder.endedCount, monotonicMs()]
+}
+left = 0
 say({ isSpent: true })
 await healed
 await Promise.race([spent, late])
@@ -71,4 +81,5 @@ await sluice.close({ timeout: 5_000 })
 clearInterval(progress)
 say({ endedCount: recorder.endedCount })
 recorder.close()
+process.off('disconnect', endAlone)
 process.disconnect()

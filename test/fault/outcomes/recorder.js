@@ -47,6 +47,7 @@ export function createRecorder(who, file) {
     lines = []
   }
   const timer = setInterval(flush, FLUSH_MS)
+  process.on('exit', flush)
 
   /** @param {Record<string, unknown> & {note: Note['note']}} record */
   const note = (record) => write({ ...record, atMs: monotonicMs() })

@@ -85,7 +85,7 @@ async function readLocks(server) {
     const [owner, expiresUs] = fields
     if (!owner || !expiresUs) continue
     const remainingMs = (Number(expiresUs) - nowUs) / 1_000
-    locks.push({ name: nameIn(key), owner, remainingMs })
+    if (remainingMs > 0) locks.push({ name: nameIn(key), owner, remainingMs })
   }
   return locks
 }

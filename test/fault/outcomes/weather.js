@@ -20,11 +20,15 @@ const showers = everyConnection({
   replies: { resetChance: REPLY_RESETS },
 })
 /** Shorter and longer than the deadline of a command. */
-const STORM_MS = /** @type {const} */ ([100, 900])
-const CALM_MS = /** @type {const} */ ([800, 3_000])
+const STORM_MS = /** @type {const} */ ([100, 800])
+const FIRST_CALM_MS = /** @type {const} */ ([200, 700])
+const CALM_MS = /** @type {const} */ ([1_000, 4_000])
 
 /** @type {readonly (keyof typeof outages)[]} */
 const STORMS = ['mute', 'mute', 'deaf', 'refused', 'blackhole', 'halfOpen', 'frozen', 'reset']
+
+/** These drop no bytes: they close, or deliver later. @type {ReadonlySet<string>} */
+const LOSSLESS = new Set(['refused', 'frozen', 'reset'])
 
 /**
  * @param {FaultProxy} proxy
@@ -39,11 +43,11 @@ export function startWeather(proxy, chance) {
   async function run() {
     while (!stop.signal.aborted) {
       await proxy.fail(showers)
-      await wait(CALM_MS)
+      await wait(counts.storms === 0 ? FIRST_CALM_MS : CALM_MS)
       if (stop.signal.aborted) return
       const storm = STORMS[chance.whole(0, STORMS.length - 1)] ?? 'mute'
       counts.storms += 1
-      if (proxy.counts.open > 0 && storm !== 'refused' && storm !== 'reset') counts.drops += 1
+      if (proxy.counts.open > 0 && !LOSSLESS.has(storm)) counts.drops += 1
       await proxy.fail(storm)
       await wait(STORM_MS)
     }

@@ -1,0 +1,115 @@
+// Every call is answered by its own deadline, however many wait in front of it.
+import { afterEach, describe, expect, it } from 'vitest'
+import { refusal, silence, watched } from '../../test/faults.ts'
+import { insideOf } from '../sluice.ts'
+import { type FaultPlan, faulty } from '../testing/faulty.ts'
+import { createTestSluice } from '../testing/index.ts'
+import { Deadlines } from './deadlines.ts'
+import { openQueueStore } from './open.ts'
+import { createQueues } from './queue.ts'
+import type { QueueStore } from './store.ts'
+
+const TIMEOUT_MS = 2_000
+const GRACE_MS = 250
+
+const cleanUps: (() => Promise<unknown>)[] = []
+afterEach(async () => {
+  for (const cleanUp of cleanUps.splice(0)) await cleanUp()
+})
+
+function open(plan: FaultPlan<QueueStore> = () => undefined) {
+  const { sluice, clock } = createTestSluice()
+  cleanUps.push(() => sluice.close())
+  const store = openQueueStore(insideOf(sluice).engine)
+  const queues = createQueues(faulty(store, plan), clock, 'here:1:a', TIMEOUT_MS)
+  return { clock, queues, store }
+}
+
+describe('adding', () => {
+  it('behind a batch that is never answered: not applied, and never added later', async () => {
+    let batches = 0
+    const { queues, clock, store } = open((call) => {
+      if (call.method !== 'add') return undefined
+      batches++
+      return { callAfter: silence }
+    })
+    const queue = queues.queue<string>('q')
+    const first = watched(queue.add('first'))
+    await clock.advance(1_000)
+    const second = watched(queue.add('second'))
+    await clock.advance(TIMEOUT_MS - 1_000 + GRACE_MS)
+    expect(first.error).toMatchObject({ outcome: 'unknown', retryable: true })
+    expect(second.isPending).toBe(true)
+    await clock.advance(1_000)
+    expect(second.error).toMatchObject({ outcome: 'not-applied', retryable: true })
+    expect(batches).toBe(1)
+    expect((await store.counts('q')).ready).toBe(0)
+  })
+
+  it('more than one call carries: once a part was added, a failure of the rest is unknown', async () => {
+    let batches = 0
+    const { queues } = open((call) =>
+      call.method === 'add' && ++batches === 2 ? { refuseWith: refusal() } : undefined,
+    )
+    const many = Array.from({ length: 1_500 }, (_, index) => index)
+    await expect(queues.queue('q').addMany(many)).rejects.toMatchObject({
+      outcome: 'unknown',
+      message: expect.stringContaining('first 1000 of 1500'),
+    })
+  })
+})
+
+describe('by hand', () => {
+  it('an acknowledgement that the engine does not confirm is unknown by the deadline, and told on', async () => {
+    let isCut = false
+    const { queues, clock, store } = open((call) =>
+      isCut && call.method === 'exchange' ? { refuseWith: refusal() } : undefined,
+    )
+    const queue = queues.queue<string>('q', { timeout: '1m' })
+    await queue.addMany(['a', 'b'])
+    const [one, two] = await queue.take({ max: 2, wait: '1s' })
+    isCut = true
+    const first = watched(one?.ack() ?? silence)
+    await clock.advance(10)
+    const second = watched(two?.ack() ?? silence)
+    await clock.advance(TIMEOUT_MS + GRACE_MS)
+    expect(first.error).toMatchObject({ code: 'SLUICE_ENGINE_UNAVAILABLE', outcome: 'unknown' })
+    expect(second.error).toMatchObject({ code: 'SLUICE_ENGINE_UNAVAILABLE', outcome: 'unknown' })
+    isCut = false
+    await clock.advance(2_000)
+    expect(await store.counts('q')).toEqual({ ready: 0, timed: 0, inFlight: 0, dead: 0 })
+  })
+
+  it('taking without waiting answers with none by the deadline', async () => {
+    const { queues, clock } = open((call) =>
+      call.method === 'exchange' ? { refuseWith: refusal() } : undefined,
+    )
+    const taken = watched(queues.queue('q').take())
+    await clock.advance(TIMEOUT_MS + GRACE_MS)
+    expect(taken.value).toEqual([])
+  })
+})
+
+describe('deadlines', () => {
+  it('end what is open in the order in which it came, with one timer', async () => {
+    const { clock } = open()
+    let timers = 0
+    const counting = {
+      ...clock,
+      after: (...args: Parameters<typeof clock.after>) => {
+        timers++
+        return clock.after(...args)
+      },
+    }
+    const deadlines = new Deadlines(counting, 1_000)
+    const ended: number[] = []
+    for (let number = 0; number < 100; number++) {
+      const stop = deadlines.watch(() => ended.push(number))
+      if (number % 2 === 1) stop()
+      await clock.advance(1)
+    }
+    await clock.advance(2_000)
+    expect(ended).toEqual(Array.from({ length: 50 }, (_, index) => index * 2))
+    expect(timers).toBeLessThanOrEqual(51)
+  })
+})
