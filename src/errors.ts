@@ -127,7 +127,7 @@ export class StoreResetError extends SluiceError {
   readonly reset: keyof typeof RESET_TEXT
   constructor(place: string, reset: keyof typeof RESET_TEXT) {
     super(
-      `The store at ${place} ${RESET_TEXT[reset]}. Leases that it forgot are lost, and jobs that it forgot must be added again; fences keep growing.`,
+      `The store at ${place} ${RESET_TEXT[reset]}. Leases that it forgot are lost, and jobs that it forgot must be added again.`,
       { code: 'SLUICE_STORE_RESET', retryable: false },
     )
     this.reset = reset

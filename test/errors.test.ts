@@ -9,6 +9,7 @@ const page = readFileSync(path.resolve(import.meta.dirname, '../docs/errors.md')
 
 const conflict = { holder: null, sinceMs: null, position: 0, retryAfterMs: 0 }
 const samples: Record<string, errors.SluiceError> = {
+  StoreResetError: new errors.StoreResetError('place', 'emptied'),
   ArgumentError: new errors.ArgumentError('lock.ttl', 'a duration', '-1'),
   ClosedError: new errors.ClosedError('This Sluice'),
   DriverMissingError: new errors.DriverMissingError('No driver.'),

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts'
-import { ArgumentError, ClosedError } from '../errors.ts'
+import { ArgumentError, ClosedError, EngineUnavailableError } from '../errors.ts'
 import { callback, count, readName, readOptions } from '../options.ts'
 import { describe } from '../text.ts'
 import { Deadlines } from './deadlines.ts'
@@ -169,7 +169,15 @@ function openQueue<Data>(
       }
       return puller.take(max, wait, signal)
     },
-    counts: () => store.counts(name),
+    counts: () =>
+      deadlines.bound(
+        store.counts(name),
+        () =>
+          new EngineUnavailableError(
+            `Queue ${JSON.stringify(name)} could not be counted by the deadline.`,
+            { outcome: 'not-applied' },
+          ),
+      ),
     dead: {
       async list(options) {
         const { limit } = readOptions('dead.list', options, { limit: limitReader })

@@ -114,7 +114,7 @@ describe('sockets', () => {
 describe('what a server refuses', () => {
   it('READONLY: the call fails as not applied, and works again once there is a master', async () => {
     const server = closing(await startServer())
-    const { sluice } = connect(server.url, { commandTimeout: 500 })
+    const { sluice, told } = connect(server.url, { commandTimeout: 500 })
     await sluice.lock('a').run(() => {})
     await server.command('REPLICAOF', '127.0.0.1', 1)
     expect(await failureOf(sluice.lock('a').acquire())).toMatchObject({
@@ -122,8 +122,21 @@ describe('what a server refuses', () => {
       outcome: 'not-applied',
       retryable: true,
     })
+    expect(told.unavailable[0]?.event.reason).toContain('READONLY')
     await server.command('REPLICAOF', 'NO', 'ONE')
     expect(await untilWorks(sluice)).toBeLessThan(5_000)
+    await expect.poll(() => sluice.health().available, { timeout: 5_000 }).toBe(true)
+  })
+
+  it('READONLY for less than a call may take is not told to the caller', async () => {
+    const server = closing(await startServer())
+    const { sluice } = connect(server.url, { commandTimeout: 5_000 })
+    await sluice.lock('a').run(() => {})
+    await server.command('REPLICAOF', '127.0.0.1', 1)
+    const waiting = sluice.lock('a').run(({ fence }) => fence)
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    await server.command('REPLICAOF', 'NO', 'ONE')
+    expect(await waiting).toBeGreaterThan(0)
   })
 
   it.each([

@@ -2,9 +2,10 @@
 export interface Call {
   command: string
   args: string[]
-  /** Monotonic, as `sentAtMs`, which is 0 while the call waits for a connection. */
+  /** Monotonic. */
   deadlineMs: number
-  sentAtMs: number
+  /** False while it waits for a connection. */
+  sent: boolean
   /** Sent in front of it: a redirected call must say that it was. */
   asking: boolean
   settled: boolean

@@ -1,6 +1,6 @@
 import type { Clock } from '../../clock.ts'
 import { EngineUnavailableError, SluiceError } from '../../errors.ts'
-import { fromReply, isReplyError } from './failures.ts'
+import { fromReply, isNotNow, isReplyError } from './failures.ts'
 import { type AnyScript, decodeReply, encodeArgs, type Script } from './script.ts'
 import type { Servers } from './servers.ts'
 
@@ -12,12 +12,22 @@ interface Item {
   reject: (error: unknown) => void
 }
 
+/** Whether the servers take writes. Some that do not answer everything else. */
+export interface WriteEvents {
+  onRefused(group: number, reply: string): void
+  onServed(script: AnyScript): void
+}
+
 /** How an answer came about. */
 export interface Sent {
   /** The caller's monotonic time from before the call first left. */
   sentAtMs: number
   /** It was sent before, and that answer was lost: this one may be of the repeat. */
   mayHaveRun: boolean
+}
+
+interface Attempt extends Sent {
+  deadlineMs: number
 }
 
 /** Bounds of one script call, so that no call holds the server for long. */
@@ -34,11 +44,13 @@ export class ScriptCalls {
   private readonly servers: Servers
   private readonly clock: Clock
   private readonly timeoutMs: number
+  private readonly writes: WriteEvents
   private readonly waiting = new Map<AnyScript, Map<number, Item[]>>()
   private readonly idleListeners: (() => void)[] = []
   private underWay = 0
 
-  constructor(servers: Servers, clock: Clock, timeoutMs: number) {
+  constructor(servers: Servers, clock: Clock, timeoutMs: number, writes: WriteEvents) {
+    this.writes = writes
     this.servers = servers
     this.clock = clock
     this.timeoutMs = timeoutMs
@@ -87,20 +99,46 @@ export class ScriptCalls {
 
   private async run(script: AnyScript, group: number, items: Item[]): Promise<void> {
     this.underWay++
+    const attempt: Attempt = {
+      deadlineMs: performance.now() + this.timeoutMs,
+      sentAtMs: this.clock.monotonicMs(),
+      mayHaveRun: false,
+    }
+    let open = items
     try {
-      const sentAtMs = this.clock.monotonicMs()
-      const { replies, mayHaveRun } = await this.send(script, group, items)
-      items.forEach((item, index) => {
-        // What answers need not be a Redis.
-        const raw: unknown = Array.isArray(replies) ? replies[index] : replies
-        settleItem(script, item, raw, { sentAtMs, mayHaveRun })
-      })
+      while (open.length > 0) {
+        const replies = await this.send(script, group, open, attempt)
+        open = this.settle(script, group, open, replies, attempt)
+        if (open.length > 0) await pause()
+      }
     } catch (error) {
-      for (const item of items) item.reject(error)
+      for (const item of open) item.reject(error)
     } finally {
       this.underWay--
       for (const listener of this.idleListeners.splice(0)) listener()
     }
+  }
+
+  /** Returns the items that the server refused to write for now, as long as there is time for them. */
+  private settle(
+    script: AnyScript,
+    group: number,
+    items: Item[],
+    replies: unknown,
+    attempt: Attempt,
+  ): Item[] {
+    let refusal: string | null = null
+    const refused = items.filter((item, index) => {
+      // What answers need not be a Redis.
+      const raw: unknown = Array.isArray(replies) ? replies[index] : replies
+      refusal = refusalOf(raw) ?? refusal
+      if (refusalOf(raw) !== null && hasTime(attempt)) return true
+      settleItem(script, item, raw, attempt)
+      return false
+    })
+    if (refusal !== null) this.writes.onRefused(group, refusal)
+    else this.writes.onServed(script)
+    return refused
   }
 
   /** Sends until answered, as far as the script's `repeat` and the deadline allow. */
@@ -108,8 +146,8 @@ export class ScriptCalls {
     script: AnyScript,
     group: number,
     items: Item[],
-  ): Promise<{ replies: unknown; mayHaveRun: boolean }> {
-    const deadlineMs = performance.now() + this.timeoutMs
+    attempt: Attempt,
+  ): Promise<unknown> {
     const keys = items.flatMap((item) => item.keys)
     const now = this.clock.storeUs()
     const rest = [
@@ -118,21 +156,21 @@ export class ScriptCalls {
       now === null ? '' : String(now),
       ...items.flatMap((item) => item.args),
     ]
-    let mayHaveRun = false
     for (;;) {
       try {
-        return { replies: await this.evaluate(script, group, rest, deadlineMs), mayHaveRun }
+        return await this.evaluate(script, group, rest, attempt.deadlineMs)
       } catch (error) {
         const failure = isReplyError(error)
           ? fromReply(error.message, `script ${script.name}`, keys.slice(0, 8))
           : error
-        if (!isUnavailable(failure) || !failure.retryable) throw asUnknown(failure, mayHaveRun)
+        const mayRepeat = isUnavailable(failure) && failure.retryable
+        if (!mayRepeat) throw asUnknown(failure, attempt.mayHaveRun)
         if (failure.outcome === 'unknown') {
           if (script.repeat === 'unsafe') throw failure
-          mayHaveRun = true
+          attempt.mayHaveRun = true
         }
-        if (performance.now() + NOT_NOW_PAUSE_MS >= deadlineMs) throw asUnknown(failure, mayHaveRun)
-        await new Promise((resolve) => setTimeout(resolve, NOT_NOW_PAUSE_MS))
+        if (!hasTime(attempt)) throw asUnknown(failure, attempt.mayHaveRun)
+        await pause()
       }
     }
   }
@@ -184,10 +222,26 @@ function settleItem(script: AnyScript, item: Item, raw: unknown, sent: Sent): vo
     if (Array.isArray(raw) && raw[0] === 'failed') {
       throw fromReply(String(raw[1]), `script ${script.name}`, item.keys)
     }
-    item.resolve({ ...decodeReply(script, raw), ...sent } as never)
+    const { sentAtMs, mayHaveRun } = sent
+    item.resolve({ ...decodeReply(script, raw), sentAtMs, mayHaveRun } as never)
   } catch (error) {
-    item.reject(error)
+    item.reject(asUnknown(error, sent.mayHaveRun))
   }
+}
+
+/** A repeat that leaves too late to be answered ends a socket that is well. */
+const LEAST_TIME_MS = 50
+
+const hasTime = ({ deadlineMs }: Attempt) =>
+  performance.now() + NOT_NOW_PAUSE_MS + LEAST_TIME_MS < deadlineMs
+
+const pause = () => new Promise<void>((resolve) => setTimeout(resolve, NOT_NOW_PAUSE_MS))
+
+/** The first write of the script was refused, so nothing was written. */
+function refusalOf(raw: unknown): string | null {
+  if (!Array.isArray(raw) || raw[0] !== 'failed') return null
+  const reply = String(raw[1])
+  return isNotNow(reply) ? reply : null
 }
 
 const isUnavailable = (failure: unknown): failure is EngineUnavailableError =>

@@ -1,6 +1,11 @@
+/** What anything but a Redis answers to PING, if it answers at all. */
+export function refuseStranger(pong: unknown): void {
+  if (String(pong) !== 'PONG') throw new Error('what answers there is not Redis')
+}
+
 /** All that a connection needs of a Redis client. One object serves one socket, once. */
 export interface RawClient {
-  /** TCP, TLS, authentication and database; rejects if any of it fails. */
+  /** TCP, TLS, authentication, database and a first PING; rejects if any of it fails. */
   connect(): Promise<void>
   send(command: string, args: string[]): Promise<unknown>
   /** Whether what `send` rejected with is an answer of the server, and no loss of the socket. */

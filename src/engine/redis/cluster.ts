@@ -62,7 +62,8 @@ export class Cluster implements Servers {
         return await target.connection.call(command, args, deadlineMs, asking)
       } catch (error) {
         const next = this.afterFailure(error, target)
-        if (!next || performance.now() >= deadlineMs) throw error
+        if (!next) throw error
+        if (performance.now() >= deadlineMs) throw this.unsettled(slot, error)
         if (redirects++ >= QUICK_REDIRECTS) await delay(REDIRECT_PAUSE_MS)
         asking = next !== 'owner' && next.asking
         target = next === 'owner' ? await this.ownerOf(slot, deadlineMs) : next.node
@@ -73,6 +74,11 @@ export class Cluster implements Servers {
   async each(deadlineMs: number): Promise<readonly Connection[]> {
     const { masters } = await this.mapBy(deadlineMs)
     return [...masters.values()].map((at) => this.nodeAt(at).connection)
+  }
+
+  /** What redirects do not tell, the map does. */
+  reconnect(): void {
+    void this.refresh()
   }
 
   openBeside(slot: number | null): RawClient {
@@ -216,6 +222,14 @@ export class Cluster implements Servers {
     return new EngineUnavailableError(
       `Redis Cluster at ${this.source.place}: no master serves slot ${slot} now. Check its nodes, or wait for the failover.`,
       { outcome: 'not-applied' },
+    )
+  }
+
+  private unsettled(slot: number, cause: unknown): EngineUnavailableError {
+    const said = cause instanceof Error ? cause.message : String(cause)
+    return new EngineUnavailableError(
+      `Redis Cluster at ${this.source.place}: its nodes do not agree on who serves slot ${slot} (${said}).`,
+      { outcome: 'not-applied', cause },
     )
   }
 

@@ -49,11 +49,10 @@ export function connect(
       const attempt = new AbortController()
       attempts.add(attempt)
       schedule(jittered(LONGEST_BACKOFF_MS), start)
-      const slow = setTimeout(
-        () => onTrouble(new Error(`the handshake has had no answer for ${SLOW_MS} ms`)),
-        SLOW_MS,
+      const stopWaiting = afterRunning(SLOW_MS, () =>
+        onTrouble(new Error(`the handshake has had no answer for ${SLOW_MS} ms`)),
       )
-      const trying = tryOnce(options, attempt.signal).finally(() => clearTimeout(slow))
+      const trying = tryOnce(options, attempt.signal).finally(stopWaiting)
       trying.then(
         (established) => {
           if (attempt.signal.aborted) return established.client.destroy()
@@ -90,6 +89,23 @@ export function connect(
   })
 }
 
+const TICK_MS = 50
+
+/**
+ * Calls back after that much time in which this process ran. While it loads a library, or works for
+ * long without a pause, it could not have seen an answer.
+ */
+function afterRunning(ms: number, callback: () => void): () => void {
+  let leftMs = ms
+  const timer = setInterval(() => {
+    leftMs -= TICK_MS
+    if (leftMs > 0) return
+    clearInterval(timer)
+    callback()
+  }, TICK_MS)
+  return () => clearInterval(timer)
+}
+
 /** How long to wait after so many failures in a row: twice as long each time, up to a second. */
 export const backoffMs = (failures: number) =>
   jittered(Math.min(FIRST_BACKOFF_MS * 2 ** failures, LONGEST_BACKOFF_MS))
@@ -114,8 +130,6 @@ async function tryOnce(options: ConnectOptions, cancel: AbortSignal): Promise<Es
 
 async function handshake(client: RawClient, prepare: ConnectOptions['prepare']): Promise<void> {
   await client.connect()
-  const pong = await client.send('PING', [])
-  if (String(pong) !== 'PONG') throw new Error('what answers there is not Redis')
   await prepare?.(client)
 }
 

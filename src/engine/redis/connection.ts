@@ -23,10 +23,9 @@ export interface ConnectionOptions extends ConnectOptions {
 const MOST_WAITING_CALLS = 10_000
 /** One timer serves all deadlines of a connection; they hold within this. */
 const SWEEP_MS = 20
-/** A socket that lived shorter than this counts as a failure: no tight loop of connecting. */
-const SHORT_LIFE_MS = 1_000
 /** The server serves no more on this socket, but another, or a new handshake, may help. */
 const NEEDS_NEW_SOCKET = /^(?:READONLY|NOAUTH|MASTERDOWN)\b/
+const SERVES_NOTHING = /^(?:LOADING|BUSY|MASTERDOWN|MISCONF|CLUSTERDOWN|NOAUTH)\b/
 /** Time for the answers that follow such a refusal. */
 const NEW_SOCKET_AFTER_MS = 20
 
@@ -47,6 +46,7 @@ export class Connection {
   private lastFailure: Error | undefined
   private troubled = false
   private retired = false
+  private closed = false
   private answerCount = 0
   private seenAnswerCount = 0
   private lastSeenMs: number | null = null
@@ -65,20 +65,19 @@ export class Connection {
    * watch, and exact to that: reading the clock for each answer would cost every call.
    */
   get lastAnswerMs(): number | null {
-    if (this.answerCount !== this.seenAnswerCount) {
-      this.seenAnswerCount = this.answerCount
-      this.lastSeenMs = performance.now()
-    }
+    this.noteWhenAnswered()
     return this.lastSeenMs
+  }
+
+  private noteWhenAnswered(): void {
+    if (this.answerCount === this.seenAnswerCount) return
+    this.seenAnswerCount = this.answerCount
+    this.lastSeenMs = performance.now()
   }
 
   /** Why it is not ready, or was not at last. */
   get failure(): Error | undefined {
     return this.lastFailure
-  }
-
-  private get closed(): boolean {
-    return this.stop.signal.aborted
   }
 
   /** Connects in the background, and stays connected until closed. */
@@ -98,8 +97,16 @@ export class Connection {
       if (!this.client && this.calls.size >= MOST_WAITING_CALLS) {
         return reject(this.unavailable(`${MOST_WAITING_CALLS} calls wait for it already`, false))
       }
-      const state = { sentAtMs: 0, settled: false }
-      const call: Call = { command, args, deadlineMs, asking, resolve, reject, ...state }
+      const call: Call = {
+        command,
+        args,
+        deadlineMs,
+        sent: false,
+        asking,
+        settled: false,
+        resolve,
+        reject,
+      }
       this.calls.add(call)
       this.armSweeper(deadlineMs)
       if (this.client) this.transmit(this.client, call)
@@ -120,12 +127,13 @@ export class Connection {
   retire(): void {
     this.retired = true
     for (const call of this.calls.list()) {
-      if (call.sentAtMs === 0) this.settle(call, this.unavailable('it serves no more', false))
+      if (!call.sent) this.settle(call, this.unavailable('it serves no more', false))
     }
     this.closeIfRetired()
   }
 
   async close(): Promise<void> {
+    this.closed = true
     this.stop.abort()
     for (const call of this.calls.list()) this.settle(call, new ClosedError('This Sluice'))
     if (this.sweeper) clearTimeout(this.sweeper)
@@ -142,11 +150,11 @@ export class Connection {
       })
       if (!established) return
       const { client, lost } = established
-      const startedMs = performance.now()
       const dropped = new Promise<{ cause: Error; silent: boolean }>((resolve) => {
         this.dropClient = (cause, silent) => resolve({ cause, silent })
       })
       this.becomeReady(client)
+      const answersBefore = this.answerCount
       const stopWatching = this.watch()
       const end = await Promise.race([dropped, lost.then(closedBy)])
       stopWatching()
@@ -154,7 +162,8 @@ export class Connection {
       this.becomeLost(end.cause)
       if (this.closed) return
       this.options.onLost?.(end.silent)
-      failures = performance.now() - startedMs < SHORT_LIFE_MS ? failures + 1 : 0
+      // A server that lets in and serves nothing is not asked in a tight loop.
+      failures = this.answerCount === answersBefore ? failures + 1 : 0
       const { signal } = this.stop
       if (failures > 0) await delay(backoffMs(failures), undefined, { signal }).catch(() => {})
     }
@@ -164,7 +173,7 @@ export class Connection {
     this.client = client
     this.answerCount++
     this.troubled = false
-    for (const call of this.calls.list()) if (call.sentAtMs === 0) this.transmit(client, call)
+    for (const call of this.calls.list()) if (!call.sent) this.transmit(client, call)
     this.options.onReady?.()
   }
 
@@ -172,8 +181,9 @@ export class Connection {
     this.client = null
     this.dropClient = null
     this.lastFailure = cause
+    this.noteWhenAnswered()
     for (const call of this.calls.list()) {
-      if (call.sentAtMs > 0) {
+      if (call.sent) {
         this.settle(call, this.unavailable('the connection was lost before the answer', true))
       }
     }
@@ -188,7 +198,7 @@ export class Connection {
   }
 
   private transmit(client: RawClient, call: Call): void {
-    call.sentAtMs = performance.now()
+    call.sent = true
     if (call.asking) client.send('ASKING', []).catch(() => {})
     client.send(call.command, call.args).then(
       (reply) => {
@@ -203,7 +213,9 @@ export class Connection {
           if (this.client === client) this.dropClient?.(failure, false)
           return
         }
-        this.noteAnswer()
+        // Who only refuses is no more there than who is silent.
+        if (SERVES_NOTHING.test(failure.message)) this.tellTrouble(failure)
+        else this.noteAnswer()
         this.settle(call, failure)
         if (NEEDS_NEW_SOCKET.test(failure.message)) this.replaceSoon(client, failure)
         this.closeIfRetired()
@@ -228,7 +240,7 @@ export class Connection {
     if (!this.options.pulse) return () => {}
     return watchPulse(this.options.pulse, {
       lastAnswerMs: () => this.lastAnswerMs ?? 0,
-      oldestSentAtMs: () => this.calls.oldest?.sentAtMs,
+      oldest: () => this.calls.oldest,
       ping: (deadlineMs) => this.call('PING', [], deadlineMs),
       onSilence: (cause) => this.tellTrouble(cause),
     })
@@ -254,10 +266,9 @@ export class Connection {
         nextMs = Math.min(nextMs, call.deadlineMs)
         continue
       }
-      const sent = call.sentAtMs > 0
-      missed ||= sent
-      const what = sent ? 'no answer by the deadline' : 'no connection by the deadline'
-      this.settle(call, this.unavailable(what, sent))
+      missed ||= call.sent
+      const what = call.sent ? 'no answer by the deadline' : 'no connection by the deadline'
+      this.settle(call, this.unavailable(what, call.sent))
     }
     if (this.calls.size > 0) this.armSweeper(Math.max(nextMs, now + SWEEP_MS))
     if (missed) this.dropClient?.(new Error('a command got no answer by its deadline'), true)

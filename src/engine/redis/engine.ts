@@ -16,6 +16,7 @@ import type { ServersOptions } from './servers.ts'
 import { singleServer } from './single.ts'
 import type { RedisSource } from './source.ts'
 import { Tokens } from './tokens.ts'
+import { Writes } from './writes.ts'
 
 /** Loss is told within 2 s: a silent socket is asked after this long, and told 0.7 s later. */
 const PING_AFTER_MS = 800
@@ -124,7 +125,18 @@ export function openRedisEngine(options: RedisEngineOptions): RedisEngine {
       },
     },
   })
-  const calls = new ScriptCalls(servers, clock, commandTimeoutMs)
+  const writes = new Writes(`writes to ${place}`, {
+    onRefused(group, reply) {
+      health.trouble(writes, new Error(reply))
+      // It may not be the master any more.
+      if (reply.startsWith('READONLY')) servers.reconnect(group, new Error(reply))
+    },
+    onServed() {
+      if (health.fine(writes)) void lookAround()
+    },
+    tryAgain: () => void identity.look(),
+  })
+  const calls = new ScriptCalls(servers, clock, commandTimeoutMs, writes)
   const marks = {
     store: keys.key('store', 'identity'),
     mark: keys.key('store', 'identity', clientId),
@@ -188,6 +200,7 @@ export function openRedisEngine(options: RedisEngineOptions): RedisEngine {
     idle: () => calls.idle(),
     async close() {
       identity.close()
+      writes.close()
       await Promise.all([tokens.close(), inbox.close(), servers.close()])
     },
   }

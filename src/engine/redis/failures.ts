@@ -9,13 +9,17 @@ import type { RawClient } from './client.ts'
 
 /** Errors by which a server says "not now": nothing was done, and waiting may help. */
 const NOT_NOW =
-  /^(?:LOADING|BUSY|MASTERDOWN|MISCONF|READONLY|CLUSTERDOWN|NOREPLICAS|TRYAGAIN|UNBLOCKED|MOVED|ASK)\b|max number of clients/
+  /^(?:LOADING|BUSY|MASTERDOWN|MISCONF|READONLY|CLUSTERDOWN|NOREPLICAS|TRYAGAIN|UNBLOCKED)\b|max number of clients/
+/** Whether nothing was done, and the same may succeed later. */
+export const isNotNow = (reply: string) => NOT_NOW.test(withoutPlace(reply))
+/** Inside a script, Redis before 7 puts the place in front of the error. */
+const withoutPlace = (reply: string) => reply.replace(/^@?user_script: ?\d+: ?-?/, '')
+
 const NOT_ALLOWED = /^(?:NOAUTH|WRONGPASS|NOPERM|ERR AUTH|ERR invalid password)\b/
 
 /** What an error reply of the server means to a caller. `about` names what was being done. */
 export function fromReply(reply: string, about: string, keys: string[] = []): SluiceError {
-  // Inside a script, Redis before 7 puts the place in front of the error.
-  const message = reply.replace(/^@?user_script: ?\d+: ?-?/, '')
+  const message = withoutPlace(reply)
   const text = (message.split('\n')[0] ?? '').replace(/^ERR /, '').replace(/\.$/, '')
   if (/^OOM\b/.test(message)) {
     return new StoreFullError(
@@ -28,7 +32,13 @@ export function fromReply(reply: string, about: string, keys: string[] = []): Sl
       `${about} found a key of another type among ${keys.join(', ')}. Something else writes there: use another prefix, or remove the key.`,
     )
   }
-  if (NOT_NOW.test(message)) {
+  if (/^(?:MOVED|ASK|CROSSSLOT)\b/.test(message)) {
+    return new EngineUnavailableError(
+      `Redis answered ${about} with ${text}: it is a node of a cluster. Use a redis+cluster URL, or a cluster client.`,
+      { outcome: 'not-applied', retryable: false },
+    )
+  }
+  if (isNotNow(message)) {
     return new EngineUnavailableError(`Redis cannot serve ${about} now: ${text}`, {
       outcome: 'not-applied',
     })

@@ -1,14 +1,17 @@
-import type { Connection } from './connection.ts'
+/** What may be in trouble: a connection, or what a server does not do for anyone. */
+interface Patient {
+  readonly label: string
+}
 
 export interface HealthEvents {
-  onUnavailable(connection: Connection, cause: Error): void
+  onUnavailable(patient: Patient, cause: Error): void
   /** `afterMs` since the trouble began. */
   onAvailable(afterMs: number): void
 }
 
-/** Which connections are in trouble. The engine is available while none is. */
+/** Who is in trouble. The engine is available while nobody is. */
 export class Health {
-  private readonly troubled = new Set<Connection>()
+  private readonly troubled = new Set<Patient>()
   private readonly events: HealthEvents
   private sinceMs = 0
 
@@ -20,17 +23,17 @@ export class Health {
     return this.troubled.size === 0
   }
 
-  trouble(connection: Connection, cause: Error): void {
+  trouble(patient: Patient, cause: Error): void {
     if (this.available) {
       this.sinceMs = performance.now()
-      this.events.onUnavailable(connection, cause)
+      this.events.onUnavailable(patient, cause)
     }
-    this.troubled.add(connection)
+    this.troubled.add(patient)
   }
 
   /** Returns whether it was in trouble. */
-  fine(connection: Connection): boolean {
-    const was = this.troubled.delete(connection)
+  fine(patient: Patient): boolean {
+    const was = this.troubled.delete(patient)
     if (was && this.available) this.events.onAvailable(performance.now() - this.sinceMs)
     return was
   }

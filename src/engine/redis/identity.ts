@@ -40,7 +40,7 @@ export class Identity {
     this.place = place
     this.onReset = onReset
     this.timer = setInterval(() => {
-      if (this.id !== null) void this.look()
+      if (this.serversMet.size > 0) void this.look()
     }, TOUCH_EVERY_MS)
     this.timer.unref()
   }

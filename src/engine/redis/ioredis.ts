@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import type { RedisOptions } from 'ioredis'
-import type { RawClient } from './client.ts'
+import { type RawClient, refuseStranger } from './client.ts'
 import type { Credentials, Host, RedisSource } from './source.ts'
 import { hostText, type RedisUrl } from './url.ts'
 
@@ -77,7 +77,7 @@ export function rawIoredis(open: () => Promise<IoredisClient>): RawClient {
       client.once('end', close)
       // Version 5 and iovalkey are ready before AUTH and SELECT are answered, and when SELECT
       // fails they go on in another database. PING is answered after both.
-      const steps = client.connect().then(() => client.call('ping', []))
+      const steps = client.connect().then(() => client.call('ping', []).then(refuseStranger))
       const thrown: unknown = await Promise.race([steps, complaint]).then(
         () => null,
         (error: unknown) => error,
@@ -91,7 +91,7 @@ export function rawIoredis(open: () => Promise<IoredisClient>): RawClient {
     // The library recognises commands with an effect on the connection by their lower-case name.
     send: (command, args) =>
       redis
-        ? redis.call(command.toLowerCase(), args)
+        ? redis.call(lowerCase(command), args)
         : Promise.reject(new Error('the client is not connected')),
     isReply: (error) => error.name === 'ReplyError',
     async subscribe(channel, listener) {
@@ -107,6 +107,17 @@ export function rawIoredis(open: () => Promise<IoredisClient>): RawClient {
     },
     destroy: end,
   }
+}
+
+const lowerCaseOf = new Map<string, string>()
+
+/** There are a dozen commands, and every call names one. */
+function lowerCase(command: string): string {
+  const known = lowerCaseOf.get(command)
+  if (known !== undefined) return known
+  const name = command.toLowerCase()
+  lowerCaseOf.set(command, name)
+  return name
 }
 
 /** A reply's error carries the command that it answers: for AUTH, the password. */

@@ -1,4 +1,4 @@
-import type { RawClient } from './client.ts'
+import { type RawClient, refuseStranger } from './client.ts'
 import { asHost, asOptions, mapAddress, type Options, readNodeUrl } from './foreign-options.ts'
 import type { Host, RedisSource } from './source.ts'
 import { hostText } from './url.ts'
@@ -114,7 +114,7 @@ export function rawNodeRedis(open: (control: SocketControl) => NodeRedisClient):
         client.on('error', close)
         client.on('end', () => close())
         await Promise.race([client.connect(), failed])
-        connected()
+        refuseStranger(await Promise.race([connected().sendCommand(['PING']), failed]))
       } catch (error) {
         close(error instanceof Error ? error : undefined)
         throw error

@@ -8,15 +8,15 @@ export interface Pulse {
 export interface Patient {
   /** Monotonic. */
   lastAnswerMs(): number
-  /** Monotonic, of the call that has waited longest for its answer, if any has. */
-  oldestSentAtMs(): number | undefined
+  /** The call that has waited longest for its answer, if any does: told apart by identity. */
+  oldest(): object | undefined
   ping(deadlineMs: number): Promise<unknown>
   onSilence(cause: Error): void
 }
 
 const LOOK_EVERY_MS = 150
 /** A call without an answer for this long is told as trouble, though its deadline is not over. */
-const SILENCE_MS = 700
+const SILENCE_MS = 600
 
 /**
  * A socket can die without a word: one that is silent for long is asked whether it lives, and told
@@ -25,6 +25,8 @@ const SILENCE_MS = 700
 export function watchPulse(pulse: Pulse, patient: Patient): () => void {
   let lastLookMs = performance.now()
   let pinging = false
+  let oldest: object | undefined
+  let oldestSinceMs = lastLookMs
 
   function look(): void {
     const now = performance.now()
@@ -33,8 +35,11 @@ export function watchPulse(pulse: Pulse, patient: Patient): () => void {
     lastLookMs = now
     if (late) return
     const silentMs = now - patient.lastAnswerMs()
-    const oldestMs = now - (patient.oldestSentAtMs() ?? now)
-    if (Math.min(silentMs, oldestMs) > SILENCE_MS) {
+    if (oldest !== patient.oldest()) {
+      oldest = patient.oldest()
+      oldestSinceMs = now
+    }
+    if (oldest && Math.min(silentMs, now - oldestSinceMs) > SILENCE_MS) {
       patient.onSilence(new Error(`no answer for ${Math.round(silentMs)} ms`))
     }
     if (pinging || silentMs < pulse.pingAfterMs) return

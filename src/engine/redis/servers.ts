@@ -11,6 +11,8 @@ export interface Servers {
   call(group: number, command: string, args: string[], deadlineMs: number): Promise<unknown>
   /** A connection to each server that has keys, for what is about all of them. */
   each(deadlineMs: number): Promise<readonly Connection[]>
+  /** The server of a group may not be the right one any more: connects to it anew. */
+  reconnect(group: number, cause: Error): void
   /** Another client to the server of a group, or with null to any server. */
   openBeside(group: number | null): RawClient
   /** Whether one blocking command may name keys of several groups. */

@@ -34,6 +34,7 @@ export function singleServer(source: RedisSource, options: ServersOptions): Serv
     groupOf: () => 0,
     call: (_, command, args, deadlineMs) => used().call(command, args, deadlineMs),
     each: async () => [used()],
+    reconnect: (_, cause) => commands.reconnect(cause),
     openBeside: open,
     blocksTogether: true,
     countsListeners: true,

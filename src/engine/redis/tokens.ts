@@ -4,7 +4,9 @@ import { isReplyError } from './failures.ts'
 
 /** A blocking pop lasts no longer than this: a socket that died in silence is found by then. */
 const LONGEST_BLOCK_SECONDS = 5
-const BLOCK_DEADLINE_MS = (LONGEST_BLOCK_SECONDS + 1) * 1000
+/** How long the server may take a socket that is gone for one that waits, and give it a token. */
+const GHOST_MS = LONGEST_BLOCK_SECONDS * 1000
+const GHOST_BLOCK_SECONDS = 1
 /** A server that refuses to block must not be asked in a tight loop. */
 const FIRST_PAUSE_MS = 50
 const LONGEST_PAUSE_MS = 1_000
@@ -63,6 +65,7 @@ class Block {
   private readonly listeners = new Map<string, Set<() => void>>()
   private blockedOn: ReadonlySet<string> = new Set()
   private wasReady = false
+  private ghostUntilMs = 0
   private looping = false
   private closed = false
 
@@ -103,6 +106,11 @@ class Block {
       this.wasReady = true
       return
     }
+    this.ghostUntilMs = performance.now() + GHOST_MS
+    this.wakeAll()
+  }
+
+  private wakeAll(): void {
     for (const listeners of [...this.listeners.values()]) {
       for (const listener of [...listeners]) listener()
     }
@@ -115,9 +123,11 @@ class Block {
       const keys = [...this.listeners.keys(), this.pokeKey]
       this.blockedOn = new Set(keys)
       try {
-        const reply = await this.block(keys)
+        const mayBeGhost = performance.now() < this.ghostUntilMs
+        const reply = await this.block(keys, mayBeGhost)
         pauseMs = FIRST_PAUSE_MS
         if (Array.isArray(reply)) this.deliver(String(reply[0]))
+        else if (mayBeGhost) this.wakeAll()
       } catch (error) {
         // A token that went down with the socket is found by the consumer's own check. A server
         // that answers with an error may not be the one to ask any more.
@@ -133,9 +143,10 @@ class Block {
     await this.close()
   }
 
-  private block(keys: string[]): Promise<unknown> {
-    const deadlineMs = performance.now() + BLOCK_DEADLINE_MS
-    return this.connection.call('BZPOPMIN', [...keys, String(LONGEST_BLOCK_SECONDS)], deadlineMs)
+  private block(keys: string[], briefly: boolean): Promise<unknown> {
+    const seconds = briefly ? GHOST_BLOCK_SECONDS : LONGEST_BLOCK_SECONDS
+    const deadlineMs = performance.now() + (seconds + 1) * 1000
+    return this.connection.call('BZPOPMIN', [...keys, String(seconds)], deadlineMs)
   }
 
   private deliver(key: string): void {

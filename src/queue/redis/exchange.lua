@@ -26,7 +26,9 @@ local previous = redis.call('GET', last)
 check_types(meta, ready, suspects, timers, inflight, wake, dead)
 if previous then
   local done, fence, ids, stale = string.match(previous, '^(%d+);(%d+);([%d,]*);([%d,]*)$')
-  if tonumber(done) > sequence then return { 'lost' } end
+  -- A later call was answered already; or one that was answered is missing, after a failover to a
+  -- replica that had not seen it: what was settled then would be held for ever.
+  if tonumber(done) > sequence or tonumber(done) < sequence - 1 then return { 'lost' } end
   if tonumber(done) == sequence then
     if ids ~= '' and not lease then return { 'lost' } end
     local bodies = read_bodies(inflight, split(ids))

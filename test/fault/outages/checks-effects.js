@@ -32,9 +32,13 @@ export function checkQueues(trial) {
     else deliveries.set(delivery.payload, [delivery])
   }
   return [
-    ...calls.flatMap((call) => (call.op.startsWith('queue.add') ? checkAdd(trial, call, deliveries) : [])),
+    ...calls.flatMap((call) =>
+      call.op.startsWith('queue.add') ? checkAdd(trial, call, deliveries) : [],
+    ),
     ...checkIds(trial, calls, deliveries),
-    ...calls.flatMap((call) => (call.op === 'delivery.ack' ? checkAck(trial, call, deliveries) : [])),
+    ...calls.flatMap((call) =>
+      call.op === 'delivery.ack' ? checkAck(trial, call, deliveries) : [],
+    ),
     ...checkRest(trial),
   ]
 }
@@ -44,7 +48,9 @@ function checkAdd(trial, { op, queue, payloads = [], ids = [], failure, endMs },
   const delivered = payloads.filter((payload) => deliveries.has(payload))
   const violations = []
   if (failure?.outcome === 'not-applied' && delivered.length > 0) {
-    violations.push(`outcome: ${delivered[0]} was delivered, but ${op} said not-applied: ${failure.message}`)
+    violations.push(
+      `outcome: ${delivered[0]} was delivered, but ${op} said not-applied: ${failure.message}`,
+    )
   }
   if (failure === undefined && endMs !== null && !mayBeLost(trial, endMs)) {
     const missing = payloads.find((payload) => !deliveries.has(payload))
@@ -53,7 +59,8 @@ function checkAdd(trial, { op, queue, payloads = [], ids = [], failure, endMs },
     }
     payloads.forEach((payload, index) => {
       const one = deliveries.get(payload)?.find(({ id }) => id !== ids[index])
-      if (one) violations.push(`twice: ${payload} was added as ${ids[index]} and delivered as ${one.id}`)
+      if (one)
+        violations.push(`twice: ${payload} was added as ${ids[index]} and delivered as ${one.id}`)
     })
   }
   if (failure !== undefined && ![0, payloads.length].includes(delivered.length)) {
@@ -66,7 +73,9 @@ function checkAdd(trial, { op, queue, payloads = [], ids = [], failure, endMs },
 
 /** @param {Trial} trial @param {readonly Call[]} calls @param {Map<string, DeliveryLine[]>} deliveries */
 function checkIds({ expectation }, calls, deliveries) {
-  const known = new Set(calls.flatMap(({ op, payloads = [] }) => (op.startsWith('queue.add') ? payloads : [])))
+  const known = new Set(
+    calls.flatMap(({ op, payloads = [] }) => (op.startsWith('queue.add') ? payloads : [])),
+  )
   const violations = []
   /** @type {Map<string, string>} */
   const owners = new Map()
@@ -100,10 +109,13 @@ function checkAck(trial, { payloads: [payload = ''] = [], failure, startMs, endM
   if (failure === undefined && again !== undefined && !mayBeLost(trial, endMs)) {
     return [`twice: ${payload} was delivered after it had been acknowledged`]
   }
-  const isRefused = failure?.code === 'SLUICE_ENGINE_UNAVAILABLE' && failure.outcome === 'not-applied'
+  const isRefused =
+    failure?.code === 'SLUICE_ENGINE_UNAVAILABLE' && failure.outcome === 'not-applied'
   const isBack = list.some(({ atMs }) => atMs > startMs)
   if (isRefused && !isBack && trial.expectation.loses === 'none') {
-    return [`outcome: ${payload} never came back, though its ack said not-applied: ${failure.message}`]
+    return [
+      `outcome: ${payload} never came back, though its ack said not-applied: ${failure.message}`,
+    ]
   }
   return []
 }
@@ -165,7 +177,9 @@ function checkFences(leases) {
     const [lower, higher] = [byFence[at - 1], byFence[at]]
     if (!lower || !higher) continue
     if (lower.fence === higher.fence) {
-      violations.push(`fence: ${lower.fence} of ${lower.lock} was given to ${lower.owner} and ${higher.owner}`)
+      violations.push(
+        `fence: ${lower.fence} of ${lower.lock} was given to ${lower.owner} and ${higher.owner}`,
+      )
     }
     // The one with the higher fence was granted before the other one was asked for.
     if (higher.gotMs < lower.askedMs) {
@@ -179,7 +193,10 @@ function checkFences(leases) {
 export function checkTakes(trial) {
   const admitted = linesOf(trial.history, 'call')
     .filter(({ op, allowed }) => op === 'limiter.take' && allowed === true)
-    .filter(({ endMs }) => !(trial.expectation.loses !== 'none' && endMs !== null && endMs <= trial.healedMs))
+    .filter(
+      ({ endMs }) =>
+        !(trial.expectation.loses !== 'none' && endMs !== null && endMs <= trial.healedMs),
+    )
     .sort((x, y) => x.startMs - y.startMs)
   for (const first of admitted) {
     const lastMs = first.startMs + LIMIT.perMs
@@ -187,7 +204,9 @@ export function checkTakes(trial) {
       ({ startMs, endMs }) => startMs >= first.startMs && endMs !== null && endMs < lastMs,
     )
     if (inside.length > LIMIT.limit) {
-      return [`limit: ${inside.length} takes were admitted within ${LIMIT.perMs} ms, not ${LIMIT.limit}`]
+      return [
+        `limit: ${inside.length} takes were admitted within ${LIMIT.perMs} ms, not ${LIMIT.limit}`,
+      ]
     }
   }
   return []

@@ -11,11 +11,20 @@ import { startCluster, startSentinel, startStandalone } from '../servers.js'
 export const RESUME_MS = 5_000
 export const RESUME_AFTER_FAILOVER_MS = 10_000
 
+/** Longer than any machine is too busy to answer: nothing but the outage may fail over. */
+const NEVER_DOWN_MS = 60_000
+
 /** Those that nothing takes over from. @type {Required<Topologies>} */
 export const plain = {
   standalone: () => startStandalone({ proxied: true }),
-  sentinel: () => startSentinel({ proxied: true, replicas: 1 }),
+  sentinel: () => startSentinel({ proxied: true, replicas: 1, downAfterMs: NEVER_DOWN_MS }),
   cluster: () => startCluster({ proxied: true }),
+}
+
+/** Those whose sentinels fail over when a master is silent. @type {Required<Topologies>} */
+export const watched = {
+  ...plain,
+  sentinel: () => startSentinel({ proxied: true, replicas: 1 }),
 }
 
 /** Those that keep every answered write over a crash. @type {Required<Topologies>} */

@@ -64,12 +64,17 @@ import { closeSync, existsSync, openSync, readFileSync, writeSync } from 'node:f
  * @property {number} heapAfterBytes
  * @property {string[]} healthLies where `health()` and the events told different things
  *
+ * @typedef {object} StallLine the event loop of the program stood still, so it could tell nothing
+ * @property {'stall'} line
+ * @property {number} fromMs
+ * @property {number} untilMs
+ *
  * @typedef {object} RestLine what the queues hold after everything was drained
  * @property {'rest'} line
  * @property {string} queue
  * @property {{ready: number, timed: number, inFlight: number, dead: number}} counts
  *
- * @typedef {Call | DeliveryLine | LeaseLine | EventLine | StrayLine | HygieneLine | RestLine} Line
+ * @typedef {Call | DeliveryLine | LeaseLine | EventLine | StrayLine | HygieneLine | StallLine | RestLine} Line
  */
 
 /** Monotonic, and the same in all processes of this machine. */

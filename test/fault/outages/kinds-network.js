@@ -30,7 +30,11 @@ const proxied = (name, about, outage, other) => ({
 /** @type {Kind[]} */
 export const networkKinds = [
   proxied('refused', 'connections are reset, the ports are closed', 'refused'),
-  proxied('blackhole', 'nothing comes through, old connections stay half open for ever', 'blackhole'),
+  proxied(
+    'blackhole',
+    'nothing comes through, old connections stay half open for ever',
+    'blackhole',
+  ),
   proxied('unanswered', 'connections are reset, new ones accepted and never answered', {
     old: 'reset',
     fresh: 'drop',
@@ -43,7 +47,7 @@ export const networkKinds = [
   proxied('deaf', 'requests vanish', 'deaf'),
   proxied('resets', 'every fifth reply is a reset', 'resetsBeforeReply', { tellsIdle: false }),
   proxied('slow', '300 to 500 ms each way', 'slow', { tells: 'never' }),
-  proxied('garbage', 'replies are random bytes', 'garbage'),
+  proxied('garbage', 'replies are random bytes', 'garbage', { garbles: true }),
   proxied('truncated', 'replies and their connections end after two bytes', 'truncated'),
   {
     name: 'kernel-loss',

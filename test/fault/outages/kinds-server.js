@@ -1,9 +1,16 @@
 // @ts-check
 // Outages of servers: they stop, crash, restart, or refuse to serve.
 import { connect } from 'node:net'
-import { send } from '../resp.js'
-import { waitUntil } from '../resp.js'
-import { mastersOf, persistent, plain, RESUME_AFTER_FAILOVER_MS, RESUME_MS, standaloneWith } from './grounds.js'
+import { send, waitUntil } from '../resp.js'
+import {
+  mastersOf,
+  persistent,
+  plain,
+  RESUME_AFTER_FAILOVER_MS,
+  RESUME_MS,
+  standaloneWith,
+  watched,
+} from './grounds.js'
 
 /**
  * @typedef {import('./kinds.js').Kind} Kind
@@ -99,7 +106,7 @@ export const serverKinds = [
   {
     name: 'stopped',
     about: 'a server is stopped; sentinels fail over meanwhile',
-    topologies: plain,
+    topologies: watched,
     expects: (topology) => expectation({ tells: 'whenLong', ...lossOf(topology) }),
     async begin({ ground }) {
       const master = await ground.masterOf(BUSY_KEY)

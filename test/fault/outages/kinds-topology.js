@@ -1,7 +1,13 @@
 // @ts-check
 // Outages that only several servers can have: roles and slots change hands, or nobody knows whose
 // they are.
-import { clusterWithReplicas, mastersOf, plain, RESUME_AFTER_FAILOVER_MS } from './grounds.js'
+import {
+  clusterWithReplicas,
+  mastersOf,
+  plain,
+  RESUME_AFTER_FAILOVER_MS,
+  watched,
+} from './grounds.js'
 import { BUSY_KEY, delay, expectation, repeat } from './kinds-server.js'
 
 /**
@@ -25,7 +31,7 @@ export const topologyKinds = [
   {
     name: 'handover',
     about: 'by order, a replica takes over from its master, again and again',
-    topologies: { sentinel: plain.sentinel, cluster: clusterWithReplicas },
+    topologies: { sentinel: watched.sentinel, cluster: clusterWithReplicas },
     // A cluster's master hands over only once its replica has everything.
     expects: (topology) =>
       expectation({

@@ -23,7 +23,7 @@ import { topologyKinds } from './kinds-topology.js'
  * @property {Ground} ground
  * @property {Topology} topology
  * @property {number} lengthMs
- * @property {(count?: number) => void} count tells faults beyond the first
+ * @property {() => void} count tells of one more fault, beyond the first
  *
  * @typedef {object} Expectation
  * @property {'always' | 'whenLong' | 'never'} tells whether the busy clients tell `unavailable` within
@@ -32,6 +32,7 @@ import { topologyKinds } from './kinds-topology.js'
  * @property {'none' | 'failover' | 'all'} loses what may be gone afterwards: what was answered around a
  *   failover, since replication is asynchronous, or everything
  * @property {number} resumeWithinMs
+ * @property {boolean} [garbles] answers may be nonsense
  *
  * @typedef {object} Kind
  * @property {string} name

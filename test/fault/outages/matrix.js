@@ -15,7 +15,7 @@ import { runCell } from './run-cell.js'
  */
 
 /** So many at a time; the others wait for their turn. @param {number} places */
-function turnstile(places) {
+export function turnstile(places) {
   let free = places
   /** @type {(() => void)[]} */
   const waiting = []
@@ -44,8 +44,8 @@ export async function runMatrix({ cells, seed, folder, sideBySide, onResult = ()
   return await Promise.all(
     order.map((cell) =>
       inTurn(async () => {
-        const result = await runCell(cell, { seed, folder, startInTurn }).catch(
-          (error) => notRun(cell.name, error),
+        const result = await runCell(cell, { seed, folder, startInTurn }).catch((error) =>
+          notRun(cell.name, error),
         )
         onResult(result)
         return result

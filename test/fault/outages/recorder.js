@@ -10,14 +10,16 @@ import { nowMs } from './history.js'
  */
 
 const LOOK_EVERY_MS = 10
+const WORTH_TELLING_MS = 50
 
-/** How late timers of this process have been so far, in all. */
-function measureStalls() {
+/** How late timers of this process have been so far, in all. @param {(line: Line) => void} append */
+function measureStalls(append) {
   let totalMs = 0
   let dueMs = nowMs() + LOOK_EVERY_MS
   const timer = setInterval(() => {
     const now = nowMs()
     totalMs += Math.max(0, now - dueMs)
+    if (now - dueMs > WORTH_TELLING_MS) append({ line: 'stall', fromMs: dueMs, untilMs: now })
     dueMs = now + LOOK_EVERY_MS
   }, LOOK_EVERY_MS)
   return {
@@ -49,7 +51,7 @@ export function failureOf(error, SluiceError) {
  * @param {new (...args: never[]) => Error} SluiceError
  */
 export function createRecorder(append, SluiceError) {
-  const stalls = measureStalls()
+  const stalls = measureStalls(append)
   /** @type {Set<Call & {stallsBeforeMs: number}>} */
   const pending = new Set()
 

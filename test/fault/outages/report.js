@@ -10,8 +10,7 @@ const ms = (/** @type {number | null} */ value) =>
 const row = ([cell = '', ...numbers]) =>
   `${`${cell}`.padEnd(30)}${numbers.map((number) => `${number}`.padStart(11)).join('')}`
 
-export const headLine = () =>
-  row(['cell', 'resumed ms', 'told ms', 'over ms', 'calls', 'verdict'])
+export const headLine = () => row(['cell', 'resumed ms', 'told ms', 'over ms', 'calls', 'verdict'])
 
 /** @param {CellResult} result */
 export function cellLine({ cell, resumedMs, toldMs, overMs, operations, violations }) {

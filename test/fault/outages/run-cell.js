@@ -1,6 +1,7 @@
 // @ts-check
 // One cell: servers of its own, the program under test, an outage, and the verdict.
 import { fork } from 'node:child_process'
+import { once } from 'node:events'
 import path from 'node:path'
 import { seedOf } from './cells.js'
 import { judge } from './checks.js'
@@ -46,15 +47,17 @@ function startProgram(settings) {
     wake()
   })
   child.on('error', () => {})
-  child.once('exit', () => {
+  // News may still be under way when the process is gone; the channel closes behind them.
+  const end = Promise.all(['exit', 'disconnect'].map((event) => once(child, event)))
+  void end.then(() => {
     isEnded = true
     wake()
   })
   /** Whether it became so in time. @param {() => boolean} isSo @param {number} withinMs */
   async function until(isSo, withinMs) {
-    const timer = setTimeout(() => wake(), withinMs)
     const deadlineMs = nowMs() + withinMs
-    while (!isSo() && !(isEnded && child.stderr?.destroyed) && nowMs() < deadlineMs) {
+    const timer = setTimeout(() => wake(), withinMs + 1)
+    while (!isSo() && !isEnded && nowMs() < deadlineMs) {
       await new Promise((resolve) => {
         wake = () => resolve(undefined)
       })
@@ -67,7 +70,7 @@ function startProgram(settings) {
     /** @param {Order} order */
     order: (order) => void (child.connected && child.send(order, () => {})),
     /** @param {News['say']} what @param {number} withinMs */
-    says: (what, withinMs) => until(() => said.has(what) || isEnded, withinMs).then(() => said.has(what)),
+    says: (what, withinMs) => until(() => said.has(what), withinMs),
     /** @param {number} withinMs */
     ends: (withinMs) => until(() => isEnded, withinMs),
     kill: () => child.kill('SIGKILL'),
@@ -94,7 +97,10 @@ export async function runCell(cell, { seed, folder, startInTurn = (start) => sta
     }
     program.order({ say: 'begin', quiet: kind.quiet === true })
     const beginMs = nowMs()
-    const scene = { ground, topology, lengthMs, count: (more = 1) => void (faults += more) }
+    const count = () => {
+      faults += 1
+    }
+    const scene = { ground, topology, lengthMs, count }
     const end = await kind.begin(scene)
     await delay(beginMs + lengthMs - nowMs())
     await end()

@@ -34,7 +34,7 @@ export function startWorkload(stage) {
   const lanes = []
 
   /** Repeats `step`, with short pauses, until all is stopped. @param {() => Promise<unknown>} step */
-  function lane(step, pauseMs = 40) {
+  function lane(step, pauseMs = 80) {
     const turn = async () => {
       while (!isStopped) {
         if (!isQuiet) await step()
@@ -80,9 +80,7 @@ function startQueueLanes({ recorder, sluices: { a, b }, chance, achieved }, lane
       (added) => ({ ids: added.map(({ id }) => id) }),
     )
   }
-  const work = /** @type {import('../../../src/index.ts').Queue<string>} */ (
-    a.queue('work', QUEUE)
-  )
+  const work = /** @type {import('../../../src/index.ts').Queue<string>} */ (a.queue('work', QUEUE))
   lane(() => add(work, 1))
   lane(() => add(work, 1))
   lane(() => add(work, 3))
@@ -98,9 +96,9 @@ function startQueueLanes({ recorder, sluices: { a, b }, chance, achieved }, lane
   const pulled = /** @type {import('../../../src/index.ts').Queue<string>} */ (
     a.queue('pulled', QUEUE)
   )
-  lane(() => add(pulled, 1), 120)
+  lane(() => add(pulled, 1), 60)
   const puller = b.queue('pulled', QUEUE)
-  lane(async () => {
+  const takeAndAck = async () => {
     const plan = { op: 'queue.take', by: 'b', allowedMs: 1_000 + COMMAND_TIMEOUT_MS }
     const deliveries = await recorder.call({ ...plan, queue: 'pulled' }, () =>
       puller.take({ max: 2, wait: '1s' }),
@@ -108,17 +106,18 @@ function startQueueLanes({ recorder, sluices: { a, b }, chance, achieved }, lane
     const acks = (deliveries ?? []).map(async (delivery) => {
       const { data, id, fence } = delivery
       deliver(recorder, 'pulled', { data, id, fence })
+      await delay(chance.whole(0, 300))
       const about = { queue: 'pulled', payloads: [String(data)] }
       await recorder.call({ op: 'delivery.ack', by: 'b', ...BRIEFLY, ...about }, () =>
         delivery.ack(),
       )
     })
     await Promise.all(acks)
-  })
-  lane(
-    () => recorder.call({ op: 'queue.counts', by: 'a', ...BRIEFLY }, () => work.counts()),
-    200,
-  )
+  }
+  // So that an acknowledgement meets a call that is under way for somebody else.
+  lane(takeAndAck)
+  lane(takeAndAck)
+  lane(() => recorder.call({ op: 'queue.counts', by: 'a', ...BRIEFLY }, () => work.counts()), 200)
 }
 
 /**
@@ -216,16 +215,14 @@ function startIdle({ recorder, sluices: { a, idle }, achieved }, isStopped) {
   })
   const taken = idle.queue('idle-taken', QUEUE)
   async function take() {
-    let isTaken = false
-    while (!isTaken && !isStopped()) {
+    while (!isStopped()) {
       const deliveries = await taken.take({ wait: '5m' }).catch(() => [])
       for (const delivery of deliveries) {
-        isTaken = true
         deliver(recorder, 'idle-taken', delivery)
         achieved('idle-taken')
         await delivery.ack().catch(() => {})
       }
-      if (!isTaken) await delay(20)
+      await delay(20)
     }
   }
   void take()
@@ -237,8 +234,10 @@ function startIdle({ recorder, sluices: { a, idle }, achieved }, isStopped) {
         for (let attempt = 1; !isAdded && !isStopped(); attempt += 1) {
           const payload = `${queue}-${attempt}`
           const about = { by: 'a', ...BRIEFLY, queue, payloads: [payload] }
-          const added = await recorder.call({ op: 'queue.add', ...about }, () =>
-            a.queue(queue, QUEUE).add(payload),
+          const added = await recorder.call(
+            { op: 'queue.add', ...about },
+            () => a.queue(queue, QUEUE).add(payload),
+            ({ id }) => ({ ids: [id] }),
           )
           isAdded = added !== undefined
           if (!isAdded) await delay(50)

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { listCells, selectCells } from '../outages/cells.js'
+import { shorten } from '../outages/checks.js'
 import { runMatrix } from '../outages/matrix.js'
 import { cellLine, headLine, resultTable } from '../outages/report.js'
 
@@ -23,10 +24,11 @@ const { values } = parseArgs({
     list: { type: 'boolean', default: false },
   },
 })
+const { only } = values
 const [seed, sideBySide] = [Number(values.seed), Number(values['side-by-side'])]
-const selected = selectCells(listCells(), values.only)
+const selected = selectCells(listCells(), only)
 if (!Number.isInteger(seed) || !(sideBySide >= 1) || selected.length === 0) {
-  console.error(selected.length === 0 ? `No cell matches ${values.only}.\n${USAGE}` : USAGE)
+  console.error(selected.length === 0 ? `No cell matches ${only}.\n${USAGE}` : USAGE)
   process.exit(2)
 }
 if (values.list) {
@@ -50,9 +52,7 @@ const results = await runMatrix({
     if (values.json) return console.log(JSON.stringify({ seed, ...result }))
     say(cellLine(result))
     if (result.violations.length === 0) return
-    for (const violation of result.violations.slice(0, 5)) say(`    ${violation}`)
-    const more = result.violations.length - 5
-    if (more > 0) say(`    and ${more} more`)
+    for (const violation of shorten(result.violations)) say(`    ${violation.slice(0, 300)}`)
     say(`    again: npm run fault -- outages --seed ${seed} --only '${result.cell}'`)
   },
 })
@@ -63,5 +63,7 @@ say(`\n${resultTable(results)}`)
 say(`${results.length} cells in ${Math.round((performance.now() - startMs) / 1000)} s`)
 if (violations === 0) rmSync(folder, { recursive: true, force: true })
 else say(`Histories: ${folder}`)
-say(`${sum(({ operations }) => operations)} operations, ${sum(({ faults }) => faults)} faults, ${violations} violations`)
+say(
+  `${sum(({ operations }) => operations)} operations, ${sum(({ faults }) => faults)} faults, ${violations} violations`,
+)
 process.exit(violations > 0 ? 1 : 0)
