@@ -1,6 +1,12 @@
 import { defineConfig } from 'vitest/config'
 
 const tidy = 'test/tidy.test.ts'
+const faults = [
+  'test/fault/**/*.test.ts',
+  'test/clients.test.ts',
+  'test/outages.test.ts',
+  'test/outcomes.test.ts',
+]
 
 // biome-ignore lint/style/noDefaultExport: vitest reads its configuration from the default export
 export default defineConfig({
@@ -16,9 +22,13 @@ export default defineConfig({
         test: {
           name: 'product',
           include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
-          exclude: [tidy],
+          exclude: [tidy, ...faults],
           globalSetup: ['test/global-setup.ts'],
         },
+      },
+      {
+        extends: true,
+        test: { name: 'faults', include: faults, globalSetup: ['test/global-setup.ts'] },
       },
       // Rules about the source need no server, so that `npm run check` works without one.
       { extends: true, test: { name: 'tidy', include: [tidy] } },

@@ -74,7 +74,7 @@ async function main(args) {
     const tally = await runVitest({
       name: `node-${major}`,
       node: binary,
-      args: ['--project=product', ...args],
+      args: ['--project=product', '--project=faults', '--maxWorkers=4', ...args],
     })
     if (tally.failed > 0) process.exitCode = 1
     const counts = `${tally.passed} passed, ${tally.failed} failed, ${tally.skipped} skipped`

@@ -34,9 +34,10 @@ const names: Record<string, Names> = {
       createSluice funnel slidingLog
       ArgumentError ClosedError DriverMissingError EngineUnavailableError InternalError
       JobTimeoutError LockLostError LockTimeoutError SluiceError StaleDeliveryError
-      StoreCorruptError StoreFullError StoreVersionError`),
+      StoreCorruptError StoreFullError StoreResetError StoreVersionError`),
     types: words(`
-      Clock Duration Logger LossReason Outcome Sluice SluiceOptions Timer
+      Clock Credentials Duration EngineEvents EngineHealth Logger LossReason Outcome Sluice
+      SluiceOptions SluiceTarget Timer TlsOptions
       AcquireOptions Holder Lease Lock LockOptions LockView
       AddOptions Backoff CloseOptions DeadLetter Delivery Handler Job Queue QueueCounts
       QueueOptions TakeOptions WorkOptions Worker

@@ -3,7 +3,7 @@ import keySlot from 'cluster-key-slot'
 import { ClosedError, EngineUnavailableError } from '../../errors.ts'
 import type { RawClient } from './client.ts'
 import { Connection } from './connection.ts'
-import { fromHandshake, isReplyError, isRetryable } from './failures.ts'
+import { detailOf, isReplyError, isRetryable } from './failures.ts'
 import { lateClient } from './late-client.ts'
 import { callConnectionOptions, type Servers, type ServersOptions } from './servers.ts'
 import { addressOf, readRedirect, readSlots, type SlotMap } from './slots.ts'
@@ -235,8 +235,7 @@ export class Cluster implements Servers {
 
   private unreachable(): EngineUnavailableError {
     const known = [...this.nodes.values()].map(({ connection }) => connection.failure)
-    const failure = this.mapFailure ?? known.find((one) => one !== undefined)
-    const detail = failure && isReplyError(failure) ? fromHandshake(failure.message) : failure
+    const detail = detailOf(this.mapFailure ?? known.find((one) => one !== undefined))
     const last = detail ? ` Last failure: ${detail.message}` : ''
     return new EngineUnavailableError(
       `Redis Cluster at ${this.source.place}: no node told who has which slots.${last}`,

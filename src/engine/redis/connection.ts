@@ -3,7 +3,7 @@ import { ClosedError, EngineUnavailableError } from '../../errors.ts'
 import { type Call, CallLine } from './call-line.ts'
 import type { RawClient } from './client.ts'
 import { backoffMs, type ConnectOptions, connect } from './connect.ts'
-import { asFailure, fromHandshake, isReplyError, isRetryable } from './failures.ts'
+import { asFailure, detailOf, isReplyError, isRetryable } from './failures.ts'
 import { type Pulse, watchPulse } from './pulse.ts'
 
 export interface ConnectionOptions extends ConnectOptions {
@@ -284,8 +284,7 @@ export class Connection {
   }
 
   private unavailable(reason: string, sent: boolean): EngineUnavailableError {
-    const failure = this.lastFailure
-    const detail = failure && isReplyError(failure) ? fromHandshake(failure.message) : failure
+    const detail = detailOf(this.lastFailure)
     const last = detail && !this.client ? ` Last failure: ${detail.message}` : ''
     const outcome = sent ? 'unknown' : 'not-applied'
     return new EngineUnavailableError(

@@ -85,7 +85,7 @@ function explained(message: string): string {
 }
 
 /** Why a server does not let a connection in, as told by its reply to the handshake. */
-export function fromHandshake(reply: string): SluiceError {
+function fromHandshake(reply: string): SluiceError {
   const known = fromReply(reply, 'the connection')
   if (known instanceof EngineUnavailableError) return known
   const text = reply.replace(/^ERR /, '').replace(/\.$/, '')
@@ -99,6 +99,10 @@ const socketCode = (error: unknown) => {
   const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined
   return code === undefined ? undefined : { cause: code }
 }
+
+/** Why a connection cannot be had, as a caller should read it. */
+export const detailOf = (failure: Error | undefined) =>
+  failure && isReplyError(failure) ? fromHandshake(failure.message) : failure
 
 export const isRetryable = (failure: Error | undefined) =>
   !(failure instanceof SluiceError) || failure.retryable
