@@ -24,7 +24,7 @@ describe('events and health', () => {
       reason: expect.stringContaining('no answer'),
     })
     server.resume()
-    await expect.poll(() => told.available.length, { timeout: 5_000 }).toBe(1)
+    await expect.poll(() => told.available.length).toBe(1)
     expect(told.available[0]?.event.afterMs).toBeGreaterThan(0)
     expect(sluice.health().available).toBe(true)
   })
@@ -111,6 +111,8 @@ describe('sockets', () => {
   })
 })
 
+type Server = Awaited<ReturnType<typeof startServer>>
+
 describe('what a server refuses', () => {
   it('READONLY: the call fails as not applied, and works again once there is a master', async () => {
     const server = closing(await startServer())
@@ -125,7 +127,7 @@ describe('what a server refuses', () => {
     expect(told.unavailable[0]?.event.reason).toContain('READONLY')
     await server.command('REPLICAOF', 'NO', 'ONE')
     expect(await untilWorks(sluice)).toBeLessThan(5_000)
-    await expect.poll(() => sluice.health().available, { timeout: 5_000 }).toBe(true)
+    await expect.poll(() => sluice.health().available).toBe(true)
   })
 
   it('READONLY for less than a call may take is not told to the caller', async () => {
@@ -158,7 +160,6 @@ describe('what a server refuses', () => {
     expect(await untilWorks(sluice)).toBeLessThan(5_000)
   })
 
-  type Server = Awaited<ReturnType<typeof startServer>>
   const SAVES = 'stop-writes-on-bgsave-error'
 
   it.each([
@@ -227,13 +228,20 @@ async function connectionCount(server: { command(...words: string[]): Promise<un
   return Number(/total_connections_received:(\d+)/.exec(info)?.[1])
 }
 
+/** Until that many clients have left their mark in the store. */
+async function untilSeen(server: Server, clients = 1): Promise<void> {
+  const marks = async () => (await server.command('KEYS', '*store:{identity}:*')) as string[]
+  await expect.poll(async () => (await marks()).length).toBe(clients)
+}
+
 describe('the identity of the store', () => {
   it('a server that comes back empty: holders lose their lease at once, and everybody is told', async () => {
     const server = closing(await startServer())
     const { sluice, told } = connect(server.url)
     const lease = await sluice.lock('a', { ttl: '60s' }).acquire()
+    await untilSeen(server)
     await server.restart({ empty: true })
-    await expect.poll(() => lease.signal.aborted, { timeout: 5_000 }).toBe(true)
+    await expect.poll(() => lease.signal.aborted).toBe(true)
     const loss = lease.signal.reason as LockLostError
     expect(loss).toBeInstanceOf(LockLostError)
     expect(loss.reason).toBe('reset')
@@ -252,6 +260,7 @@ describe('the identity of the store', () => {
     await server.command('SAVE')
     const { sluice, told } = connect(server.url, { prefix })
     const lease = await sluice.lock('a', { ttl: '60s' }).acquire()
+    await untilSeen(server, 2)
     await server.restart()
     await expect.poll(() => told.reset.map(({ event }) => event.error.reset)).toEqual(['older'])
     await expect.poll(() => lease.signal.aborted).toBe(true)
@@ -263,7 +272,7 @@ describe('the identity of the store', () => {
     const { sluice, told } = connect(server.url)
     const lease = await sluice.lock('a', { ttl: '60s' }).acquire()
     await server.restart()
-    await expect.poll(() => told.available.length, { timeout: 5_000 }).toBe(1)
+    await expect.poll(() => told.available.length).toBe(1)
     await lease.extend('60s')
     lease.assertHeld()
     expect(told.reset).toEqual([])
