@@ -74,9 +74,9 @@ export interface Sluice extends AsyncDisposable {
   /** @throws {ArgumentError} */
   limiter(name: string, rule: Rule, options?: LimiterOptions): Limiter
   /**
-   * Calls `listener` back when a Redis is lost (`unavailable`, within 2 s), answers again
-   * (`available`), or came back without its data (`reset`). Calls wait and fail by their own
-   * deadlines meanwhile: nothing has to be done. Returns what stops it. @throws {ArgumentError}
+   * Calls `listener` back when a Redis is lost, silent or takes no writes (`unavailable`, within 2 s),
+   * serves again (`available`), or came back without its data (`reset`). Calls wait and fail by their
+   * own deadlines meanwhile: nothing has to be done. Returns what stops it. @throws {ArgumentError}
    */
   on<Name extends keyof EngineEvents>(
     event: Name,
