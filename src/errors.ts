@@ -134,13 +134,13 @@ export class StoreResetError extends SluiceError {
   }
 }
 
-/** The handle was used after `close()`. */
+/** The handle was used after `close()`, or closed while a call was under way: then `unknown`. */
 export class ClosedError extends SluiceError {
-  constructor(what: string) {
+  constructor(what: string, outcome: Outcome = 'not-applied') {
     super(`${what} is closed. Create a new one with createSluice().`, {
       code: 'SLUICE_CLOSED',
       retryable: false,
-      outcome: 'not-applied',
+      outcome,
     })
   }
 }

@@ -114,7 +114,7 @@ export class Cluster implements Servers {
     error: unknown,
     asked: Node,
   ): 'owner' | { node: Node; asking: boolean } | null {
-    if (!isReplyError(error)) return asked.connection.isRetired && neverLeft(error) ? 'owner' : null
+    if (!isReplyError(error)) return asked.connection.retired && neverLeft(error) ? 'owner' : null
     const redirect = readRedirect(error.message, asked.at)
     if (!redirect) {
       if (error.message.startsWith('CLUSTERDOWN')) void this.refresh()

@@ -45,7 +45,8 @@ export class Connection {
   private dropClient: ((cause: Error, silent: boolean) => void) | null = null
   private lastFailure: Error | undefined
   private troubled = false
-  private retired = false
+  /** {@link retire} was called: what it refused may be asked of another. */
+  retired = false
   private closed = false
   private answerCount = 0
   private seenAnswerCount = 0
@@ -118,11 +119,6 @@ export class Connection {
     this.dropClient?.(cause, false)
   }
 
-  /** Whether {@link retire} was called: what it refused may be asked of another. */
-  get isRetired(): boolean {
-    return this.retired
-  }
-
   /** Takes no more calls and hands back those that never left; closes when the others are settled. */
   retire(): void {
     this.retired = true
@@ -135,7 +131,9 @@ export class Connection {
   async close(): Promise<void> {
     this.closed = true
     this.stop.abort()
-    for (const call of this.calls.list()) this.settle(call, new ClosedError('This Sluice'))
+    for (const call of this.calls.list()) {
+      this.settle(call, new ClosedError('This Sluice', call.sent ? 'unknown' : 'not-applied'))
+    }
     if (this.sweeper) clearTimeout(this.sweeper)
     this.dropClient?.(new Error('closed'), false)
     await this.running

@@ -182,7 +182,7 @@ describe('connections', () => {
     const waiting = engine.command('PING').catch((error: unknown) => error)
     await engine.close()
     server.resume()
-    expect(await waiting).toMatchObject({ code: 'SLUICE_CLOSED' })
+    expect(await waiting).toMatchObject({ code: 'SLUICE_CLOSED', outcome: 'unknown' })
     await expect(
       engine.call(scripts.renew, { lock: 'l' }, { owner: 'o', ttlUs: 1 }),
     ).rejects.toMatchObject({
