@@ -1,12 +1,16 @@
 import { isIP } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { RedisOptions } from 'ioredis'
 import { type RawClient, refuseStranger } from './client.ts'
 import type { Credentials, Host, RedisSource } from './source.ts'
+import { endOnUnasked } from './unasked.ts'
 import { hostText, type RedisUrl } from './url.ts'
 
 /** What we use of a client of ioredis 5 or 6, or of iovalkey. */
 export interface IoredisClient {
-  readonly stream?: { destroy(): void }
+  readonly stream?: Duplex
+  /** The calls that wait for an answer, the oldest first. */
+  readonly commandQueue?: { shift(): unknown }
   readonly options: { password?: string | null | undefined }
   connect(): Promise<void>
   call(command: string, args: string[]): Promise<unknown>
@@ -77,7 +81,13 @@ export function rawIoredis(open: () => Promise<IoredisClient>): RawClient {
       client.once('end', close)
       // Version 5 and iovalkey are ready before AUTH and SELECT are answered, and when SELECT
       // fails they go on in another database. PING is answered after both.
-      const steps = client.connect().then(() => client.call('ping', []).then(refuseStranger))
+      const steps = client.connect().then(() => {
+        endOnUnasked(client, (error) => {
+          cause ??= error
+          complain(error)
+        })
+        return client.call('ping', []).then(refuseStranger)
+      })
       const thrown: unknown = await Promise.race([steps, complaint]).then(
         () => null,
         (error: unknown) => error,
