@@ -45,12 +45,30 @@ export function rawIoredis(open: () => Promise<IoredisClient>): RawClient {
   let cause: Error | undefined
   let destroyed = false
   let closed = false
+  let gathering = false
   let closeListener: (cause?: Error) => void = () => {}
 
   function close(): void {
     if (closed) return
     closed = true
     closeListener(cause)
+  }
+
+  /**
+   * The library writes each command on its own, which is a system call each. What is sent in one
+   * turn leaves as one packet: about half of the client's CPU at 100 in flight, and of the server's.
+   */
+  function together(client: IoredisClient): IoredisClient {
+    const { stream } = client
+    if (!gathering && stream) {
+      gathering = true
+      stream.cork()
+      process.nextTick(() => {
+        gathering = false
+        stream.uncork()
+      })
+    }
+    return client
   }
 
   function end(): void {
@@ -101,7 +119,7 @@ export function rawIoredis(open: () => Promise<IoredisClient>): RawClient {
     // The library recognises commands with an effect on the connection by their lower-case name.
     send: (command, args) =>
       redis
-        ? redis.call(lowerCase(command), args)
+        ? together(redis).call(lowerCase(command), args)
         : Promise.reject(new Error('the client is not connected')),
     isReply: (error) => error.name === 'ReplyError',
     async subscribe(channel, listener) {
