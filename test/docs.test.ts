@@ -18,7 +18,7 @@ async function runFence(fence: Fence): Promise<string[]> {
   const { stdout } = await promisify(execFile)(
     process.execPath,
     ['--no-warnings', '--input-type=module', '--eval', transpileFence(fence)],
-    { cwd: root, timeout: 10_000, env: { ...process.env, SLUICE_URL: 'memory:' } },
+    { cwd: root, timeout: 30_000, env: { ...process.env, SLUICE_URL: 'memory:' } },
   )
   return stdout.split('\n').slice(0, -1)
 }
@@ -26,7 +26,10 @@ async function runFence(fence: Fence): Promise<string[]> {
 const fenceOf = (code: string): Fence => ({ page: 'page.md', line: 10, code, isRun: true })
 
 describe('examples', () => {
-  test('compile against the exports of the package, and errors tell page and line', () => {
+  // The compiler reads the whole package: some seconds, more beside other work.
+  test('compile against the exports of the package, and errors tell page and line', {
+    timeout: 60_000,
+  }, () => {
     const bad = fenceOf(
       `import { createSluice } from 'sluice'\ncreateSluice('memory:').look('a')\n`,
     )
