@@ -2,6 +2,7 @@ export type { Clock, Timer } from './clock.ts'
 export type { Duration } from './duration.ts'
 export type { EngineEvents, EngineHealth } from './engine/engine.ts'
 export type { Logger } from './engine/open.ts'
+export type { Credentials } from './engine/redis/source.ts'
 export {
   ArgumentError,
   ClosedError,
@@ -46,7 +47,6 @@ export type {
   WorkOptions,
 } from './queue/index.ts'
 export {
-  type Credentials,
   createSluice,
   type Sluice,
   type SluiceOptions,

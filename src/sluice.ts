@@ -2,6 +2,7 @@ import { type Clock, systemClock } from './clock.ts'
 import type { Duration } from './duration.ts'
 import { type Engine, type EngineEvents, type EngineHealth, healthOf } from './engine/engine.ts'
 import { EXPECTED_URL, type Logger, openEngine } from './engine/open.ts'
+import type { Credentials } from './engine/redis/source.ts'
 import { ArgumentError } from './errors.ts'
 import { createEvents } from './events.ts'
 import type { Limiter, LimiterOptions, Rule } from './limit/index.ts'
@@ -20,12 +21,6 @@ import {
 import type { Queue, QueueOptions } from './queue/index.ts'
 import { openQueues } from './queue/open.ts'
 import { describe } from './text.ts'
-
-/** Who Sluice is to a server. */
-export interface Credentials {
-  username?: string | undefined
-  password?: string | undefined
-}
 
 /** What `tls.connect` of Node takes of certificates. */
 export interface TlsOptions {

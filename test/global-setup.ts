@@ -1,7 +1,7 @@
 // One shared server for the whole run. Tests keep apart by key prefix; those that pause, kill or
 // configure a server start their own with `startRedis`.
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { TestProject } from 'vitest/node'
@@ -31,7 +31,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   }
 }
 
-/** A run that was killed left its folder, and maybe its shared server, behind. */
+/** A run that was killed may have left its folder behind. */
 function removeForgottenRuns(): void {
   for (const name of readdirSync(tmpdir()).filter((name) => name.startsWith(folderPrefix))) {
     const pid = Number(name.slice(folderPrefix.length).split('-')[0])
@@ -39,15 +39,9 @@ function removeForgottenRuns(): void {
   }
 }
 
-/** Each server leaves its id in its folder: a worker that died by SIGKILL could not end its own. */
+/** Servers end with the process that started them, however it ended; folders may be left. */
 function removeRun(folder: string): void {
   try {
-    for (const name of readdirSync(folder)) {
-      const file = path.join(folder, name, 'redis.pid')
-      const pid = existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0
-      // Numbers are used again: what has this one now may be somebody else's work.
-      if (pid > 0 && commandOf(pid).includes('redis-server')) process.kill(pid, 'SIGKILL')
-    }
     rmSync(folder, { recursive: true, force: true })
   } catch {
     // Another run, or another user, owns it. It is not worth a failed run.

@@ -9,6 +9,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { seededChance } from './sqlite-chance.js'
 import { contradictions } from './sqlite-history.js'
 import { LIMITER, monotonicMs, RULE, startLanes } from './sqlite-lanes.js'
+import { loadStores } from './sqlite-stores.js'
 
 /** @typedef {import('./sqlite-history.js').Line} Line */
 /** @typedef {import('./sqlite-lanes.js').Chance} Chance */
@@ -46,39 +47,18 @@ const TORN = [
    AND id NOT IN (SELECT epoch FROM job WHERE state = 2)`,
 ]
 
-async function loadStores() {
-  const dist = new URL('../../dist/', import.meta.url)
-  /** @param {string} file */
-  const load = (file) => import(new URL(file, dist).href)
-  const [{ lazySqliteEngine }, { openLockStore }, { openQueueStore }, { openLimitStore }, clocks] =
-    await Promise.all([
-      load('engine/sqlite/lazy.js'),
-      load('lock/open.js'),
-      load('queue/open.js'),
-      load('limit/open.js'),
-      load('clock.js'),
-    ])
+async function prepareToOpen() {
+  const { openEngine, storesOf } = await loadStores()
+  const timeouts = { connectTimeoutMs: COMMAND_TIMEOUT_MS, commandTimeoutMs: COMMAND_TIMEOUT_MS }
   return (/** @type {string} */ file) => {
-    /** @type {SqliteEngine} */
-    const engine = lazySqliteEngine(file, {
-      clock: clocks.systemClock,
-      synchronous: 'full',
-      connectTimeoutMs: COMMAND_TIMEOUT_MS,
-      commandTimeoutMs: COMMAND_TIMEOUT_MS,
-      logger: console,
-    })
-    const stores = {
-      queue: openQueueStore(engine),
-      lock: openLockStore(engine),
-      limit: openLimitStore(engine),
-    }
-    return { engine, ...stores }
+    const engine = openEngine(file, timeouts)
+    return { engine, ...storesOf(engine) }
   }
 }
 
 /** @param {KillRun} run @returns {Promise<Outcome>} */
 export async function killWriters({ seed, kills, onBatch = () => {} }) {
-  const open = await loadStores()
+  const open = await prepareToOpen()
   const chance = seededChance(seed)
   /** @type {Outcome} */
   const outcome = { operations: 0, faults: 0, inTransaction: 0, longestMs: 0, violations: [] }
@@ -106,7 +86,7 @@ export async function killWriters({ seed, kills, onBatch = () => {} }) {
 
 /**
  * @typedef {object} Batch
- * @property {Awaited<ReturnType<typeof loadStores>>} open
+ * @property {Awaited<ReturnType<typeof prepareToOpen>>} open
  * @property {Chance} chance
  * @property {ReturnType<typeof monitorEventLoopDelay>} delay
  * @property {string} inFile

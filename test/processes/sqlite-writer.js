@@ -5,22 +5,13 @@
 import { openSync, writeSync } from 'node:fs'
 import { seededChance } from '../fault/sqlite-chance.js'
 import { startLanes } from '../fault/sqlite-lanes.js'
+import { loadStores } from '../fault/sqlite-stores.js'
 
 /** @typedef {import('../../src/engine/sqlite/engine.ts').SqliteEngine} SqliteEngine */
 /** @typedef {import('../../src/engine/sqlite/engine.ts').Transaction} Transaction */
 
 const [file = '', historyFile = '', who = '', seed = '1', dieAt = '0'] = process.argv.slice(2)
-const dist = new URL('../../dist/', import.meta.url)
-/** @param {string} path */
-const load = (path) => import(new URL(path, dist).href)
-const [{ lazySqliteEngine }, { openLockStore }, { openQueueStore }, { openLimitStore }, clocks] =
-  await Promise.all([
-    load('engine/sqlite/lazy.js'),
-    load('lock/open.js'),
-    load('queue/open.js'),
-    load('limit/open.js'),
-    load('clock.js'),
-  ])
+const { openEngine, storesOf } = await loadStores()
 
 let left = Number(dieAt) || Number.POSITIVE_INFINITY
 
@@ -50,14 +41,7 @@ function counted(transaction) {
   }
 }
 
-/** @type {SqliteEngine} */
-const engine = lazySqliteEngine(file, {
-  clock: clocks.systemClock,
-  synchronous: 'full',
-  connectTimeoutMs: 5_000,
-  commandTimeoutMs: 2_000,
-  logger: console,
-})
+const engine = openEngine(file, { connectTimeoutMs: 5_000, commandTimeoutMs: 2_000 })
 /** @type {SqliteEngine} */
 const mortal = {
   ...engine,
@@ -68,11 +52,7 @@ process.once('disconnect', () => process.exit())
 process.send?.('ready')
 startLanes({
   who,
-  stores: {
-    queue: openQueueStore(mortal),
-    lock: openLockStore(mortal),
-    limit: openLimitStore(mortal),
-  },
+  stores: storesOf(mortal),
   chance: seededChance(Number(seed)),
   tell: (line) => writeSync(history, `${JSON.stringify(line)}\n`),
   onFailure: (op, error) => process.send?.(`${who} ${op}: ${String(error)}`),

@@ -18,7 +18,7 @@ import type { RedisSource } from './source.ts'
 import { Tokens } from './tokens.ts'
 import { Writes } from './writes.ts'
 
-/** Loss is told within 2 s: a silent socket is asked after this long, and told 0.7 s later. */
+/** Loss is told within 2 s: a silent socket is asked after this long, and told 0.6 s later. */
 const PING_AFTER_MS = 800
 /** The connection for messages carries hints, so it may be found dead later. */
 const MESSAGES_PING_AFTER_MS = 5_000

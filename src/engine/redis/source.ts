@@ -5,7 +5,7 @@ export interface Host {
   port: number
 }
 
-/** Who we are to a server. */
+/** Who Sluice is to a server. */
 export interface Credentials {
   username?: string | undefined
   password?: string | undefined

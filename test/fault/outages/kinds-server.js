@@ -53,6 +53,20 @@ export function repeat(step, everyMs) {
   }
 }
 
+/**
+ * The master of the work dies, and comes back on its port with its data.
+ *
+ * @type {import('./kinds.js').Kind['begin']}
+ */
+export async function crashOfMaster({ ground }) {
+  const master = await ground.masterOf(BUSY_KEY)
+  await master.kill()
+  return async () => {
+    await master.restart()
+    await ground.ready()
+  }
+}
+
 /** Ends all connections of clients, but neither those of servers and sentinels nor our own. @param {Server} server */
 export async function killClients(server) {
   const list = String(await server.command('CLIENT', 'LIST'))
@@ -122,14 +136,7 @@ export const serverKinds = [
     about: 'a server is killed and comes back with its data; sentinels fail over meanwhile',
     topologies: persistent,
     expects: (topology) => expectation(lossOf(topology)),
-    async begin({ ground }) {
-      const master = await ground.masterOf(BUSY_KEY)
-      await master.kill()
-      return async () => {
-        await master.restart()
-        await ground.ready()
-      }
-    },
+    begin: crashOfMaster,
   },
   {
     name: 'client-kill',

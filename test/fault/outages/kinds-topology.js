@@ -8,7 +8,7 @@ import {
   RESUME_AFTER_FAILOVER_MS,
   watched,
 } from './grounds.js'
-import { BUSY_KEY, delay, expectation, repeat } from './kinds-server.js'
+import { BUSY_KEY, crashOfMaster, delay, expectation, repeat } from './kinds-server.js'
 
 /**
  * @typedef {import('./kinds.js').Kind} Kind
@@ -62,14 +62,7 @@ export const topologyKinds = [
         ...{ tellsIdle: false, loses: 'failover' },
         resumeWithinMs: RESUME_AFTER_FAILOVER_MS,
       }),
-    async begin({ ground }) {
-      const master = await ground.masterOf(BUSY_KEY)
-      await master.kill()
-      return async () => {
-        await master.restart()
-        await ground.ready()
-      }
-    },
+    begin: crashOfMaster,
   },
   {
     name: 'no-majority',
