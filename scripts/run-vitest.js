@@ -11,6 +11,7 @@ import { run } from './run.js'
  * @property {number} passed
  * @property {number} failed
  * @property {number} skipped
+ * @property {readonly string[]} failures the name of each that failed, and why
  *
  * @typedef {object} VitestOptions
  * @property {string} name of the run; its report stays in the cache under it
@@ -35,7 +36,10 @@ export async function runVitest({ name, args, node = process.execPath, quiet = f
     passThrough: !quiet,
   })
   const tally = readTally(report)
-  if (code !== 0 && tally.failed === 0) tally.failed = 1
+  if (code !== 0 && tally.failed === 0) {
+    tally.failed = 1
+    tally.failures = [`${name}: the runner ended with ${code}, and no test says why`]
+  }
   return { ...tally, output }
 }
 
@@ -44,7 +48,7 @@ function readTally(report) {
   try {
     return countReport(JSON.parse(readFileSync(report, 'utf8')))
   } catch {
-    return { passed: 0, failed: 0, skipped: 0 }
+    return { passed: 0, failed: 0, skipped: 0, failures: [] }
   }
 }
 
@@ -54,19 +58,33 @@ function readTally(report) {
  * @property {number} numFailedTests
  * @property {number} numPendingTests
  * @property {number} numTodoTests
- * @property {{ status: string, assertionResults: { status: string }[] }[]} testResults
+ * @property {readonly FileReport[]} testResults
+ *
+ * @typedef {object} FileReport
+ * @property {string} name
+ * @property {string} status
+ * @property {string} [message]
+ * @property {readonly { fullName: string, status: string, failureMessages?: string[] }[]} assertionResults
  *
  * @param {Report} report
  * @returns {Tally}
  */
 function countReport(report) {
-  const brokenFiles = report.testResults.filter(
-    ({ status, assertionResults }) =>
-      status === 'failed' && assertionResults.every((test) => test.status !== 'failed'),
-  )
+  const failures = report.testResults.flatMap(failuresOf)
   return {
     passed: report.numPassedTests,
-    failed: report.numFailedTests + brokenFiles.length,
+    failed: failures.length,
     skipped: report.numPendingTests + report.numTodoTests,
+    failures,
   }
+}
+
+/** @param {FileReport} file */
+function failuresOf({ name, status, message, assertionResults }) {
+  const file = path.relative(rootFolder, name)
+  const failed = assertionResults.filter((test) => test.status === 'failed')
+  if (status === 'failed' && failed.length === 0) return [`${file}: ${message ?? 'did not load'}`]
+  return failed.map((test) =>
+    `${file}: ${test.fullName}\n${test.failureMessages?.[0] ?? ''}`.trim(),
+  )
 }

@@ -10,6 +10,12 @@ import { runVitest } from './run-vitest.js'
 const log = (/** @type {string} */ line) => console.log(line)
 const tally = { passed: 0, failed: 0, skipped: 0 }
 
+/**
+ * Told once more at the end: of a long log, that is what is read, and what is kept.
+ * @type {string[]}
+ */
+const failures = []
+
 /** @param {string} title @param {() => Promise<string | undefined>} work what went wrong, if so */
 async function step(title, work) {
   const startedAtMs = performance.now()
@@ -22,6 +28,7 @@ async function step(title, work) {
     log(`${title}: ok (${seconds} s)`)
   } else {
     tally.failed += 1
+    failures.push(`${title}\n${problem.trim()}`)
     log(`${title}: FAILED (${seconds} s)\n${problem.trim()}\n`)
   }
   return problem === undefined
@@ -83,6 +90,7 @@ async function runTests(args) {
     tally.passed += outcome.passed
     tally.failed += outcome.failed
     tally.skipped += outcome.skipped
+    failures.push(...outcome.failures)
   }
 }
 
@@ -102,5 +110,6 @@ await main(process.argv.slice(2)).catch((error) => {
   tally.failed += 1
   console.log(error instanceof Error ? error.message : error)
 })
+for (const failure of failures) console.log(`FAILED ${failure}\n`)
 console.log(`${tally.passed} passed, ${tally.failed} failed, ${tally.skipped} skipped`)
 process.exitCode = tally.failed > 0 ? 1 : 0
