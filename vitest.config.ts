@@ -5,8 +5,11 @@ const faults = [
   'test/fault/**/*.test.ts',
   'test/clients.test.ts',
   'test/connect-input.test.ts',
+  'test/durability.test.ts',
+  'test/locks.test.ts',
   'test/outages.test.ts',
   'test/outcomes.test.ts',
+  'test/{ported,regression}/**/*.test.ts',
 ]
 
 // biome-ignore lint/style/noDefaultExport: vitest reads its configuration from the default export

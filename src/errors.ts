@@ -157,17 +157,18 @@ export interface LockConflict {
   retryAfterMs: number
 }
 
-/** The lock was taken by someone else for the whole `wait`. */
+/** A lock, or what else can be held, was taken by someone else for the whole `wait`. */
 export class LockTimeoutError extends SluiceError {
   readonly holder: string | null
   readonly since: Date | null
   readonly position: number
   readonly retryAfterMs: number
 
-  constructor(name: string, waitedMs: number, conflict: LockConflict) {
+  /** @param what kind of thing: `Lock`, `Semaphore` */
+  constructor(what: string, name: string, waitedMs: number, conflict: LockConflict) {
     const since = conflict.sinceMs === null ? null : new Date(conflict.sinceMs)
     super(
-      `Lock ${JSON.stringify(name)} was not acquired within ${Math.round(waitedMs)} ms: ` +
+      `${what} ${JSON.stringify(name)} was not acquired within ${Math.round(waitedMs)} ms: ` +
         (conflict.holder
           ? `held by ${conflict.holder}${since ? ` since ${since.toISOString()}` : ''}, `
           : 'nobody held it at the last look, ') +
@@ -182,15 +183,48 @@ export class LockTimeoutError extends SluiceError {
   }
 }
 
+/** It is in use with another number than this process says, and everybody has to say the same. */
+export class SettingsMismatchError extends SluiceError {
+  /** How many permits there are, or arrivals it takes, as everybody else says. */
+  readonly stored: number
+  /** What this process says. */
+  readonly said: number
+
+  constructor(what: 'Semaphore' | 'Latch', name: string, stored: number, said: number) {
+    const [noun, remedy] =
+      what === 'Semaphore'
+        ? ['permits', `change the number for all with resize(${said})`]
+        : ['arrivals', 'use another name']
+    super(
+      `${what} ${JSON.stringify(name)} is in use with ${stored} ${noun}, this process says ${said}. ` +
+        `Say ${stored} in this process too, or ${remedy}.`,
+      { code: 'SLUICE_SETTINGS_MISMATCH', retryable: false, outcome: 'not-applied' },
+    )
+    this.stored = stored
+    this.said = said
+  }
+}
+
 /** Why a lease ended without being released. */
-export type LossReason = 'expired' | 'taken' | 'reset' | 'max-hold' | 'closed'
+export type LossReason =
+  | 'expired'
+  | 'taken'
+  | 'reset'
+  | 'forced'
+  | 'forgotten'
+  | 'max-hold'
+  | 'closed'
+  | 'released'
 
 const LOSS_TEXT: Record<LossReason, string> = {
   expired: 'its validity ran out before a renewal was confirmed',
   taken: 'the engine says that another owner holds it, or that it was removed',
   reset: 'the engine lost it together with other data',
+  forced: 'it was taken away by forceRelease, whose reason is the cause',
+  forgotten: 'its handle was dropped without a release, and collected as garbage',
   'max-hold': 'it was held for the whole maxHold',
   closed: 'the Sluice that held it was closed',
+  released: 'it was released before, by this handle',
 }
 
 /** A lease is gone. Stop the work, or let the resource refuse it by its fence. */

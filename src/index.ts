@@ -14,6 +14,7 @@ export {
   LockTimeoutError,
   type LossReason,
   type Outcome,
+  SettingsMismatchError,
   SluiceError,
   StaleDeliveryError,
   StoreCorruptError,
@@ -30,7 +31,35 @@ export {
   slidingLog,
   type Verdict,
 } from './limit/index.ts'
-export type { AcquireOptions, Holder, Lease, Lock, LockOptions, LockView } from './lock/index.ts'
+export type {
+  AcquireOptions,
+  Election,
+  ElectionOptions,
+  ForceReleaseOptions,
+  Hold,
+  Holder,
+  HoldOptions,
+  Latch,
+  LatchOptions,
+  LatchView,
+  Leader,
+  Leadership,
+  Lease,
+  Lock,
+  LockOptions,
+  LockView,
+  ManyLeases,
+  ManyLocks,
+  Metadata,
+  Person,
+  ReadWriteLock,
+  ReadWriteView,
+  ReentryOptions,
+  ShareMode,
+  UpgradableLease,
+  Waiter,
+  WriteLease,
+} from './lock/index.ts'
 export type {
   AddOptions,
   Backoff,
@@ -46,6 +75,14 @@ export type {
   Worker,
   WorkOptions,
 } from './queue/index.ts'
+export type {
+  Permit,
+  PermitHolder,
+  PermitOptions,
+  Semaphore,
+  SemaphoreOptions,
+  SemaphoreView,
+} from './semaphore/index.ts'
 export {
   createSluice,
   type Sluice,

@@ -3,8 +3,14 @@ import { ArgumentError } from './errors.ts'
 import { describe, printable, shorten, UNSAFE_TEXT } from './text.ts'
 
 /** Turns what the caller passed into what the code uses, or throws an {@link ArgumentError}. */
-export type Reader<T> = (value: unknown, argument: string) => T
+export interface Reader<T> {
+  (value: unknown, argument: string): T
+  /** What `undefined` becomes without being read; most options are left out. */
+  leftOut?: { readonly value: T }
+}
 type Read<Shape> = { [Name in keyof Shape]: Shape[Name] extends Reader<infer T> ? T : never }
+
+const NOTHING = {}
 
 /**
  * Reads an options object against its shape. Only own properties count; a name that the shape does
@@ -15,26 +21,31 @@ export function readOptions<Shape extends Record<string, Reader<unknown>>>(
   given: unknown,
   shape: Shape,
 ): Read<Shape> {
-  const options = given === undefined ? {} : given
+  const options = given === undefined ? NOTHING : given
   if (!isPlainObject(options)) {
     throw new ArgumentError(subject, 'an object of options', describe(given))
   }
-  for (const name of Object.keys(options)) {
-    if (!Object.hasOwn(shape, name)) throw unknownOption(subject, name, Object.keys(shape))
+  for (const name in options) {
+    if (Object.hasOwn(options, name) && !Object.hasOwn(shape, name)) {
+      throw unknownOption(subject, name, Object.keys(shape))
+    }
   }
   const read: Record<string, unknown> = {}
-  for (const [name, reader] of Object.entries(shape)) {
-    read[name] = reader(
-      Object.hasOwn(options, name) ? options[name] : undefined,
-      `${subject}.${name}`,
-    )
+  for (const name in shape) {
+    const reader = shape[name] as Reader<unknown>
+    const value = Object.hasOwn(options, name) ? options[name] : undefined
+    const isLeftOut = value === undefined && reader.leftOut !== undefined
+    read[name] = isLeftOut ? reader.leftOut?.value : reader(value, `${subject}.${name}`)
   }
   return read as Read<Shape>
 }
 
 /** `undefined` becomes `fallback`; everything else must satisfy `reader`. */
 export function withDefault<T, F>(reader: Reader<T>, fallback: F): Reader<T | F> {
-  return (value, argument) => (value === undefined ? fallback : reader(value, argument))
+  const read: Reader<T | F> = (value, argument) =>
+    value === undefined ? fallback : reader(value, argument)
+  read.leftOut = { value: fallback }
+  return read
 }
 
 /** A {@link Duration}, read as milliseconds. */
@@ -92,22 +103,27 @@ export function callback<F extends (...args: never[]) => unknown>(
 
 /** Longest name of a lock, queue, limiter or limiter key, in UTF-16 code units. */
 const LONGEST_NAME = 1024
-/** The name of a thing: any text that prints, so that it cannot lie in a terminal or a page. */
-export function readName(value: unknown, argument: string): string {
-  if (
-    typeof value === 'string' &&
-    value.trim() !== '' &&
-    value.length <= LONGEST_NAME &&
-    !UNSAFE_TEXT.test(value)
-  ) {
-    return value
+/** Text that prints, so that it cannot lie in a terminal or a page. */
+export function text(longest: number): Reader<string> {
+  return (value, argument) => {
+    if (
+      typeof value === 'string' &&
+      value.trim() !== '' &&
+      value.length <= longest &&
+      !UNSAFE_TEXT.test(value)
+    ) {
+      return value
+    }
+    throw new ArgumentError(
+      argument,
+      `text of 1 to ${longest} characters, not blank, without control or direction characters`,
+      describe(value),
+    )
   }
-  throw new ArgumentError(
-    argument,
-    `text of 1 to ${LONGEST_NAME} characters, not blank, without control or direction characters`,
-    describe(value),
-  )
 }
+
+/** The name of a thing. */
+export const readName = text(LONGEST_NAME)
 
 function isPlainObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)

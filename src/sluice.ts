@@ -7,8 +7,18 @@ import { ArgumentError } from './errors.ts'
 import { createEvents } from './events.ts'
 import type { Limiter, LimiterOptions, Rule } from './limit/index.ts'
 import { openLimits } from './limit/open.ts'
-import type { Lock, LockOptions } from './lock/index.ts'
-import { openLocks } from './lock/open.ts'
+import type {
+  Election,
+  ElectionOptions,
+  HoldOptions,
+  Latch,
+  LatchOptions,
+  Lock,
+  LockOptions,
+  ManyLocks,
+  ReadWriteLock,
+} from './lock/index.ts'
+import { openElections, openLatches, openLocks, openReadWriteLocks } from './lock/open.ts'
 import {
   duration,
   flag,
@@ -20,6 +30,8 @@ import {
 } from './options.ts'
 import type { Queue, QueueOptions } from './queue/index.ts'
 import { openQueues } from './queue/open.ts'
+import type { Semaphore, SemaphoreOptions } from './semaphore/index.ts'
+import { openSemaphores } from './semaphore/open.ts'
 import { describe } from './text.ts'
 
 /** What `tls.connect` of Node takes of certificates. */
@@ -64,6 +76,16 @@ export interface SluiceOptions {
 export interface Sluice extends AsyncDisposable {
   /** @throws {ArgumentError} */
   lock(name: string, options?: LockOptions): Lock
+  /** Several locks as one, all or none. @throws {ArgumentError} */
+  lock(names: readonly string[], options?: LockOptions): ManyLocks
+  /** Many readers or one writer. @throws {ArgumentError} */
+  readWriteLock(name: string, options?: HoldOptions): ReadWriteLock
+  /** A count-down that opens once, for everybody. @throws {ArgumentError} */
+  latch(name: string, options: LatchOptions): Latch
+  /** One leader at a time, whom everybody can find. @throws {ArgumentError} */
+  election(name: string, options?: ElectionOptions): Election
+  /** At most so many at a time. @throws {ArgumentError} */
+  semaphore(name: string, options: SemaphoreOptions): Semaphore
   /** @throws {ArgumentError} */
   queue<Data = unknown>(name: string, options?: QueueOptions): Queue<Data>
   /** @throws {ArgumentError} */
@@ -176,6 +198,10 @@ export type SluiceTarget = string | URL | { client: object }
 export interface Inside {
   readonly engine: Engine
   readonly locks: ReturnType<typeof openLocks>
+  readonly readWriteLocks: ReturnType<typeof openReadWriteLocks>
+  readonly latches: ReturnType<typeof openLatches>
+  readonly elections: ReturnType<typeof openElections>
+  readonly semaphores: ReturnType<typeof openSemaphores>
   readonly queues: ReturnType<typeof openQueues>
   readonly limits: ReturnType<typeof openLimits>
 }
@@ -212,13 +238,21 @@ export function createSluice(target?: SluiceTarget, options?: SluiceOptions): Sl
   const inside: Inside = {
     engine,
     locks: openLocks(engine),
+    readWriteLocks: openReadWriteLocks(engine),
+    latches: openLatches(engine),
+    elections: openElections(engine),
+    semaphores: openSemaphores(engine),
     queues: openQueues(engine),
     limits: openLimits(engine),
   }
   let closing: Promise<void> | null = null
 
   const sluice: Sluice = {
-    lock: (name, lockOptions) => inside.locks.lock(name, lockOptions),
+    lock: inside.locks.lock,
+    readWriteLock: (name, options) => inside.readWriteLocks.readWriteLock(name, options),
+    latch: (name, options) => inside.latches.latch(name, options),
+    election: (name, options) => inside.elections.election(name, options),
+    semaphore: (name, options) => inside.semaphores.semaphore(name, options),
     queue: (name, queueOptions) => inside.queues.queue(name, queueOptions),
     limiter: (name, rule, limiterOptions) => inside.limits.limiter(name, rule, limiterOptions),
     on: (event, listener) => events.on(event, listener),
@@ -234,10 +268,17 @@ export function createSluice(target?: SluiceTarget, options?: SluiceOptions): Sl
   return sluice
 }
 
-async function closeAll({ engine, locks, queues }: Inside, timeoutMs?: number): Promise<void> {
-  await queues.close(timeoutMs === undefined ? {} : { timeout: timeoutMs })
-  await locks.close()
-  await engine.close()
+async function closeAll(inside: Inside, timeoutMs?: number): Promise<void> {
+  await inside.queues.close(timeoutMs === undefined ? {} : { timeout: timeoutMs })
+  const held = [
+    inside.locks,
+    inside.readWriteLocks,
+    inside.latches,
+    inside.elections,
+    inside.semaphores,
+  ]
+  await Promise.all(held.map((one) => one.close()))
+  await inside.engine.close()
 }
 
 function defaultUrl(logger: Logger): string {

@@ -1,6 +1,9 @@
 // The audit that every test of the conformance suite ends with, itself put to the test.
+
 import { afterEach, describe, expect, it } from 'vitest'
-import { chooseEngines, engines, type OpenedEngine, redisAdmin } from './engines.ts'
+import type { SemaphoreDemand } from '../src/semaphore/store.ts'
+import { type Client, chooseEngines, engines, type OpenedEngine, redisAdmin } from './engines.ts'
+import { ORDINARY } from './lock-request.js'
 
 const opened: OpenedEngine[] = []
 const labels = engines.map(({ label }) => label)
@@ -20,7 +23,7 @@ async function open(label: string): Promise<OpenedEngine> {
   return result
 }
 
-/** A bit of everything: a lock with a line, jobs in all places, limits. */
+/** A bit of everything: locks and permits with a line, jobs in all places, limits. */
 async function use({ first, clock }: OpenedEngine): Promise<void> {
   const owner = (number: number) => `${first.clientId}.${number}`
   for (const number of [1, 2]) {
@@ -31,9 +34,12 @@ async function use({ first, clock }: OpenedEngine): Promise<void> {
       claimMs: 3_000,
       enqueue: true,
       heartbeat: false,
+      ...ORDINARY,
     })
   }
-  await first.lock.leave({ name: 'b', owner: owner(3) })
+  await first.lock.leave({ name: 'b', owner: owner(3), ...ORDINARY })
+  await usePermits(first, 'semaphore', { weight: 2, permits: 3, solo: false })
+  await usePermits(first, 'readWriteLock', { weight: 1, permits: 3, solo: true })
   const jobs = [0, 0, 0, 0, 1_000].map((delayMs) => ({ payload: '1', maxAttempts: 3, delayMs }))
   await first.queue.add({ queue: 'q', producer: 'p', sequence: 1, jobs })
   const call = { queue: 'q', epoch: 'e', leaseMs: 9_000, heldCount: 0, maxCrashes: 3 }
@@ -55,6 +61,24 @@ async function use({ first, clock }: OpenedEngine): Promise<void> {
   await clock.advance(1)
 }
 
+/** One who holds, one who waits for the same, and one who left. */
+async function usePermits(
+  client: Client,
+  kind: 'semaphore' | 'readWriteLock',
+  demand: SemaphoreDemand,
+): Promise<void> {
+  const tags: string[] = []
+  for (const number of [1, 2]) {
+    const { tag } = await client[kind].acquire({
+      ...{ name: 'a', owner: `${client.clientId}.${number}`, ttlMs: 30_000, claimMs: 3_000 },
+      ...{ enqueue: true, heartbeat: false, metadata: '', replicas: 0, demand },
+    })
+    tags.push(tag)
+  }
+  expect(tags).toEqual(['acquired', 'waiting'])
+  await client[kind].leave({ name: 'b', owner: `${client.clientId}.3`, demand })
+}
+
 describe.each(labels)('the audit of %s', (label) => {
   it('finds nothing where everything is as it should be', async () => {
     const engine = await open(label)
@@ -68,13 +92,25 @@ describe.each(labels)('the audit of %s', (label) => {
 const REDIS_DAMAGE: [finding: string, ...command: string[]][] = [
   ['no kind of key that sluice writes', 'SET', 'what', 'is this'],
   ['no kind of key that sluice writes', 'SET', 'queue:{a:b}:meta', '1'],
-  ['is a string, a lock is a hash', 'SET', 'lock:{c}', '1', 'EX', '9'],
+  ['is a hash, a lock is a string', 'HSET', 'lock:{c}', 'owner', 'a'],
   ['a lock without a TTL is never removed', 'PERSIST', 'lock:{a}'],
   ['without a TTL', 'PERSIST', 'queue:{q}:producer:p'],
   ['is too long', 'PEXPIRE', 'lock:{a}:line', '62000'],
   ['has no TTL', 'PEXPIRE', 'queue:{q}:ready', '1000'],
   ['has a place but no deadline', 'ZADD', 'lock:{a}:line', '5', 'stranger'],
   ['has a deadline but no place', 'HSET', 'lock:{a}:waiters', 'stranger', 'caller 1 1'],
+  ['is a string, a semaphore is a hash', 'SET', 'semaphore:{c}', '3'],
+  ['a semaphore without a TTL is never removed', 'PERSIST', 'semaphore:{a}'],
+  ['a semaphore without a TTL is never removed', 'PERSIST', 'readwrite:{a}'],
+  ['without a TTL', 'PERSIST', 'semaphore:{a}:holders'],
+  ['without a TTL', 'PERSIST', 'semaphore:{a}:held'],
+  ['is too long', 'PEXPIRE', 'semaphore:{a}:waiters', '62000'],
+  ['has a place but no deadline', 'ZADD', 'semaphore:{a}:line', '5', 'stranger'],
+  ['has a deadline but no place', 'HSET', 'readwrite:{a}:waiters', 'stranger', 'caller 1 1 1 0 '],
+  ['has a lease for nothing', 'ZADD', 'semaphore:{a}:holders', '5', 'stranger'],
+  ['holds without a lease', 'HSET', 'semaphore:{a}:held', 'stranger', '1 0 1 1 '],
+  ['9 of 2 used', 'HSET', 'semaphore:{a}', 'used', '9'],
+  ['2 hold alone', 'HSET', 'readwrite:{a}:held', 'stranger', '1 1 1 1 '],
   ['holds a lease for nothing', 'ZADD', 'queue:{q}:leases', '5', 'stranger'],
   ['holds jobs without a lease', 'ZREM', 'queue:{q}:leases', 'e'],
   ['is no job', 'RPUSH', 'queue:{q}:ready', 'nonsense'],
@@ -87,7 +123,9 @@ describe.runIf(labels.includes('redis'))('on redis, the audit finds', () => {
   it.each(REDIS_DAMAGE)('%s after %s %s', async (finding, command, ...args) => {
     const engine = await open('redis')
     await use(engine)
-    const prefixed = args.map((arg) => (/^(lock|queue|what)/.test(arg) ? name(engine, arg) : arg))
+    const prefixed = args.map((arg) =>
+      /^(lock|semaphore|readwrite|queue|what)/.test(arg) ? name(engine, arg) : arg,
+    )
     await redisAdmin().call(command, ...prefixed)
     expect((await engine.audit()).join('\n')).toContain(finding)
   })
@@ -103,12 +141,24 @@ describe.runIf(labels.includes('redis'))('on redis, the audit finds', () => {
 
 const name = ({ prefix }: OpenedEngine, key: string) => `${prefix}:${key}`
 
+const FIRST_IN_LINE = 'SELECT owner FROM waiter WHERE gate ='
+
 const SQLITE_DAMAGE: [finding: string, sql: string][] = [
   ['no table that sluice makes', 'CREATE TABLE what (is_this TEXT)'],
   ['is never removed', 'UPDATE lock SET expires_us = 9007199254740991'],
   ['is never removed', 'UPDATE withdrawal SET until_us = 9007199254740991'],
   ['granted to nobody', 'UPDATE lock SET owner = NULL, is_granted = 1'],
-  ['a holder that still waits', 'UPDATE lock SET owner = (SELECT owner FROM waiter)'],
+  ['a holder that still waits', `UPDATE lock SET owner = (${FIRST_IN_LINE} 'lock:a')`],
+  ['is never removed', 'UPDATE permit SET expires_us = 9007199254740991'],
+  ['is never removed', 'UPDATE semaphore SET until_us = 9007199254740991'],
+  ['another sum than that of the weights', 'UPDATE semaphore SET used = used + 1'],
+  ['a lower fence than that of a holder', 'UPDATE semaphore SET fence = 0'],
+  ['over before a lease is', 'UPDATE semaphore SET until_us = 0'],
+  ['a holder of no semaphore', 'DELETE FROM semaphore'],
+  [
+    'a holder that waits for what it has',
+    `UPDATE permit SET owner = (${FIRST_IN_LINE} 'semaphore:a') WHERE gate = 'semaphore:a'`,
+  ],
   ['a job of no queue', 'DELETE FROM queue'],
   ['a job in flight without a lease', 'UPDATE epoch SET deadline_us = NULL'],
   ['a lease for nothing', 'DELETE FROM job WHERE state = 2'],

@@ -13,10 +13,13 @@ import type { RedisSource } from '../src/engine/redis/source.ts'
 import { lazySqliteEngine } from '../src/engine/sqlite/lazy.ts'
 import { openLimitStore } from '../src/limit/open.ts'
 import type { LimitStore } from '../src/limit/store.ts'
-import { openLockStore } from '../src/lock/open.ts'
+import type { LatchStore } from '../src/lock/latch-store.ts'
+import { openLatchStore, openLockStore } from '../src/lock/open.ts'
 import type { LockStore } from '../src/lock/store.ts'
 import { openQueueStore } from '../src/queue/open.ts'
 import type { QueueStore } from '../src/queue/store.ts'
+import { openSemaphoreStore } from '../src/semaphore/open.ts'
+import type { SemaphoreStore } from '../src/semaphore/store.ts'
 import { type TestClock, testClock } from '../src/testing/clock.ts'
 import { type Admin, auditRedis, dumpRedis, wipeRedis } from './audit/redis.ts'
 import { auditSqlite, dumpSqlite, wipeSqlite } from './audit/sqlite.ts'
@@ -28,6 +31,9 @@ import { storeHost } from './remote-stores.ts'
 export interface Client {
   readonly clientId: string
   readonly lock: LockStore
+  readonly latch: LatchStore
+  readonly semaphore: SemaphoreStore
+  readonly readWriteLock: SemaphoreStore
   readonly queue: QueueStore
   readonly limit: LimitStore
 }
@@ -68,6 +74,9 @@ function storesOf(engine: Engine): Client {
   return {
     clientId: engine.clientId,
     lock: openLockStore(engine),
+    latch: openLatchStore(engine),
+    semaphore: openSemaphoreStore(engine, 'semaphore'),
+    readWriteLock: openSemaphoreStore(engine, 'read-write-lock'),
     queue: openQueueStore(engine),
     limit: openLimitStore(engine),
   }

@@ -17,7 +17,8 @@ const samples: Record<string, errors.SluiceError> = {
   InternalError: new errors.InternalError('Odd.'),
   JobTimeoutError: new errors.JobTimeoutError('emails', '1', 1),
   LockLostError: new errors.LockLostError('a', 'expired'),
-  LockTimeoutError: new errors.LockTimeoutError('a', 1, conflict),
+  LockTimeoutError: new errors.LockTimeoutError('Lock', 'a', 1, conflict),
+  SettingsMismatchError: new errors.SettingsMismatchError('Semaphore', 'a', 3, 5),
   StaleDeliveryError: new errors.StaleDeliveryError('emails', '1'),
   StoreCorruptError: new errors.StoreCorruptError('key', 'Odd.'),
   StoreFullError: new errors.StoreFullError('Full.'),
@@ -64,6 +65,14 @@ describe('errors', () => {
   test('are all exported by the package', () => {
     const exported: Record<string, unknown> = entry
     for (const [name, value] of Object.entries(errors)) expect(exported[name], name).toBe(value)
+  })
+
+  test('of settings name the thing, both numbers and the way out', () => {
+    const messageOf = (what: 'Semaphore' | 'Latch') =>
+      new errors.SettingsMismatchError(what, 'a', 3, 5).message
+    expect(messageOf('Semaphore')).toMatch(/^Semaphore "a" .*\b3 permits\b.*\b5\b.*resize\(5\)/)
+    expect(messageOf('Latch')).toMatch(/^Latch "a" .*\b3 arrivals\b.*\b5\b.*another name/)
+    expect(messageOf('Latch')).not.toContain('resize')
   })
 
   test('are the rows of docs/errors.md', () => {

@@ -33,19 +33,30 @@ const names: Record<string, Names> = {
     values: words(`
       createSluice funnel slidingLog
       ArgumentError ClosedError DriverMissingError EngineUnavailableError InternalError
-      JobTimeoutError LockLostError LockTimeoutError SluiceError StaleDeliveryError
-      StoreCorruptError StoreFullError StoreResetError StoreVersionError`),
+      JobTimeoutError LockLostError LockTimeoutError SettingsMismatchError SluiceError
+      StaleDeliveryError StoreCorruptError StoreFullError StoreResetError StoreVersionError`),
     types: words(`
       Clock Credentials Duration EngineEvents EngineHealth Logger LossReason Outcome Sluice
       SluiceOptions SluiceTarget Timer TlsOptions
-      AcquireOptions Holder Lease Lock LockOptions LockView
+      AcquireOptions Election ElectionOptions ForceReleaseOptions Hold HoldOptions Holder Latch
+      LatchOptions LatchView Leader Leadership Lease Lock LockOptions LockView ManyLeases ManyLocks
+      Metadata Permit PermitHolder PermitOptions Person ReadWriteLock ReadWriteView ReentryOptions
+      Semaphore SemaphoreOptions SemaphoreView ShareMode UpgradableLease Waiter WriteLease
       AddOptions Backoff CloseOptions DeadLetter Delivery Handler Job Queue QueueCounts
       QueueOptions TakeOptions WorkOptions Worker
       CostOptions Limiter LimiterOptions Rule Verdict`),
   },
   './lock': {
     values: [],
-    types: words('AcquireOptions Holder Lease Lock LockOptions LockView'),
+    types: words(`
+      AcquireOptions Election ElectionOptions ForceReleaseOptions Hold HoldOptions Holder Latch
+      LatchOptions LatchView Leader Leadership Lease Lock LockOptions LockView ManyLeases ManyLocks
+      Metadata Person ReadWriteLock ReadWriteView ReentryOptions ShareMode UpgradableLease Waiter
+      WriteLease`),
+  },
+  './semaphore': {
+    values: [],
+    types: words('Permit PermitHolder PermitOptions Semaphore SemaphoreOptions SemaphoreView'),
   },
   './queue': {
     values: [],

@@ -17,7 +17,7 @@ import {
 import { runOutcomes } from './fault/outcomes/run.js'
 import type { StoredJob } from './fault/outcomes/store.js'
 
-const OPERATIONS = 2_000
+const OPERATIONS = 10_000
 const RUN_TIMEOUT_MS = 60_000
 
 let callCount = 0

@@ -2,9 +2,12 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import path from 'node:path'
 import type { Clock } from '../src/clock.ts'
+import type { GateStore } from '../src/gate/store.ts'
 import type { LimitStore } from '../src/limit/store.ts'
+import type { LatchStore } from '../src/lock/latch-store.ts'
 import type { LockStore } from '../src/lock/store.ts'
 import type { QueueStore } from '../src/queue/store.ts'
+import type { SemaphoreStore } from '../src/semaphore/store.ts'
 import type { Client } from './engines.ts'
 
 interface Item {
@@ -66,6 +69,9 @@ class StoreHost {
       client: {
         clientId,
         lock: this.lockStore(clock, handle),
+        latch: this.latchStore(clock, handle),
+        semaphore: this.semaphoreStore(clock, handle, 'semaphore'),
+        readWriteLock: this.semaphoreStore(clock, handle, 'readWriteLock'),
         queue: this.queueStore(clock, handle),
         limit: this.limitStore(clock, handle),
       },
@@ -73,18 +79,49 @@ class StoreHost {
     }
   }
 
-  private lockStore(clock: Clock, handle: number): LockStore {
-    const call = this.calling(clock, handle, 'lock')
+  private gateStore<Demand>(clock: Clock, handle: number, store: string): GateStore<Demand> {
+    const call = this.calling(clock, handle, store)
     return {
       acquire: (request) => call('acquire', request),
       renew: (request) => call('renew', request),
       release: (request) => call('release', request),
       leave: (request) => call('leave', request),
+      onGrant: (tell) => this.listen(clock, handle, store, 'onGrant', [], tell),
+      onForced: (tell) => this.listen(clock, handle, store, 'onForced', [], tell),
+      onDoubt: (tell) => this.listen(clock, handle, store, 'onDoubt', [], tell),
+      resetSince: () => null,
+    }
+  }
+
+  private lockStore(clock: Clock, handle: number): LockStore {
+    const call = this.calling(clock, handle, 'lock')
+    return {
+      ...this.gateStore(clock, handle, 'lock'),
+      forceRelease: (request) => call('forceRelease', request),
+      describe: (request) => call('describe', request),
       inspect: (name) => call('inspect', name),
       list: (limit) => call('list', limit),
-      onGrant: (tell) => this.listen(clock, handle, 'lock', 'onGrant', [], tell),
-      onDoubt: (tell) => this.listen(clock, handle, 'lock', 'onDoubt', [], tell),
-      resetSince: () => null,
+    }
+  }
+
+  private latchStore(clock: Clock, handle: number): LatchStore {
+    const call = this.calling(clock, handle, 'latch')
+    return {
+      arrive: (request) => call('arrive', request),
+      watch: (request) => call('watch', request),
+      inspect: (name) => call('inspect', name),
+      onNews: (name, tell) => this.listen(clock, handle, 'latch', 'onNews', [name], tell),
+    }
+  }
+
+  private semaphoreStore(clock: Clock, handle: number, store: string): SemaphoreStore {
+    const call = this.calling(clock, handle, store)
+    return {
+      ...this.gateStore(clock, handle, store),
+      reweigh: (request) => call('reweigh', request),
+      resize: (request) => call('resize', request),
+      inspect: (name) => call('inspect', name),
+      list: (limit) => call('list', limit),
     }
   }
 

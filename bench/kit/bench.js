@@ -4,29 +4,40 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { startCompetitor } from './competitor.js'
 import { pinning } from './cores.js'
 import { readOptions } from './options.js'
+import { openPlace } from './place.js'
 import { jsonLines, median, OURS, table } from './report.js'
-import { emptyServer, startServer } from './server.js'
 
 /**
  * @typedef {import('./competitor.js').Competitor} Competitor
  * @typedef {import('./competitor.js').Absent} Absent
  * @typedef {import('./competitor.js').Outcome} Outcome
  * @typedef {import('./report.js').Figures} Figures
+ * @typedef {import('./place.js').Place} Place
  *
  * @typedef {object} Case
  * @property {string} name
  * @property {object} task what work.js gets
  * @property {object} [quick] what differs in a quick run
+ * @property {boolean} [cpu] whether the CPU that it took says something; it does unless told
+ *
+ * @typedef {object} Figure what the table shows, where that is not the speed of each case
+ * @property {string} name
+ * @property {string} from name of the case that is measured for it, and has it among its values
+ * @property {string} unit
+ * @property {Figures['better']} better
  *
  * @typedef {object} Bench
  * @property {string} name also of the folder with work.js and the competitors
  * @property {string} work one line: what is done in every case
  * @property {string} one what is counted: 'pair', 'job', 'take'
  * @property {string} unit of the speed
- * @property {readonly string[]} peers files of the folder
+ * @property {'redis' | 'sqlite'} [engine] Redis unless told
+ * @property {readonly string[]} peers files of the folder, or FILE:VARIANT
  * @property {object} full part of every task
  * @property {object} quick the same, shorter
  * @property {readonly Case[]} cases
+ * @property {readonly Figure[]} [figures]
+ * @property {import('./options.js').Rounds} [rounds]
  * @property {boolean} [cpuCases] whether the CPU of the client is a case as well
  */
 
@@ -50,47 +61,48 @@ export async function runBench(bench) {
 
 /** @param {Bench} bench */
 async function runAndPrint(bench) {
-  const { json, quick, rounds } = readOptions()
+  const { json, quick, rounds } = readOptions(bench.rounds)
   const guard = setTimeout(() => {
     console.error(`${bench.name} is not done after ${GUARD_MS / 1_000} s: ended`)
     process.exit(1)
   }, GUARD_MS)
   const terms = { quick, rounds, log: json ? () => {} : console.error }
-  const server = await startServer()
-  const run = await runRounds(bench, server.port, terms).finally(server.stop)
+  const place = await openPlace(bench.engine ?? 'redis')
+  const run = await runRounds(bench, place, terms).finally(place.stop)
   clearTimeout(guard)
 
   for (const { label, reason } of run.absent) {
     console.error(`${label} could not run: ${reason.split('\n')[0]}`)
   }
-  const { speed, client, serverCpu } = figuresOf(bench, run.outcomes)
+  const { shown, client, serverCpu } = figuresOf(bench, run.outcomes)
+  const notes = notesOf(run.outcomes)
   if (json) {
-    for (const one of bench.cpuCases ? [...speed, ...client] : speed) {
+    for (const note of notes) console.error(note)
+    for (const one of bench.cpuCases ? [...shown, ...client] : shown) {
       for (const line of jsonLines(bench.name, one)) console.log(line)
     }
     return
   }
   console.log(`${bench.name}: ${bench.work}`)
   console.log(
-    `median (min-max) of ${run.rounds} round${run.rounds === 1 ? '' : 's'}${quick ? ', quick' : ''}; ${pinning}`,
+    `median (min-max) of ${run.rounds} round${run.rounds === 1 ? '' : 's'}${quick ? ', quick' : ''}; ${pinning(place.hasServer)}`,
   )
-  console.log(
-    `redis-server ${server.version} ${settingsLine(server.settings)}; Node ${process.versions.node}`,
-  )
+  console.log(`${place.description}; Node ${process.versions.node}`)
   console.log(`${noise(run.outcomes)}\n`)
   for (const { label, settings } of run.competitors) console.log(`  ${label}: ${settings}`)
   for (const { label } of run.absent) console.log(`  ${label}: could not run`)
-  console.log(`\n${table(speed)}\n`)
-  console.log(`CPU of the client\n${table(client)}\n`)
-  console.log(`CPU of the server\n${table(serverCpu)}`)
+  console.log(`\n${table(shown)}`)
+  for (const note of notes) console.log(note)
+  console.log(`\nCPU of the client\n${table(client)}`)
+  if (place.hasServer) console.log(`\nCPU of the server\n${table(serverCpu)}`)
 }
 
 /**
  * @param {Bench} bench
- * @param {number} port
+ * @param {Place} place
  * @param {{ quick: boolean, rounds: number, log: (line: string) => void }} terms
  */
-async function runRounds(bench, port, { quick, rounds, log }) {
+async function runRounds(bench, place, { quick, rounds, log }) {
   const startMs = performance.now()
   const limitMs = quick ? LIMIT_MS.quick : LIMIT_MS.full
   /** @type {Map<string, Map<string, Outcome[]>>} by case and competitor */
@@ -110,17 +122,17 @@ async function runRounds(bench, port, { quick, rounds, log }) {
     }
     round++
     log(`round ${round} of ${rounds} ...`)
-    const started = await startAll(bench, names, port)
+    const started = await startAll(bench, names, place.argument)
     absent.push(...started.absent)
     names = started.running.map(({ name }) => name)
     competitors = started.running.map(({ label, settings }) => ({ label, settings }))
     if (round === 1) {
       for (const competitor of started.running) {
-        await emptyServer(port)
+        await place.empty()
         await competitor.check()
       }
     }
-    await runRound(bench, started.running, { port, quick, outcomes })
+    await runRound(bench, started.running, { place, quick, outcomes })
     for (const competitor of started.running) competitor.stop()
     longestMs = Math.max(longestMs, performance.now() - roundStartMs)
   }
@@ -132,15 +144,15 @@ async function runRounds(bench, port, { quick, rounds, log }) {
  *
  * @param {Bench} bench
  * @param {readonly string[]} names
- * @param {number} port
+ * @param {string} place
  */
-async function startAll(bench, names, port) {
+async function startAll(bench, names, place) {
   /** @type {Competitor[]} */
   const running = []
   /** @type {Absent[]} */
   const absent = []
   for (const name of names) {
-    const competitor = await startCompetitor(bench.name, name, port)
+    const competitor = await startCompetitor(bench.name, name, place)
     if ('measure' in competitor) running.push(competitor)
     else absent.push(competitor)
   }
@@ -150,9 +162,9 @@ async function startAll(bench, names, port) {
 /**
  * @param {Bench} bench
  * @param {readonly Competitor[]} competitors
- * @param {{ port: number, quick: boolean, outcomes: Map<string, Map<string, Outcome[]>> }} terms
+ * @param {{ place: Place, quick: boolean, outcomes: Map<string, Map<string, Outcome[]>> }} terms
  */
-async function runRound(bench, competitors, { port, quick, outcomes }) {
+async function runRound(bench, competitors, { place, quick, outcomes }) {
   for (const one of bench.cases) {
     const task = quick
       ? { ...bench.full, ...one.task, ...bench.quick, ...one.quick }
@@ -160,7 +172,7 @@ async function runRound(bench, competitors, { port, quick, outcomes }) {
     const ofCase = outcomes.get(one.name) ?? new Map()
     outcomes.set(one.name, ofCase)
     for (const competitor of competitors) {
-      await emptyServer(port)
+      await place.empty()
       // Freed memory and closed connections of the one before are not this one's work.
       await delay(20)
       const outcome = await competitor.measure(task)
@@ -173,23 +185,44 @@ async function runRound(bench, competitors, { port, quick, outcomes }) {
  * @param {Bench} bench
  * @param {Map<string, Map<string, Outcome[]>>} outcomes
  */
-function figuresOf({ one, unit: speedUnit, cases }, outcomes) {
+function figuresOf({ one, unit, cases, figures }, outcomes) {
+  /** @param {string} from @param {(outcome: Outcome) => number} value */
+  const roundsOf = (from, value) =>
+    new Map([...(outcomes.get(from) ?? [])].map(([label, all]) => [label, all.map(value)]))
   /**
-   * @param {string} suffix @param {string} unit @param {Figures['better']} better
-   * @param {(outcome: Outcome) => number} value
+   * @param {string} suffix @param {string} unitOfAll @param {Figures['better']} better
+   * @param {readonly Case[]} some @param {(outcome: Outcome) => number} value
    */
-  const pick = (suffix, unit, better, value) =>
-    cases.map(({ name }) => {
-      const ofCase = [...(outcomes.get(name) ?? [])]
-      const rounds = new Map(ofCase.map(([label, all]) => [label, all.map(value)]))
-      return { name: name + suffix, unit, better, rounds }
+  const each = (suffix, unitOfAll, better, some, value) =>
+    some.map(({ name }) => {
+      const rounds = roundsOf(name, value)
+      return { name: name + suffix, unit: unitOfAll, better, rounds }
     })
+  const told = figures?.map(({ name, from, ...kind }) => {
+    return { name, ...kind, rounds: roundsOf(from, ({ values }) => values?.[name] ?? Number.NaN) }
+  })
+  const busy = cases.filter(({ cpu }) => cpu !== false)
   return {
-    speed: pick('', speedUnit, 'higher', ({ count, elapsedMs }) => (count / elapsedMs) * 1000),
-    client: pick('-cpu', `µs/${one}`, 'lower', ({ count, cpuUs }) => cpuUs / count),
-    serverCpu: pick('-server', `µs/${one}`, 'lower', ({ count, serverUs }) => serverUs / count),
+    shown:
+      told ?? each('', unit, 'higher', cases, ({ count, elapsedMs }) => (count / elapsedMs) * 1000),
+    client: each('-cpu', `µs/${one}`, 'lower', busy, ({ count, cpuUs }) => cpuUs / count),
+    serverCpu: each(
+      '-server',
+      `µs/${one}`,
+      'lower',
+      busy,
+      ({ count, serverUs }) => serverUs / count,
+    ),
   }
 }
+
+/** @param {Map<string, Map<string, Outcome[]>>} outcomes */
+const notesOf = (outcomes) =>
+  [...outcomes].flatMap(([name, ofCase]) =>
+    [...ofCase].flatMap(([label, all]) =>
+      all.flatMap(({ note }) => (note === undefined ? [] : [`${label}, ${name}: ${note}`])),
+    ),
+  )
 
 /** How far the figures can be trusted. @param {Map<string, Map<string, Outcome[]>>} outcomes */
 function noise(outcomes) {
@@ -200,6 +233,3 @@ function noise(outcomes) {
   const advice = Number(typical) > QUIET_CORES ? ': too busy to compare speeds, see the CPU' : ''
   return `other programs used ${typical} cores meanwhile (median of all; worst ${worst})${advice}`
 }
-
-/** As a shell would take them. @param {readonly string[]} settings */
-const settingsLine = (settings) => settings.map((word) => (word === '' ? "''" : word)).join(' ')

@@ -7,6 +7,12 @@ import { CLIENT_CORE, pin } from './cores.js'
 
 const STEP_TIMEOUT_MS = 120_000
 
+/** Nothing outlives this process. @type {Set<import('node:child_process').ChildProcess>} */
+const running = new Set()
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
+
 /**
  * @typedef {object} Outcome of one measurement
  * @property {number} count
@@ -14,6 +20,8 @@ const STEP_TIMEOUT_MS = 120_000
  * @property {number} cpuUs of the competitor's process
  * @property {number} serverUs CPU of the server meanwhile
  * @property {number} otherUs CPU of everything else on the machine meanwhile
+ * @property {Record<string, number>} [values] where the bench does not ask for the speed
+ * @property {string} [note] what a reader of the figures must know
  *
  * @typedef {object} Competitor
  * @property {string} name of its file
@@ -21,6 +29,7 @@ const STEP_TIMEOUT_MS = 120_000
  * @property {string} settings
  * @property {() => Promise<void>} check rejects when it does not do the work
  * @property {(task: object) => Promise<Outcome>} measure
+ * @property {(task: object) => Promise<unknown>} part of what several processes do together
  * @property {() => void} stop
  *
  * @typedef {{ name: string, label: string, reason: string }} Absent a peer that could not run
@@ -29,20 +38,25 @@ const STEP_TIMEOUT_MS = 120_000
  *   | { type: 'absent', label: string, reason: string }
  *   | { type: 'failed', reason: string }
  *   | { type: 'checked' }
- *   | { type: 'measured', outcome: Outcome }} Message
+ *   | { type: 'measured', outcome: Outcome }
+ *   | { type: 'parted', part: unknown }} Message
  */
 
 /**
  * @param {string} bench
  * @param {string} name
- * @param {number} port of the server
+ * @param {string} place where it works
+ * @param {number} [core]
  * @returns {Promise<Competitor | Absent>}
  */
-export async function startCompetitor(bench, name, port) {
-  const child = fork(path.join(import.meta.dirname, 'process.js'), [bench, name, `${port}`])
-  const stop = () => child.kill('SIGKILL')
-  process.once('exit', stop)
-  pin(child.pid, CLIENT_CORE)
+export async function startCompetitor(bench, name, place, core = CLIENT_CORE) {
+  const child = fork(path.join(import.meta.dirname, 'process.js'), [bench, name, place])
+  running.add(child)
+  const stop = () => {
+    child.kill('SIGKILL')
+    running.delete(child)
+  }
+  pin(child.pid, core)
 
   /** @type {Promise<Message>} */
   const ended = once(child, 'exit').then(([code]) => ({
@@ -63,7 +77,6 @@ export async function startCompetitor(bench, name, port) {
   const ready = await next()
   if (ready.type === 'absent') {
     stop()
-    process.off('exit', stop)
     return { name, label: ready.label, reason: ready.reason }
   }
   if (ready.type !== 'ready') throw unexpected(`${bench}: ${name}`, ready)
@@ -80,10 +93,12 @@ export async function startCompetitor(bench, name, port) {
       if (message.type !== 'measured') throw unexpected(`${bench}: ${ready.label}`, message)
       return message.outcome
     },
-    stop() {
-      stop()
-      process.off('exit', stop)
+    async part(task) {
+      const message = await next({ step: 'part', task })
+      if (message.type !== 'parted') throw unexpected(`${bench}: ${ready.label}`, message)
+      return message.part
     },
+    stop,
   }
 }
 

@@ -1,14 +1,17 @@
 // @ts-check
-// What a competitor's process runs: `process.js BENCH COMPETITOR PORT`. It opens the competitor
-// anew for each step, so that none begins with what it remembers of data that is gone.
+// What a competitor's process runs: `process.js BENCH COMPETITOR PLACE`, with COMPETITOR a file or
+// FILE:VARIANT. It opens the competitor anew for each step, so that none begins with what it
+// remembers of data that is gone.
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { OURS } from './report.js'
 
 /** @typedef {import('./competitor.js').Message} Message */
 
-const [bench = '', name = '', portText = ''] = process.argv.slice(2)
-const port = Number(portText)
+const [bench = '', name = '', place = ''] = process.argv.slice(2)
+const [file = '', variant] = name.split(':')
+/** The port of a server, or a folder. */
+const where = /^\d+$/.test(place) ? Number(place) : place
 const say = (/** @type {Message} */ message) => process.send?.(message)
 const reasonOf = (/** @type {unknown} */ error) =>
   error instanceof Error ? (error.stack ?? error.message) : String(error)
@@ -24,9 +27,11 @@ function labelOf(/** @type {string} */ packageName) {
 async function load() {
   let label = name
   try {
-    const competitor = await import(`../${bench}/${name}.js`)
-    label = name === OURS ? OURS : labelOf(competitor.packageName)
-    const opened = await competitor.open(port)
+    const found = await import(`../${bench}/${file}.js`)
+    label = name === OURS ? OURS : labelOf(found.packageName)
+    if (variant !== undefined) label += ` ${variant}`
+    const competitor = variant === undefined ? found : found.variants[variant]
+    const opened = await competitor.open(where)
     await opened.close()
     say({ type: 'ready', label, settings: competitor.settings })
     return competitor
@@ -40,17 +45,21 @@ async function load() {
 const competitor = await load()
 const work = await import(`../${bench}/work.js`)
 
-/** @param {{ step: 'check' | 'measure', task: object }} message */
+/** @typedef {{ step: 'check' | 'measure' | 'part', task: object }} Step */
+
+/** @param {Step} message */
 async function take({ step, task }) {
   if (step === 'check') {
-    await work.check(competitor.open, port)
+    await work.check(competitor.open, where)
     say({ type: 'checked' })
+  } else if (step === 'measure') {
+    say({ type: 'measured', outcome: await work.measure(competitor.open, where, task) })
   } else {
-    say({ type: 'measured', outcome: await work.measure(competitor.open, port, task) })
+    say({ type: 'parted', part: await work.part(competitor.open, where, task) })
   }
 }
 
-process.on('message', (/** @type {{ step: 'check' | 'measure', task: object }} */ message) => {
+process.on('message', (/** @type {Step} */ message) => {
   take(message).catch((error) => say({ type: 'failed', reason: reasonOf(error) }))
 })
 process.once('disconnect', () => process.exit(0))

@@ -11,19 +11,25 @@ function machineCpuUs() {
   return busyMs.reduce((sum, ms) => sum + ms, 0) * 1_000
 }
 
-/** Begins now, in the middle of running work. @param {number} port */
+/** Begins now, in the middle of running work. @param {number} [port] of the server, if there is one */
 export function startWindow(port) {
-  const serverStart = serverCpuUs(port)
+  const serverUsNow = async () => (port === undefined ? 0 : serverCpuUs(port))
+  const serverStart = serverUsNow()
   const startMachineUs = machineCpuUs()
   const startMs = performance.now()
   const startCpu = process.cpuUsage()
-  /** Ends at the call, not at its answer. @param {number} count @returns {Promise<Outcome>} */
-  return async (count) => {
+  /**
+   * Ends at the call, not at its answer.
+   * @param {number} count
+   * @param {number} [crewUs] CPU of other processes that did the work
+   * @returns {Promise<Outcome>}
+   */
+  return async (count, crewUs = 0) => {
     const elapsedMs = performance.now() - startMs
     const { user, system } = process.cpuUsage(startCpu)
     const machineUs = machineCpuUs() - startMachineUs
-    const cpuUs = user + system
-    const serverUs = (await serverCpuUs(port)) - (await serverStart)
+    const cpuUs = user + system + crewUs
+    const serverUs = (await serverUsNow()) - (await serverStart)
     const otherUs = Math.max(0, machineUs - cpuUs - serverUs)
     return { count, elapsedMs, cpuUs, serverUs, otherUs }
   }
@@ -53,7 +59,7 @@ const WARMING_IN_FLIGHT = 100
 /**
  * Warms up, then measures.
  *
- * @param {number} port
+ * @param {number | undefined} port of the server, if there is one
  * @param {{ inFlight: number, durationMs: number, warmUpMs: number }} terms
  * @param {(index: number) => Promise<unknown>} call
  */

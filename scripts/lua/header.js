@@ -10,6 +10,7 @@
  * @property {string[]} keys
  * @property {Argument[]} args
  * @property {{ tag: string, fields: Field[] }[]} replies
+ * @property {string | null} plain tag of the reply that is returned as its one field, without a table
  * @property {'safe' | 'unsafe'} repeat
  * @property {string[]} uses
  * @property {string} body
@@ -40,6 +41,7 @@ export function parseHeader(text, place) {
     keys: [],
     args: [],
     replies: [],
+    plain: null,
     repeat: 'unsafe',
     uses: [],
     body,
@@ -50,6 +52,7 @@ export function parseHeader(text, place) {
     if (word === 'KEYS') parsed.keys.push(readName(rest[0], place))
     if (word === 'ARGV') parsed.args.push(readArgument(rest, place))
     if (word === 'REPLY') parsed.replies.push(readReply(rest, place))
+    if (word === 'PLAIN') parsed.plain = rest[0] ?? ''
     if (word === 'USE') parsed.uses.push(...rest)
     if (word === 'REPEAT') {
       saysRepeat = true
@@ -62,6 +65,7 @@ export function parseHeader(text, place) {
     throw new Error(`${place}: REPEAT must say whether an unanswered call may be sent again`)
   if (parsed.keys.length === 0) throw new Error(`${place}: declares no KEYS`)
   if (parsed.replies.length === 0) throw new Error(`${place}: declares no REPLY`)
+  refuseUnfitPlain(parsed, place)
   refuseDoubles([...parsed.keys, ...parsed.args.map((argument) => argument.name)], place)
   return parsed
 }
@@ -110,6 +114,13 @@ function readField(word, place) {
     throw new Error(`${place}: ${name} has no type of ${FIELD_TYPES.join(', ')}`)
   }
   return { name: readName(name, place), type: /** @type {FieldType} */ (type) }
+}
+
+/** @param {Header} header @param {string} place */
+function refuseUnfitPlain({ plain, replies }, place) {
+  if (plain === null) return
+  const fits = replies.some(({ tag, fields }) => tag === plain && fields.length === 1)
+  if (!fits) throw new Error(`${place}: PLAIN names a reply with one field, ${plain} is none`)
 }
 
 /** @param {string[]} names @param {string} place */

@@ -89,19 +89,15 @@ function refuseForeignKeys(place, body, names) {
   }
 }
 
-/**
- * @param {string} place
- * @param {string} body
- * @param {{ tag: string, fields: { name: string }[] }[]} replies
- */
-export function refuseUndeclaredReplies(place, body, replies) {
+/** @param {string} place @param {import('./header.js').Header} header */
+export function refuseUndeclaredReplies(place, { body, replies, plain }) {
   const returned = [...body.matchAll(/\breturn\s*\{\s*'(\w+)'/g)].map(([, tag]) => tag ?? '')
   for (const tag of returned) {
     if (!replies.some((reply) => reply.tag === tag))
       throw new Error(`${place}: reply ${tag} is not declared`)
   }
   for (const { tag } of replies) {
-    if (!returned.includes(tag))
+    if (tag !== plain && !returned.includes(tag))
       throw new Error(`${place}: reply ${tag} is declared and never returned`)
   }
 }

@@ -55,6 +55,8 @@ export const ${constant}: Script<
   name: '${name}',
   sha1: '${sha1}',
   repeat: '${header.repeat}',
+  facts: ${header.uses.includes('facts')},
+  plain: ${header.plain === null ? 'null' : `'${header.plain}'`},
   keys: [${header.keys.map((key) => `'${camel(key)}'`).join(', ')}],
   args: [${args.join(', ')}],
   replies: {

@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, expect } from 'vitest'
+import { ORDINARY } from '../../test/lock-request.js'
+import type { AcquireAnswer, Grant, Owner } from '../gate/store.ts'
 import type { TestClock } from '../testing/clock.ts'
-import type { AcquireAnswer, Grant, LockStore, LockView, Owner } from './store.ts'
+import type { LockStore, StoredLock } from './store.ts'
 
 /** One client of the data. */
 export interface LockClient {
@@ -27,6 +29,15 @@ export const DAY_MS = 86_400_000
 /** The resolution of every store. */
 export const MICROSECOND_MS = 0.001
 
+/** What an acquisition asks for; what is left out is ordinary. */
+interface Asking {
+  enqueue?: boolean
+  ttlMs?: number
+  claimMs?: number
+  metadata?: string
+  fair?: boolean
+}
+
 /** One acquisition, by one client. */
 export class Asker {
   readonly owner: Owner
@@ -42,14 +53,22 @@ export class Asker {
     })
   }
 
-  async acquire(
-    name: string,
-    options: { enqueue?: boolean; ttlMs?: number; claimMs?: number } = {},
-  ): Promise<AcquireAnswer> {
+  async acquire(name: string, options: Asking = {}): Promise<AcquireAnswer> {
     const { enqueue = true, ttlMs = TTL_MS, claimMs = CLAIM_MS } = options
+    const { metadata = '', fair = true } = options
     const heartbeat = this.hasAsked
     this.hasAsked = true
-    return this.store.acquire({ name, owner: this.owner, ttlMs, claimMs, enqueue, heartbeat })
+    return this.store.acquire({
+      name,
+      owner: this.owner,
+      ttlMs,
+      claimMs,
+      enqueue,
+      heartbeat,
+      ...ORDINARY,
+      metadata,
+      demand: { fair },
+    })
   }
 
   /** Acquires what must be free, and answers the fence. */
@@ -78,9 +97,10 @@ export class Asker {
   }
 
   renew = async (name: string, ttlMs = TTL_MS) =>
-    (await this.store.renew({ name, owner: this.owner, ttlMs })).tag
-  release = async (name: string) => (await this.store.release({ name, owner: this.owner })).tag
-  leave = (name: string) => this.store.leave({ name, owner: this.owner })
+    (await this.store.renew({ name, owner: this.owner, ttlMs, replicas: 0 })).tag
+  release = async (name: string, fair = true) =>
+    (await this.store.release({ name, owner: this.owner, demand: { fair } })).tag
+  leave = (name: string) => this.store.leave({ name, owner: this.owner, ...ORDINARY })
 }
 
 /** What the tests of the contract work with: a fresh store for each, seen by two clients. */
@@ -129,7 +149,7 @@ export class Bench {
   }
 
   /** As the client sees it that did not change anything last. */
-  inspect(name: string): Promise<LockView> {
+  inspect(name: string): Promise<StoredLock> {
     return this.second.lock.inspect(name)
   }
 

@@ -9,13 +9,21 @@ import {
   type OpenedLockStore,
   TTL_MS,
 } from './bench.contract.ts'
+import { describeContract } from './describe.contract.ts'
+import { forceContract } from './force.contract.ts'
 import { lineContract } from './line.contract.ts'
+import { quietContract } from './quiet.contract.ts'
+import { unfairContract } from './unfair.contract.ts'
 import { walk } from './walk.contract.ts'
 
 /** The suite that every engine must pass; its titles carry the promises of `store.ts`. */
 export function lockContract(open: () => Promise<OpenedLockStore>): void {
   const bench = new Bench(open)
   lineContract(bench)
+  describeContract(bench)
+  forceContract(bench)
+  unfairContract(bench)
+  quietContract(bench)
 
   describe('one holder', () => {
     it('L1 a taken lock is refused to everyone else, of this client and of another', async () => {
@@ -89,8 +97,12 @@ export function lockContract(open: () => Promise<OpenedLockStore>): void {
     })
   })
 
-  it.each([1, 2, 3, 4])('L1 L2 L4 hold on random walk %i', async (seed) => {
-    await walk(bench, seed, 150)
+  it.each([1, 2, 3, 4, 5, 6])('L1 L2 L4 L11 hold on random walk %i', async (seed) => {
+    await walk(bench, seed, 150, true)
+  })
+
+  it.each([7, 8])('L1 L2 hold where order does not matter, on random walk %i', async (seed) => {
+    await walk(bench, seed, 150, false)
   })
 
   describe('fences', () => {
@@ -225,8 +237,9 @@ export function lockContract(open: () => Promise<OpenedLockStore>): void {
           fence: await holder.take('a'),
           sinceMs: bench.store.clock.wallMs() - 1_000,
           remainingMs: TTL_MS - 1_000,
+          metadata: '',
         },
-        waiters: waiters.map(({ owner }) => ({ owner, kind: 'caller' })),
+        waiters: waiters.map(({ owner }) => ({ owner, kind: 'caller', metadata: '' })),
       })
     })
 

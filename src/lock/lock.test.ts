@@ -1,15 +1,17 @@
 // Logic above the contract: what callers see of acquiring, holding and losing, on a clock that the
 // test moves and an engine that fails when it says so.
+
 import { describe, expect, it } from 'vitest'
 import { gone, refusal, silence, watched } from '../../test/faults.ts'
 import { openFaultyLocks } from '../../test/faulty-locks.ts'
+import { ORDINARY } from '../../test/lock-request.js'
 import {
   ArgumentError,
   EngineUnavailableError,
   LockLostError,
   LockTimeoutError,
 } from '../errors.ts'
-import { marginOf } from './lease.ts'
+import { marginOf } from '../gate/lease.ts'
 
 const TTL_MS = 30_000
 /** When a lease of 30 s is over for its holder, unless it is renewed. */
@@ -250,7 +252,7 @@ describe('holding', () => {
   it('is told at the next renewal that the lock was taken or removed', async () => {
     const { locks, clock, store } = openFaultyLocks()
     const lease = await locks.lock('a').acquire()
-    await store.release({ name: 'a', owner: lease.owner })
+    await store.release({ name: 'a', owner: lease.owner, ...ORDINARY })
     await clock.advance(TTL_MS / 3)
     expect(lease.signal.reason).toMatchObject({ reason: 'taken' })
     expect(await lease.release()).toBe('lost')

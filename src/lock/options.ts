@@ -1,30 +1,48 @@
-import type { Duration } from '../duration.ts'
-import { abortSignal, duration, withDefault } from '../options.ts'
-
-export const SHORTEST_TTL_MS = 100
-export const DAY_MS = 86_400_000
+import { ArgumentError } from '../errors.ts'
+import type { Hold } from '../gate/handle.ts'
+import { type HoldOptions, holdOptions } from '../gate/options.ts'
+import { count, flag, type Reader, text, withDefault } from '../options.ts'
+import { describe } from '../text.ts'
 
 /** Settings of a lock; every process that uses the name should use the same. */
-export interface LockOptions {
-  /** How long a lease lasts unless renewed, 100 ms to 1 day. It is renewed at a third. Defaults to 30 s. */
-  ttl?: Duration
-  /** The longest that renewals may keep one lease, from 100 ms. Defaults to no limit. */
-  maxHold?: Duration
+export interface LockOptions extends HoldOptions {
+  /**
+   * First come, first served. `false` where order does not matter: a free lock may be taken past
+   * those who wait for it, and a release prefers waiters of its own process, up to 15 times in a
+   * row. Defaults to true.
+   */
+  fair?: boolean
 }
 
-export interface AcquireOptions {
-  /** How long to stand in line when the lock is taken; 0 refuses at once. Defaults to 10 s. */
-  wait?: Duration
-  /** Stops waiting; `acquire` then rejects with the signal's reason. */
-  signal?: AbortSignal
+export interface ReentryOptions {
+  /**
+   * A lease of this very lock: it is held once more without asking the engine, and given up when
+   * the last handle is released. Nothing is ever inferred from where the code runs.
+   */
+  within?: Hold
 }
 
-export const lockOptions = {
-  ttl: withDefault(duration({ minMs: SHORTEST_TTL_MS, maxMs: DAY_MS }), 30_000),
-  maxHold: withDefault(duration({ minMs: SHORTEST_TTL_MS }), null),
+export interface ForceReleaseOptions {
+  /** Told to the holder as the cause of its loss: 1 to 200 characters. */
+  reason: string
+  /** Takes the lock only from the holder with this fence, as `inspect` showed it. */
+  expectFence?: number
 }
 
-export const acquireOptions = {
-  wait: withDefault(duration(), 10_000),
-  signal: withDefault(abortSignal, undefined),
+const LONGEST_REASON = 200
+
+const hold: Reader<Hold> = (value, argument) => {
+  const given = value as Partial<Hold> | null
+  const isHold = typeof given === 'object' && typeof given?.assertHeld === 'function'
+  if (isHold) return given as Hold
+  throw new ArgumentError(argument, 'a lease of this lock', describe(value))
+}
+
+export const lockOptions = { ...holdOptions, fair: withDefault(flag, true) }
+
+export const reentryOptions = { within: withDefault(hold, undefined) }
+
+export const forceReleaseOptions = {
+  reason: text(LONGEST_REASON),
+  expectFence: withDefault(count(1, Number.MAX_SAFE_INTEGER), null),
 }

@@ -1,3 +1,5 @@
+import type { GateStore, Holder, Owner, WaiterView } from '../gate/store.ts'
+
 /**
  * The contract of locks on an engine: one method per atomic operation. Internal, outside semver.
  *
@@ -12,76 +14,40 @@
  * - L8  After `leave` the owner's late `acquire` is refused, and what it was granted is passed on.
  * - L9  `inspect` and `list` change nothing.
  * - L10 Nothing outlives its use: an idle lock leaves only its fence, and that for a day.
+ * - L11 `forceRelease` takes the lock from its holder, or from the one with the expected fence only,
+ *       hands it over, and the former holder is told `forced` with the reason until another one holds.
+ * - L12 Where order does not matter, a release prefers waiters of its own client, at most 15 in a row.
+ * - L13 `describe` changes the metadata that the owner is shown with, and nothing else; anyone but the
+ *       owner is told `lost` and changes nothing.
  */
 
-/** Identifies one acquisition: `<clientId>.<number>`; every call of it carries the same owner. */
-export type Owner = string
+/** What a lock is asked for besides. */
+export interface LockDemand {
+  /** False: a free lock may be taken past the line, and a release prefers its own client. */
+  fair: boolean
+}
 
-export interface AcquireRequest {
+/** A lock as it is stored. */
+export interface StoredLock {
   name: string
-  owner: Owner
-  /** Lease that an acquired lock gets. */
-  ttlMs: number
-  /** Lease that a hand-over gets until it is claimed; a waiter must call again before it is over. */
-  claimMs: number
-  /** Join the line when the lock is taken, or answer `held`. */
-  enqueue: boolean
-  /** True for the second and later call of a waiter: a full store still serves it. */
-  heartbeat: boolean
-}
-
-/**
- * Who has the lock, as the store saw it while answering; null where an answer carries a holder and
- * the lock is free for someone who waits in front.
- */
-export interface Holder {
-  owner: Owner
-  /** Epoch milliseconds of the store's clock. */
-  sinceMs: number
-  /** What is left of the lease. */
-  remainingMs: number
-}
-
-/** `sentAtMs`: monotonic time, on the caller's clock, from before the call left this process. */
-export type AcquireAnswer =
-  | { tag: 'acquired'; fence: number; sentAtMs: number }
-  | { tag: 'waiting'; position: number; holder: Holder | null; sentAtMs: number }
-  | { tag: 'held'; waiterCount: number; holder: Holder | null }
-  | { tag: 'refused' }
-
-export type RenewAnswer = { tag: 'renewed'; sentAtMs: number } | { tag: 'lost' }
-export type ReleaseAnswer = { tag: 'released' } | { tag: 'lost' }
-
-/** A hand-over: the lock now belongs to `owner`, for the claim lease of its last answered call. */
-export interface Grant {
-  owner: Owner
-  fence: number
-}
-
-export interface LockView {
-  name: string
-  holder: (Holder & { fence: number }) | null
+  holder: (Holder & { fence: number; metadata: string }) | null
   /** In the order in which they will get the lock. */
-  waiters: { owner: Owner; kind: 'caller' | 'job' }[]
+  waiters: WaiterView[]
 }
 
-/** Calls of one tick may share one round trip; each still settles by the engine's deadline. */
-export interface LockStore {
-  acquire(request: AcquireRequest): Promise<AcquireAnswer>
-  renew(request: { name: string; owner: Owner; ttlMs: number }): Promise<RenewAnswer>
-  release(request: { name: string; owner: Owner }): Promise<ReleaseAnswer>
-  /** Withdraws: out of the line, and passed on if it was granted meanwhile. */
-  leave(request: { name: string; owner: Owner }): Promise<void>
-  inspect(name: string): Promise<LockView>
-  /** Locks that are held or waited for, at most `limit`, in no order. */
-  list(limit: number): Promise<LockView[]>
-  /** Calls back with each grant to an owner of this client. Returns what unsubscribes. */
-  onGrant(listener: (grant: Grant) => void): () => void
+export interface LockStore extends GateStore<LockDemand> {
   /**
-   * Calls back when grants may have been missed, or leases forgotten: every waiter should acquire
-   * again at once, and every holder renew.
+   * Takes the lock from whoever holds it, and hands it over. `changed`: the holder has another fence
+   * than the expected one, and keeps it.
    */
-  onDoubt(listener: () => void): () => void
-  /** Why a lease may be gone that was there at `sinceMs`, a monotonic time; else null. */
-  resetSince(sinceMs: number): Error | null
+  forceRelease(request: {
+    name: string
+    reason: string
+    expectFence: number | null
+  }): Promise<'released' | 'free' | 'changed'>
+  /** Changes what is shown of the owner while it holds. */
+  describe(request: { name: string; owner: Owner; metadata: string }): Promise<'changed' | 'lost'>
+  inspect(name: string): Promise<StoredLock>
+  /** Locks that are held or waited for, at most `limit`, in no order. */
+  list(limit: number): Promise<StoredLock[]>
 }

@@ -4,8 +4,8 @@ import { describe, expect, it } from 'vitest'
 import { gate, gone, refusal, silence, watched } from '../../test/faults.ts'
 import { openFaultyLocks } from '../../test/faulty-locks.ts'
 import { ClosedError, EngineUnavailableError } from '../errors.ts'
+import { claimMsOf } from '../gate/waiting.ts'
 import type { LockStore } from './store.ts'
-import { claimMsOf } from './waiting.ts'
 
 const TTL_MS = 30_000
 const CLAIM_MS = claimMsOf(TTL_MS)

@@ -1,7 +1,8 @@
 import { expect } from 'vitest'
 import { seededNumbers } from '../../test/seeded.ts'
+import type { AcquireAnswer } from '../gate/store.ts'
 import { type Asker, type Bench, CLAIM_MS, TTL_MS } from './bench.contract.ts'
-import type { AcquireAnswer } from './store.ts'
+import type { StoredLock } from './store.ts'
 
 interface Waiting {
   joinedAs: number
@@ -17,15 +18,18 @@ class Model {
   private joins = 0
   private readonly line = new Map<string, Waiting>()
   private readonly nowMs: () => number
+  private readonly isFair: boolean
 
-  constructor(nowMs: () => number) {
+  constructor(nowMs: () => number, isFair: boolean) {
     this.nowMs = nowMs
+    this.isFair = isFair
   }
 
   /** After a call that may have moved the lock on: whoever has it now must have the right to. */
-  sees(found: { owner: string; fence: number; remainingMs: number } | null): void {
+  sees(found: StoredLock['holder']): void {
     if (!found) return
-    const { owner, fence, remainingMs } = found
+    const { owner, fence, remainingMs, metadata } = found
+    expect(metadata).toBe(metadataOf(owner))
     const isSame = this.holder?.owner === owner && this.holder.fence === fence
     if (!isSame) {
       expect(this.isHeld(), `${owner} holds beside ${this.holder?.owner}`).toBe(false)
@@ -53,13 +57,19 @@ class Model {
     if (this.holder?.owner === owner) this.holder = null
   }
 
+  /** Whoever holds it was made to give it up. */
+  isForced(): void {
+    expect(this.isHeld(), 'what was taken away was held').toBe(true)
+    this.holder = null
+  }
+
   private isHeld(): boolean {
     return this.holder !== null && this.holder.untilMs > this.nowMs()
   }
 
   private mayPass(owner: string): void {
     const own = this.line.get(owner)
-    if (own?.hasReturned) return
+    if (!this.isFair || own?.hasReturned) return
     for (const [other, { joinedAs, deadlineMs, hasReturned }] of this.line) {
       const isInFront = !hasReturned && joinedAs < (own?.joinedAs ?? Number.POSITIVE_INFINITY)
       const isDead = deadlineMs < this.nowMs()
@@ -68,11 +78,25 @@ class Model {
   }
 }
 
+const metadataOf = (owner: string) => JSON.stringify({ of: owner })
+
+/**
+ * Longer than a withdrawal is remembered, and than anyone counts as waiting without a call: whatever
+ * takes a shorter way where nobody waits takes it again.
+ */
+const QUIET_MS = 61_000
+const PAUSES_MS = [1, 100, CLAIM_MS - 100, CLAIM_MS, CLAIM_MS + 1, TTL_MS, QUIET_MS]
+
 /** Many owners do whatever comes to mind, in an order that the seed decides. */
-export async function walk(bench: Bench, seed: number, steps: number): Promise<void> {
+export async function walk(
+  bench: Bench,
+  seed: number,
+  steps: number,
+  fair: boolean,
+): Promise<void> {
   const random = seededNumbers(seed)
   const pick = <T>(list: readonly T[]) => list[Math.floor(random() * list.length)] as T
-  const model = new Model(() => bench.store.clock.wallMs())
+  const model = new Model(() => bench.store.clock.wallMs(), fair)
   let askers = bench.askers(5)
   // An owner stands for one acquisition: the next one has another.
   const retire = (asker: Asker) => {
@@ -80,14 +104,15 @@ export async function walk(bench: Bench, seed: number, steps: number): Promise<v
     askers = [...askers.filter((other) => other !== asker), bench.asker(pick(clients))]
   }
   const clients = [bench.first, bench.second]
+  const asking = ({ owner }: Asker) => ({ fair, metadata: metadataOf(owner) })
 
   const acts: ((asker: Asker) => Promise<AcquireAnswer | undefined>)[] = [
-    (asker) => asker.acquire('a'),
-    (asker) => asker.acquire('a'),
-    (asker) => asker.acquire('a', { enqueue: false }),
+    (asker) => asker.acquire('a', asking(asker)),
+    (asker) => asker.acquire('a', asking(asker)),
+    (asker) => asker.acquire('a', { ...asking(asker), enqueue: false }),
     async (asker) => void (await asker.renew('a')),
     async (asker) => {
-      if ((await asker.release('a')) === 'released') retire(asker)
+      if ((await asker.release('a', fair)) === 'released') retire(asker)
       return undefined
     },
     async (asker) => {
@@ -95,7 +120,13 @@ export async function walk(bench: Bench, seed: number, steps: number): Promise<v
       retire(asker)
       return undefined
     },
-    async () => void (await bench.pass(pick([1, 100, CLAIM_MS - 100, CLAIM_MS + 1, TTL_MS]))),
+    async () => {
+      const request = { name: 'a', reason: 'a walk', expectFence: null }
+      if ((await pick(clients).lock.forceRelease(request)) === 'released') model.isForced()
+      return undefined
+    },
+    async () => void (await bench.pass(pick(PAUSES_MS))),
+    async () => void (await bench.pass(pick(PAUSES_MS))),
   ]
 
   for (let step = 0; step < steps; step++) {

@@ -11,6 +11,10 @@ const SLACK_MS = SECOND_MS
 
 /** A name, as keys carry it: nothing in it divides a key. */
 const NAME = '\\{[^{}:*?[\\]\\\\]+\\}'
+/** What one owner holds: an election is a lock under another name. */
+const LOCK = '(?:lock|election)'
+/** What has permits: a read-write lock is a semaphore under another name. */
+const PERMITS = '(?:semaphore|readwrite)'
 
 interface KnownKey {
   what: string
@@ -29,10 +33,19 @@ const known = (what: string, pattern: string, type: string, ttl: number | 'none'
 
 /** Every kind of key that Sluice writes. A lock's fence is kept for a day after the last lease. */
 const KNOWN_KEYS: readonly KnownKey[] = [
-  known('lock', `lock:${NAME}`, 'hash', 2 * DAY_MS),
-  known('line of a lock', `lock:${NAME}:line`, 'zset', MINUTE_MS),
-  known('waiters of a lock', `lock:${NAME}:waiters`, 'hash', MINUTE_MS),
-  known('tombstone of an owner', `lock:${NAME}:gone:.+`, 'string', 30 * SECOND_MS),
+  known('lock', `${LOCK}:${NAME}`, 'string', 2 * DAY_MS),
+  known('line of a lock', `${LOCK}:${NAME}:line`, 'zset', MINUTE_MS),
+  known('waiters of a lock', `${LOCK}:${NAME}:waiters`, 'hash', MINUTE_MS),
+  known('tombstone of an owner', `${LOCK}:${NAME}:gone:.+`, 'string', 30 * SECOND_MS),
+  known('watchers', `(?:election|latch):${NAME}:watchers`, 'zset', MINUTE_MS),
+  known('latch', `latch:${NAME}`, 'hash', 30 * DAY_MS),
+  known('arrivals at a latch', `latch:${NAME}:arrived`, 'set', 30 * DAY_MS),
+  known('semaphore', `${PERMITS}:${NAME}`, 'hash', 2 * DAY_MS),
+  known('holders of a semaphore', `${PERMITS}:${NAME}:holders`, 'zset', DAY_MS + MINUTE_MS),
+  known('holds of a semaphore', `${PERMITS}:${NAME}:held`, 'hash', DAY_MS + MINUTE_MS),
+  known('line of a semaphore', `${PERMITS}:${NAME}:line`, 'zset', MINUTE_MS),
+  known('waiters of a semaphore', `${PERMITS}:${NAME}:waiters`, 'hash', MINUTE_MS),
+  known('tombstone of an owner', `${PERMITS}:${NAME}:gone:.+`, 'string', 30 * SECOND_MS),
   known('meta of a queue', `queue:${NAME}:meta`, 'hash', 'none'),
   known('ready jobs', `queue:${NAME}:ready`, 'list', 'none'),
   known('suspects', `queue:${NAME}:suspects`, 'list', 'none'),
@@ -68,6 +81,7 @@ export async function auditRedis(redis: Admin, prefix: string): Promise<string[]
   return [
     ...keys.flatMap(auditKey),
     ...auditLines(keys),
+    ...auditPermits(keys),
     ...auditLeases(keys),
     ...auditPlaces(keys),
   ]
@@ -84,10 +98,33 @@ function auditKey({ name, type, ttlMs }: Key): string[] {
 
 /** Whoever has a place in a line has a deadline, and the other way round. */
 function auditLines(keys: Key[]): string[] {
-  const places = membersOf(keys, /^lock:(.*):line$/s)
-  const waiters = membersOf(keys, /^lock:(.*):waiters$/s)
+  const places = membersOf(keys, /^((?:lock|semaphore|readwrite):.*):line$/s)
+  const waiters = membersOf(keys, /^((?:lock|semaphore|readwrite):.*):waiters$/s)
   return differences(places, waiters, 'has a place but no deadline', 'has a deadline but no place')
 }
+
+/** Who holds permits has a lease for them, and their sum is what is said to be used. */
+function auditPermits(keys: Key[]): string[] {
+  const leases = membersOf(keys, /^((?:semaphore|readwrite):.*):holders$/s)
+  const holds = membersOf(keys, /^((?:semaphore|readwrite):.*):held$/s)
+  const findings = differences(leases, holds, 'has a lease for nothing', 'holds without a lease')
+  for (const { name, content } of keys) {
+    if (!/^(?:semaphore|readwrite):\{[^}]*\}$/s.test(name)) continue
+    const held = keys.find((key) => key.name === `${name}:held`)?.content ?? []
+    const used = held.reduce(
+      (sum, hold, at) => sum + (at % 2 === 1 ? Number.parseInt(hold, 10) : 0),
+      0,
+    )
+    const solos = held.filter((hold, at) => at % 2 === 1 && /^\d+ 1 /.test(hold))
+    const said = fieldOf(content, 'used')
+    if (held.length > 0 && said !== String(used)) findings.push(`${name}: ${said} of ${used} used`)
+    if (solos.length > 1) findings.push(`${name}: ${solos.length} hold alone`)
+  }
+  return findings
+}
+
+const fieldOf = (content: string[], field: string) =>
+  content.find((_, index) => index % 2 === 1 && content[index - 1] === field)
 
 /** An epoch holds a lease exactly as long as something is in flight for it. */
 function auditLeases(keys: Key[]): string[] {
@@ -199,6 +236,8 @@ async function readContent(redis: Admin, key: string, type: string): Promise<str
       return [String(await redis.get(key))]
     case 'list':
       return redis.lrange(key, 0, -1)
+    case 'set':
+      return (await redis.smembers(key)).sort()
     case 'zset':
       return (await redis.call('ZRANGE', key, '0', '-1', 'WITHSCORES')) as string[]
     case 'hash':

@@ -31,6 +31,63 @@ const KNOWN_TABLES: readonly KnownTable[] = [
       },
     ],
   },
+  {
+    name: 'latch',
+    ends: { column: 'until_us', withinUs: 30 * DAY_US },
+    contradictions: [
+      {
+        what: 'a latch that counts other arrivals than there are',
+        sql: `SELECT * FROM latch WHERE opened_us IS NULL AND count - missing <>
+                (SELECT count(*) FROM latch_arrival WHERE latch_arrival.latch = latch.name)`,
+      },
+    ],
+  },
+  {
+    name: 'latch_arrival',
+    contradictions: [
+      {
+        what: 'an arrival at no latch that is shut',
+        sql: `SELECT * FROM latch_arrival
+              WHERE latch NOT IN (SELECT name FROM latch WHERE opened_us IS NULL)`,
+      },
+    ],
+  },
+  {
+    name: 'semaphore',
+    ends: { column: 'until_us', withinUs: DAY_US },
+    contradictions: [
+      {
+        what: 'another sum than that of the weights that are held',
+        sql: `SELECT * FROM semaphore WHERE used <>
+                (SELECT coalesce(sum(weight), 0) FROM permit WHERE permit.gate = semaphore.gate)`,
+      },
+      {
+        what: 'a lower fence than that of a holder',
+        sql: `SELECT * FROM semaphore WHERE fence <
+                (SELECT max(fence) FROM permit WHERE permit.gate = semaphore.gate)`,
+      },
+      {
+        what: 'over before a lease is',
+        sql: `SELECT * FROM semaphore WHERE until_us <
+                (SELECT max(expires_us) FROM permit WHERE permit.gate = semaphore.gate)`,
+      },
+    ],
+  },
+  {
+    name: 'permit',
+    ends: { column: 'expires_us', withinUs: DAY_US },
+    contradictions: [
+      {
+        what: 'a holder of no semaphore',
+        sql: 'SELECT * FROM permit WHERE gate NOT IN (SELECT gate FROM semaphore)',
+      },
+      {
+        what: 'a holder that waits for what it has',
+        sql: `SELECT permit.* FROM permit JOIN waiter USING (gate, owner)
+              WHERE permit.weight = waiter.weight AND permit.is_solo = waiter.is_solo`,
+      },
+    ],
+  },
   { name: 'waiter', ends: { column: 'deadline_us', withinUs: DAY_US } },
   { name: 'withdrawal', ends: { column: 'until_us', withinUs: DAY_US } },
   { name: 'queue', ends: { column: 'called_us', withinUs: 0 } },

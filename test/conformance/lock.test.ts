@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { RedisEngine } from '../../src/engine/redis/engine.ts'
 import { lockContract } from '../../src/lock/lock.contract.ts'
 import { engines, type OpenedEngine } from '../engines.ts'
+import { ORDINARY } from '../lock-request.js'
 
 describe.each(engines)('locks on $name', ({ open }) => {
   lockContract(open)
@@ -20,9 +21,9 @@ const DAY_MS = 86_400_000
 
 async function use({ first }: OpenedEngine, name: string, number: number): Promise<void> {
   const owner = `${first.clientId}.${number}`
-  const how = { ttlMs: TTL_MS, claimMs: 3_000, enqueue: false, heartbeat: false }
+  const how = { ttlMs: TTL_MS, claimMs: 3_000, enqueue: false, heartbeat: false, ...ORDINARY }
   expect(await first.lock.acquire({ name, owner, ...how })).toMatchObject({ tag: 'acquired' })
-  expect(await first.lock.release({ name, owner })).toEqual({ tag: 'released' })
+  expect(await first.lock.release({ name, owner, ...ORDINARY })).toEqual({ tag: 'released' })
 }
 
 /** The server removes keys by its own clock, which the test cannot move. */

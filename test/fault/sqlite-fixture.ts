@@ -1,5 +1,6 @@
 // A SQLite store with something of everything in it, ways to damage copies of it, and what came of
 // using them.
+
 import { createHash } from 'node:crypto'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -16,6 +17,7 @@ import { openLockStore } from '../../src/lock/open.ts'
 import type { LockStore } from '../../src/lock/store.ts'
 import { openQueueStore } from '../../src/queue/open.ts'
 import type { ExchangeRequest, QueueStore } from '../../src/queue/store.ts'
+import { ORDINARY } from '../lock-request.js'
 import { timed } from '../stopwatch.ts'
 
 export interface Stores {
@@ -76,6 +78,7 @@ export const lockRequest = (name: string, owner: string, ttlMs = 1_000) => ({
   claimMs: 500,
   enqueue: false,
   heartbeat: false,
+  ...ORDINARY,
 })
 
 export const takeRequest = (key: string) => ({

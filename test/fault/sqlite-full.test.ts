@@ -1,5 +1,6 @@
 // No room left: what is new is refused, what is held can be kept and given back, nothing is half
 // done, and with room again everything goes on.
+
 import {
   closeSync,
   mkdtempSync,
@@ -12,6 +13,7 @@ import {
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
+import { ORDINARY } from '../lock-request.js'
 import {
   addJobs,
   exchangeRequest,
@@ -83,7 +85,7 @@ describe('a limit of pages', () => {
 
   it('E7 keeps leases alive and takes back what is held, until there is room again', async () => {
     const { stores, file, added } = await openFull()
-    const held = { name: 'held', owner: 'me', ttlMs: 60_000 }
+    const held = { name: 'held', owner: 'me', ttlMs: 60_000, ...ORDINARY }
     expect(await stores.lock.renew(held)).toMatchObject({ tag: 'renewed' })
     let acks: string[] = []
     let done = 0
@@ -95,7 +97,7 @@ describe('a limit of pages', () => {
       done += acks.length
       acks = answer.jobs.map(({ id }) => id)
     }
-    await stores.lock.leave({ name: 'held', owner: 'waiter' })
+    await stores.lock.leave({ name: 'held', owner: 'waiter', ...ORDINARY })
     expect(await stores.lock.release(held)).toEqual({ tag: 'released' })
     await addJobs(stores, 'jobs', [payload])
     expect(await integrityOf(file)).toEqual(['ok'])
@@ -139,7 +141,7 @@ function describeFullDisk() {
     await before.lock.acquire(lockRequest('held', 'me', 60_000))
     await before.engine.close()
     const stores = open(file)
-    const held = { name: 'held', owner: 'me', ttlMs: 60_000 }
+    const held = { name: 'held', owner: 'me', ttlMs: 60_000, ...ORDINARY }
     await stores.lock.renew(held)
     const makeRoom = fillUp(folder, 60_000)
     // The log would need many times the room that is left.

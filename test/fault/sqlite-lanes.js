@@ -2,6 +2,8 @@
 // What a process does to a SQLite store while processes are killed around it: jobs are added and
 // settled, locks taken and released, a limit used up. All of it goes into a history.
 
+import { ORDINARY } from '../lock-request.js'
+
 /** @typedef {import('../../src/queue/store.ts').QueueStore} QueueStore */
 /** @typedef {import('../../src/lock/store.ts').LockStore} LockStore */
 /** @typedef {import('../../src/limit/store.ts').LimitStore} LimitStore */
@@ -134,6 +136,7 @@ function lockAndRelease(work) {
       claimMs: TTL_MS,
       enqueue: false,
       heartbeat: false,
+      ...ORDINARY,
     }
     const asks = { name, owner, ttlMs: TTL_MS }
     const answer = await told(
@@ -144,7 +147,7 @@ function lockAndRelease(work) {
       (given) => (given.tag === 'acquired' ? { fence: given.fence } : {}),
     )
     if (answer?.tag !== 'acquired') return
-    const release = () => stores.lock.release({ name, owner })
+    const release = () => stores.lock.release({ name, owner, ...ORDINARY })
     await told(work, 'release', asks, release, ({ tag }) => ({ tag }))
   }
 }

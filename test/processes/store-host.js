@@ -11,7 +11,7 @@
  * @property {number} handle of an open engine
  * @property {number} [reply] under which the answer goes back
  * @property {'open' | 'close' | 'call' | 'listen' | 'unlisten'} tag
- * @property {string} [store] lock, queue or limit
+ * @property {string} [store] one of a client, such as lock
  * @property {string} [method]
  * @property {unknown[]} [args]
  * @property {number} [listener]
@@ -23,13 +23,13 @@
 const dist = new URL('../../dist/', import.meta.url)
 /** @param {string} file */
 const load = (file) => import(new URL(file, dist).href)
-const [{ lazySqliteEngine }, { openLockStore }, { openQueueStore }, { openLimitStore }] =
-  await Promise.all([
-    load('engine/sqlite/lazy.js'),
-    load('lock/open.js'),
-    load('queue/open.js'),
-    load('limit/open.js'),
-  ])
+const [{ lazySqliteEngine }, locks, semaphores, queues, limits] = await Promise.all([
+  load('engine/sqlite/lazy.js'),
+  load('lock/open.js'),
+  load('semaphore/open.js'),
+  load('queue/open.js'),
+  load('limit/open.js'),
+])
 
 let time = { monotonicMs: 0, wallMs: 0, storeUs: /** @type {number | null} */ (null) }
 const clock = {
@@ -58,9 +58,12 @@ function open(file, settings) {
   return {
     clientId: engine.clientId,
     stores: {
-      lock: openLockStore(engine),
-      queue: openQueueStore(engine),
-      limit: openLimitStore(engine),
+      lock: locks.openLockStore(engine),
+      latch: locks.openLatchStore(engine),
+      semaphore: semaphores.openSemaphoreStore(engine, 'semaphore'),
+      readWriteLock: semaphores.openSemaphoreStore(engine, 'read-write-lock'),
+      queue: queues.openQueueStore(engine),
+      limit: limits.openLimitStore(engine),
     },
     close: () => engine.close(),
   }

@@ -137,7 +137,7 @@ export const noPrivatePlaces: Rule = {
 export const scriptsAreChecked: Rule = {
   title: 'plain JavaScript is type-checked',
   check(file) {
-    const isScript = /^(scripts|bench)\/.*\.js$/.test(file.path)
+    const isScript = /^(scripts|bench|examples)\/.*\.js$/.test(file.path)
     if (!isScript || /^(#!.*\n)?\/\/ @ts-check\n/.test(file.text)) return []
     return [{ path: file.path, line: 1, message: 'does not begin with // @ts-check' }]
   },

@@ -7,7 +7,6 @@ import type { Servers } from './servers.ts'
 interface Item {
   keys: string[]
   args: string[]
-  bytes: number
   resolve: (reply: never) => void
   reject: (error: unknown) => void
 }
@@ -33,6 +32,11 @@ interface Attempt extends Sent {
 /** Bounds of one script call, so that no call holds the server for long. */
 const MOST_ITEMS = 256
 const MOST_BYTES = 1 << 20
+/**
+ * So many are sent before the tick is over: the server works on them while this process is busy
+ * with the rest, instead of one waiting for the other. At 100 in flight that is two thirds more.
+ */
+const ENOUGH_ITEMS = 32
 /** Pause before a script is tried again that the server refused with "not now". */
 const NOT_NOW_PAUSE_MS = 25
 
@@ -41,16 +45,25 @@ const NOT_NOW_PAUSE_MS = 25
  * itself. On one server all keys are of one group; in a cluster each slot is one.
  */
 export class ScriptCalls {
-  private readonly servers: Servers
+  private readonly servers: Pick<Servers, 'groupOf' | 'call'>
   private readonly clock: Clock
   private readonly timeoutMs: number
   private readonly writes: WriteEvents
+  private readonly facts: () => string[]
   private readonly waiting = new Map<AnyScript, Map<number, Item[]>>()
   private readonly idleListeners: (() => void)[] = []
   private underWay = 0
 
-  constructor(servers: Servers, clock: Clock, timeoutMs: number, writes: WriteEvents) {
+  /** @param facts what scripts that `USE facts` are told once a call: self, inbox, counted, floor */
+  constructor(
+    servers: Pick<Servers, 'groupOf' | 'call'>,
+    clock: Clock,
+    timeoutMs: number,
+    writes: WriteEvents,
+    facts: () => string[],
+  ) {
     this.writes = writes
+    this.facts = facts
     this.servers = servers
     this.clock = clock
     this.timeoutMs = timeoutMs
@@ -62,17 +75,29 @@ export class ScriptCalls {
     args: Args,
   ): Promise<Reply & Sent> {
     const plain = script as unknown as AnyScript
-    const item = encodeItem(plain, keys as Record<string, string>, args as Record<string, unknown>)
+    const keyList: string[] = []
+    for (const name of plain.keys) keyList.push((keys as Record<string, string>)[name] ?? '')
+    const encoded: string[] = []
+    encodeArgs(plain, args as Record<string, unknown>, encoded)
     return new Promise((resolve, reject) => {
-      const entry: Item = { ...item, resolve, reject }
-      if (this.waiting.size === 0) this.flushSoon()
-      const groups = this.waiting.get(plain) ?? new Map<number, Item[]>()
-      this.waiting.set(plain, groups)
-      const group = this.servers.groupOf(item.keys[0] ?? '')
-      const items = groups.get(group)
-      if (items) items.push(entry)
-      else groups.set(group, [entry])
+      this.enqueue(plain, { keys: keyList, args: encoded, resolve, reject })
     })
+  }
+
+  private enqueue(script: AnyScript, item: Item): void {
+    if (this.waiting.size === 0) this.flushSoon()
+    let groups = this.waiting.get(script)
+    if (!groups) {
+      groups = new Map()
+      this.waiting.set(script, groups)
+    }
+    const group = this.servers.groupOf(item.keys[0] ?? '')
+    const items = groups.get(group)
+    if (!items) groups.set(group, [item])
+    else if (items.push(item) >= ENOUGH_ITEMS) {
+      groups.delete(group)
+      void this.run(script, group, items)
+    }
   }
 
   /** Resolves when nothing waits and nothing is under way. */
@@ -148,20 +173,13 @@ export class ScriptCalls {
     items: Item[],
     attempt: Attempt,
   ): Promise<unknown> {
-    const keys = items.flatMap((item) => item.keys)
-    const now = this.clock.storeUs()
-    const rest = [
-      String(keys.length),
-      ...keys,
-      now === null ? '' : String(now),
-      ...items.flatMap((item) => item.args),
-    ]
+    const rest = this.argumentsOf(script, items)
     for (;;) {
       try {
         return await this.evaluate(script, group, rest, attempt.deadlineMs)
       } catch (error) {
         const failure = isReplyError(error)
-          ? fromReply(error.message, `script ${script.name}`, keys.slice(0, 8))
+          ? fromReply(error.message, `script ${script.name}`, items[0]?.keys)
           : error
         const mayRepeat = isUnavailable(failure) && failure.retryable
         if (!mayRepeat) throw asUnknown(failure, attempt.mayHaveRun)
@@ -173,6 +191,17 @@ export class ScriptCalls {
         await pause()
       }
     }
+  }
+
+  /** Number of keys, keys, time, facts, and what each item says. */
+  private argumentsOf(script: AnyScript, items: Item[]): string[] {
+    const nowUs = this.clock.storeUs()
+    const all = [String(items.length * script.keys.length)]
+    for (const { keys } of items) for (const key of keys) all.push(key)
+    all.push(nowUs === null ? '' : String(nowUs))
+    if (script.facts) all.push(...this.facts())
+    for (const { args } of items) for (const arg of args) all.push(arg)
+    return all
   }
 
   private async evaluate(
@@ -190,31 +219,25 @@ export class ScriptCalls {
   }
 }
 
-function encodeItem(
-  script: AnyScript,
-  keys: Record<string, string>,
-  args: Record<string, unknown>,
-) {
-  const encoded: string[] = []
-  encodeArgs(script, args, encoded)
-  const keyList = script.keys.map((name) => keys[name] ?? '')
-  const bytes = encoded.reduce((sum, text) => sum + text.length + 16, 0)
-  return { keys: keyList, args: encoded, bytes }
-}
-
 function* chunks(items: Item[]): Generator<Item[]> {
-  let chunk: Item[] = []
+  let start = 0
   let bytes = 0
-  for (const item of items) {
-    if (chunk.length > 0 && (chunk.length >= MOST_ITEMS || bytes + item.bytes > MOST_BYTES)) {
-      yield chunk
-      chunk = []
+  for (const [index, { args }] of items.entries()) {
+    const size = sizeOf(args)
+    if (index > start && (index - start >= MOST_ITEMS || bytes + size > MOST_BYTES)) {
+      yield items.slice(start, index)
+      start = index
       bytes = 0
     }
-    chunk.push(item)
-    bytes += item.bytes
+    bytes += size
   }
-  if (chunk.length > 0) yield chunk
+  yield start === 0 ? items : items.slice(start)
+}
+
+function sizeOf(args: string[]): number {
+  let bytes = 0
+  for (const text of args) bytes += text.length + 16
+  return bytes
 }
 
 function settleItem(script: AnyScript, item: Item, raw: unknown, sent: Sent): void {
@@ -222,8 +245,10 @@ function settleItem(script: AnyScript, item: Item, raw: unknown, sent: Sent): vo
     if (Array.isArray(raw) && raw[0] === 'failed') {
       throw fromReply(String(raw[1]), `script ${script.name}`, item.keys)
     }
-    const { sentAtMs, mayHaveRun } = sent
-    item.resolve({ ...decodeReply(script, raw), sentAtMs, mayHaveRun } as never)
+    const reply = decodeReply(script, raw) as { tag: string } & Partial<Sent>
+    reply.sentAtMs = sent.sentAtMs
+    reply.mayHaveRun = sent.mayHaveRun
+    item.resolve(reply as never)
   } catch (error) {
     item.reject(asUnknown(error, sent.mayHaveRun))
   }

@@ -54,6 +54,10 @@ export class Cluster implements Servers {
     return keySlot(key)
   }
 
+  serverOf(slot: number): string {
+    return this.map?.owners[slot] ?? ''
+  }
+
   async call(slot: number, command: string, args: string[], deadlineMs: number): Promise<unknown> {
     let target = await this.ownerOf(slot, deadlineMs)
     let asking = false

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, inject, it } from 'vitest'
+import { ORDINARY } from '../../../test/lock-request.js'
 import { type RedisProcess, startRedis } from '../../../test/redis.ts'
 import { redisEngineAt } from '../../../test/redis-engine.ts'
 import { timed } from '../../../test/stopwatch.ts'
@@ -34,6 +35,7 @@ const lockRequest = (name: string, owner: string) => ({
   claimMs: 3_000,
   enqueue: false,
   heartbeat: false,
+  ...ORDINARY,
 })
 
 async function scriptCalls(engine: RedisEngine): Promise<number> {
@@ -47,16 +49,16 @@ describe('scripts', () => {
   it('calls of one tick share one round trip, and each is answered for itself', async () => {
     const { url } = await ownServer()
     const engine = open(url)
-    const store = redisLockStore(engine)
+    const store = redisLockStore(engine, 'lock')
     await store.acquire(lockRequest('warm', 'w'))
     const before = await scriptCalls(engine)
     const answers = await Promise.all(
-      Array.from({ length: 50 }, (_, index) =>
-        store.acquire(lockRequest(`name ${index % 25}`, `o${index}`)),
+      Array.from({ length: 30 }, (_, index) =>
+        store.acquire(lockRequest(`name ${index % 15}`, `o${index}`)),
       ),
     )
     expect(answers.map((answer) => answer.tag)).toEqual(
-      Array.from({ length: 50 }, (_, index) => (index < 25 ? 'acquired' : 'held')),
+      Array.from({ length: 30 }, (_, index) => (index < 15 ? 'acquired' : 'held')),
     )
     expect((await scriptCalls(engine)) - before).toBe(1)
   })
@@ -64,7 +66,7 @@ describe('scripts', () => {
   it('survive SCRIPT FLUSH without the caller noticing', async () => {
     const { url } = await ownServer()
     const engine = open(url)
-    const store = redisLockStore(engine)
+    const store = redisLockStore(engine, 'lock')
     for (let round = 0; round < 3; round++) {
       await engine.command('SCRIPT', 'FLUSH')
       expect((await store.acquire(lockRequest(`n${round}`, 'o'))).tag).toBe('acquired')
@@ -73,7 +75,7 @@ describe('scripts', () => {
 
   it('a key of another type fails its own call, names the key, and nothing else of the tick', async () => {
     const engine = open(inject('redisUrl'))
-    const store = redisLockStore(engine)
+    const store = redisLockStore(engine, 'lock')
     const broken = engine.keys.key('lock', 'broken')
     await engine.command('SET', broken, 'not a hash')
     const [bad, good] = await Promise.allSettled([
@@ -90,15 +92,17 @@ describe('scripts', () => {
   it('a full server refuses what adds and serves what drains', async () => {
     const { url } = await ownServer()
     const engine = open(url)
-    const store = redisLockStore(engine)
+    const store = redisLockStore(engine, 'lock')
     expect((await store.acquire(lockRequest('held', 'me'))).tag).toBe('acquired')
     const waiter = { ...lockRequest('held', 'you'), enqueue: true }
     expect((await store.acquire(waiter)).tag).toBe('waiting')
     await engine.command('CONFIG', 'SET', 'maxmemory', '1')
     await expect(store.acquire(lockRequest('other', 'me'))).rejects.toBeInstanceOf(StoreFullError)
     expect((await store.acquire({ ...waiter, heartbeat: true })).tag).toBe('waiting')
-    expect((await store.renew({ name: 'held', owner: 'me', ttlMs: 5_000 })).tag).toBe('renewed')
-    expect((await store.release({ name: 'held', owner: 'me' })).tag).toBe('released')
+    expect((await store.renew({ name: 'held', owner: 'me', ttlMs: 5_000, replicas: 0 })).tag).toBe(
+      'renewed',
+    )
+    expect((await store.release({ name: 'held', owner: 'me', ...ORDINARY })).tag).toBe('released')
     expect((await store.acquire({ ...waiter, heartbeat: true })).tag).toBe('acquired')
   })
 })
@@ -107,7 +111,7 @@ describe('connections', () => {
   it('a server that stands still: the call ends by its deadline as unknown, work resumes by itself', async () => {
     const server = await ownServer()
     const engine = open(server.url, { commandTimeoutMs: 400 })
-    const store = redisLockStore(engine)
+    const store = redisLockStore(engine, 'lock')
     await untilWorks(() => store.acquire(lockRequest('a', 'o')))
     server.pause()
     const { result: failure, tookMs } = await timed(() =>
@@ -130,7 +134,7 @@ describe('connections', () => {
     const { port } = server
     await server.stop()
     const engine = open(server.url, { commandTimeoutMs: 300 })
-    const store = redisLockStore(engine)
+    const store = redisLockStore(engine, 'lock')
     const failure = await store.acquire(lockRequest('a', 'o')).catch((error: unknown) => error)
     expect(failure).toMatchObject({ outcome: 'not-applied', code: 'SLUICE_ENGINE_UNAVAILABLE' })
     expect(String(failure)).toContain(`127.0.0.1:${port}`)
@@ -143,7 +147,7 @@ describe('connections', () => {
     const { url } = await ownServer()
     const engine = open(url)
     const admin = open(url)
-    const store = redisLockStore(engine)
+    const store = redisLockStore(engine, 'lock')
     const fences: number[] = []
     let killing = true
     const killer = (async () => {
@@ -157,7 +161,7 @@ describe('connections', () => {
       const answer = await store.acquire(lockRequest('hot', owner))
       if (answer.tag !== 'acquired') throw new Error(`round ${round}: ${answer.tag}`)
       fences.push(answer.fence)
-      expect((await store.release({ name: 'hot', owner })).tag).toBe('released')
+      expect((await store.release({ name: 'hot', owner, ...ORDINARY })).tag).toBe('released')
     }
     killing = false
     await killer

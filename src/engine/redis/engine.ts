@@ -10,9 +10,10 @@ import { Health } from './health.ts'
 import { Identity } from './identity.ts'
 import { Inbox } from './inbox.ts'
 import { type Keyspace, keyspace } from './keys.ts'
+import { Replication } from './replication.ts'
 import { scanKeys } from './scan.ts'
 import type { Script } from './script.ts'
-import type { ServersOptions } from './servers.ts'
+import type { Servers, ServersOptions } from './servers.ts'
 import { singleServer } from './single.ts'
 import type { RedisSource } from './source.ts'
 import { Tokens } from './tokens.ts'
@@ -50,11 +51,17 @@ export interface RedisEngine {
   readonly tokens: Tokens
   /** Whether PUBLISH counts every subscriber; in a cluster a count of 0 says nothing. */
   readonly countsListeners: boolean
-  /** Runs a script for one item; calls of one tick share one round trip. */
+  /** Remembers the highest fence of all: new ones are higher, whatever the server has forgotten. */
+  sawFence(fence: number): number
+  /**
+   * Runs a script for one item; calls of one tick share one round trip. With `replicas`, an answer
+   * counts only when so many have what it wrote: `unknown` else, and the caller undoes it.
+   */
   call<Keys, Args, Reply>(
     script: Script<Keys, Args, Reply>,
     keys: Keys,
     args: Args,
+    replicas?: number,
   ): Promise<Reply & Sent>
   /**
    * One plain command with the command deadline, sent to the server of its first argument, the key.
@@ -136,7 +143,24 @@ export function openRedisEngine(options: RedisEngineOptions): RedisEngine {
     },
     tryAgain: () => void identity.look(),
   })
-  const calls = new ScriptCalls(servers, clock, commandTimeoutMs, writes)
+  let highestFence = 0
+  const inboxes = keys.inbox('')
+  const counted = servers.countsListeners ? '1' : '0'
+  const facts = () => [clientId, inboxes, counted, String(highestFence)]
+  const callsTo = (to: Pick<Servers, 'groupOf' | 'call'>) =>
+    new ScriptCalls(to, clock, commandTimeoutMs, writes, facts)
+  const calls = callsTo(servers)
+  const replications = new Map<number, { to: Replication; calls: ScriptCalls }>()
+
+  function callsConfirmedBy(replicas: number): ScriptCalls {
+    let found = replications.get(replicas)
+    if (!found) {
+      const to = new Replication(servers, replicas, (group) => beside('replication', group))
+      found = { to, calls: callsTo(to) }
+      replications.set(replicas, found)
+    }
+    return found.calls
+  }
   const marks = {
     store: keys.key('store', 'identity'),
     mark: keys.key('store', 'identity', clientId),
@@ -184,7 +208,12 @@ export function openRedisEngine(options: RedisEngineOptions): RedisEngine {
     inbox,
     tokens,
     countsListeners: servers.countsListeners,
-    call: (script, scriptKeys, args) => calls.call(script, scriptKeys, args),
+    sawFence(fence) {
+      highestFence = Math.max(highestFence, fence)
+      return fence
+    },
+    call: (script, scriptKeys, args, replicas = 0) =>
+      (replicas === 0 ? calls : callsConfirmedBy(replicas)).call(script, scriptKeys, args),
     command,
     scan: (pattern, limit) => scanKeys(servers, pattern, limit, commandTimeoutMs),
     onDoubt(listener) {
@@ -197,11 +226,15 @@ export function openRedisEngine(options: RedisEngineOptions): RedisEngine {
       const sinceAnswerMs = atMs === null ? null : performance.now() - atMs
       return { available: health.available, sinceAnswerMs }
     },
-    idle: () => calls.idle(),
+    async idle() {
+      const confirmed = [...replications.values()].map((replication) => replication.calls.idle())
+      await Promise.all([calls.idle(), ...confirmed])
+    },
     async close() {
       identity.close()
       writes.close()
-      await Promise.all([tokens.close(), inbox.close(), servers.close()])
+      const confirmed = [...replications.values()].map(({ to }) => to.close())
+      await Promise.all([tokens.close(), inbox.close(), ...confirmed, servers.close()])
     },
   }
 }

@@ -13,6 +13,8 @@ export interface Servers {
   each(deadlineMs: number): Promise<readonly Connection[]>
   /** The server of a group may not be the right one any more: connects to it anew. */
   reconnect(group: number, cause: Error): void
+  /** What tells the servers of groups apart; empty where there is but one. */
+  serverOf(group: number): string
   /** Another client to the server of a group, or with null to any server. */
   openBeside(group: number | null): RawClient
   /** Whether one blocking command may name keys of several groups. */

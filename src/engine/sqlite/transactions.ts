@@ -83,17 +83,20 @@ export class Transactions {
   private schedule(): void {
     if (this.isScheduled) return
     this.isScheduled = true
-    const gapMs = this.turns.gapMs()
-    if (gapMs > 0) this.letOthersIn(performance.now() + gapMs)
+    const looks = this.turns.gapLooks()
+    if (looks > 0) this.letOthersIn(looks)
     else if (this.hasRunThisTurn) setImmediate(() => this.run())
     else queueMicrotask(() => process.nextTick(() => this.run()))
   }
 
-  /** Runs as soon as another process has had its turn, or at `endMs` if none wants it. */
-  private letOthersIn(endMs: number): void {
+  /** Runs as soon as another process has had its turn, or after `looks` if none wants it. */
+  private letOthersIn(looks: number): void {
     setTimeout(() => {
       if (!this.options.session.hasNewSchema) this.runReads()
-      if (performance.now() < endMs && !this.othersHaveCommitted()) return this.letOthersIn(endMs)
+      if (!this.othersHaveCommitted()) {
+        if (looks > 1) return this.letOthersIn(looks - 1)
+        this.turns.noteEmptyGap()
+      }
       this.run()
     }, this.turns.retryMs())
   }

@@ -11,29 +11,36 @@ export interface Waiter {
   deadlineUs: number
   /** How long a hand-over to it lasts until it is claimed. */
   claimUs: number
+  /** What it asks for; 1 where there is but one. */
+  weight: number
+  /** 1 for what only one may have at a time beside others, else 0. */
+  isSolo: number
+  metadata: string
 }
+
+type Joining = Pick<Waiter, 'owner' | 'kind' | 'claimUs' | 'weight' | 'metadata'> &
+  Partial<Pick<Waiter, 'isSolo'>>
 
 /** Dead waiters removed one by one in front of the head, before the rest is only skipped. */
 const MOST_REMOVED = 16
 /** A waiter that was only late keeps its place for so long. */
 const LATE_US = 60_000_000
 /** How long what was asked before a withdrawal is refused. */
-const WITHDRAWAL_US = 60_000_000
+export const WITHDRAWAL_US = 60_000_000
 /** Rows of each kind that one sweep removes. */
 const MOST_SWEPT = 16
 
-const COLUMNS = 'place, owner, kind, deadline_us AS deadlineUs, claim_us AS claimUs'
+const COLUMNS =
+  'place, owner, kind, deadline_us AS deadlineUs, claim_us AS claimUs, weight, ' +
+  'is_solo AS isSolo, metadata'
 
 /** Keeps the owner's place with a fresh deadline, or gives it the last one. Answers the place. */
-export function joinLine(
-  transaction: Transaction,
-  gate: string,
-  waiter: { owner: string; kind: WaiterKind; claimUs: number },
-): number {
-  const { owner, kind, claimUs } = waiter
+export function joinLine(transaction: Transaction, gate: string, waiter: Joining): number {
+  const { owner, kind, claimUs, weight, isSolo = 0, metadata } = waiter
   const row = transaction.get<{ place: number }>(
-    `INSERT INTO waiter (gate, place, owner, kind, deadline_us, claim_us)
-     VALUES (?1, coalesce((SELECT max(place) FROM waiter WHERE gate = ?1), 0) + 1, ?2, ?3, ?4, ?5)
+    `INSERT INTO waiter (gate, place, owner, kind, deadline_us, claim_us, weight, is_solo, metadata)
+     VALUES (?1, coalesce((SELECT max(place) FROM waiter WHERE gate = ?1), 0) + 1,
+       ?2, ?3, ?4, ?5, ?6, ?7, ?8)
      ON CONFLICT (owner, gate) DO UPDATE
      SET deadline_us = excluded.deadline_us, claim_us = excluded.claim_us
      RETURNING place`,
@@ -42,8 +49,32 @@ export function joinLine(
     kind,
     transaction.nowUs + claimUs,
     claimUs,
+    weight,
+    isSolo,
+    metadata,
   )
   return row?.place ?? 0
+}
+
+/** Keeps the owner's place with a fresh deadline and what it asks for now, or gives it the first one. */
+export function joinInFront(transaction: Transaction, gate: string, waiter: Joining): void {
+  const { owner, kind, claimUs, weight, isSolo = 0, metadata } = waiter
+  transaction.run(
+    `INSERT INTO waiter (gate, place, owner, kind, deadline_us, claim_us, weight, is_solo, metadata)
+     VALUES (?1, coalesce((SELECT min(place) FROM waiter WHERE gate = ?1), 0) - 1,
+       ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+     ON CONFLICT (owner, gate) DO UPDATE
+     SET deadline_us = excluded.deadline_us, claim_us = excluded.claim_us,
+       weight = excluded.weight, is_solo = excluded.is_solo`,
+    gate,
+    owner,
+    kind,
+    transaction.nowUs + claimUs,
+    claimUs,
+    weight,
+    isSolo,
+    metadata,
+  )
 }
 
 /** How many live waiters stand in front of the place, or in the whole line. */
@@ -78,6 +109,22 @@ export function headOfLine(transaction: Transaction, gate: string): Waiter | und
   )
 }
 
+/** The first live waiter of a client. Owners are `<clientId>.<number>`, and `/` comes after `.`. */
+export function ownWaiter(
+  transaction: Transaction,
+  gate: string,
+  clientId: string,
+): Waiter | undefined {
+  return transaction.get<Waiter>(
+    `SELECT ${COLUMNS} FROM waiter
+     WHERE gate = ? AND deadline_us >= ? AND owner > ? AND owner < ? ORDER BY place LIMIT 1`,
+    gate,
+    transaction.nowUs,
+    `${clientId}.`,
+    `${clientId}/`,
+  )
+}
+
 /** Live waiters in order, at most `limit`. */
 export function waitersOf(transaction: Transaction, gate: string, limit: number): Waiter[] {
   return transaction.all<Waiter>(
@@ -86,6 +133,12 @@ export function waitersOf(transaction: Transaction, gate: string, limit: number)
     transaction.nowUs,
     limit,
   )
+}
+
+/** Whether the owner has a place, be it dead or alive. */
+export function isInLine(transaction: Transaction, gate: string, owner: string): boolean {
+  const sql = 'SELECT 1 FROM waiter WHERE owner = ? AND gate = ?'
+  return transaction.get(sql, owner, gate) !== undefined
 }
 
 export function leaveLine(transaction: Transaction, gate: string, owner: string): void {

@@ -6,6 +6,11 @@ CREATE TABLE IF NOT EXISTS waiter (
   kind TEXT NOT NULL CHECK (kind IN ('caller', 'job')),
   deadline_us INTEGER NOT NULL,
   claim_us INTEGER NOT NULL CHECK (claim_us > 0),
+  -- What it asks for; 1 where there is but one.
+  weight INTEGER NOT NULL CHECK (weight > 0),
+  -- 1 for what only one may have at a time beside others.
+  is_solo INTEGER NOT NULL DEFAULT 0 CHECK (is_solo IN (0, 1)),
+  metadata TEXT NOT NULL,
   PRIMARY KEY (gate, place)
 ) STRICT, WITHOUT ROWID;
 

@@ -1,20 +1,25 @@
 -- Reads a lock: its holder, and who waits in which order.
--- KEYS  lock     hash {owner, fence, since_us, expires_us}
+-- KEYS  lock     string, see state.lua
 -- KEYS  line     zset owner -> place
 -- KEYS  waiters  hash owner -> waiter
--- REPLY view  holder:string fence:integer since_us:integer remaining_us:integer owners:strings kinds:strings
+-- REPLY view  holder:string since_us:integer remaining_us:integer fence:integer metadata:string owners:strings kinds:strings metadatas:strings
 -- COST  O(waiters), at most 100
 -- REPEAT safe
--- USE   clock gate/line
-local state = redis.call('HMGET', lock, 'owner', 'expires_us', 'fence', 'since_us')
-local owners, kinds = {}, {}
+-- USE   clock facts gate/line lock/state lock/ownership
+local state = lock_read(lock)
+local owners, kinds, metadatas = {}, {}, {}
 for _, owner in ipairs(redis.call('ZRANGE', line, 0, 99)) do
-  local kind, deadline_us = line_read(waiters, owner)
+  local kind, deadline_us, _, _, metadata = line_read(redis.call('HGET', waiters, owner))
   if kind and deadline_us >= now_us then
     owners[#owners + 1] = owner
     kinds[#kinds + 1] = kind
+    metadatas[#metadatas + 1] = metadata
   end
 end
-local remaining_us = tonumber(state[2] or 0) - now_us
-if not state[1] or remaining_us <= 0 then return { 'view', '', 0, 0, 0, owners, kinds } end
-return { 'view', state[1], tonumber(state[3]), tonumber(state[4]), remaining_us, owners, kinds }
+local holder, since_us, remaining_us = holder_of(state)
+local fence, metadata = 0, ''
+if holder ~= '' then
+  fence = tonumber(string.sub(state, 21, 36))
+  metadata = string.match(state, '^%S+ %S+ (.*)$', 72)
+end
+return { 'view', holder, since_us, remaining_us, fence, metadata, owners, kinds, metadatas }

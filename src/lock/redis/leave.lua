@@ -1,24 +1,23 @@
 -- Withdraws an owner: out of the line, refused if an earlier call of it arrives late, and what it
 -- was granted meanwhile is handed over.
--- KEYS  lock     hash {owner, fence, since_us, expires_us}
+-- KEYS  lock     string, see state.lua
 -- KEYS  line     zset owner -> place
 -- KEYS  waiters  hash owner -> waiter
 -- KEYS  gone     string
 -- ARGV  owner    string
 -- ARGV  gone_ms  integer  how long a late call may still arrive
--- ARGV  self     string
--- ARGV  inbox    string
--- ARGV  floor    integer
--- ARGV  counted  integer  1 where PUBLISH counts every listener, 0 in a cluster
+-- ARGV  topic    string   what a grant is published under
 -- REPLY left  granted:string fence:integer
 -- COST  O(log waiters)
 -- REPEAT safe
--- USE   clock gate/line lock/ownership
-local state = redis.call('HMGET', lock, 'owner', 'expires_us', 'fence')
+-- USE   clock facts gate/line lock/state lock/ownership
+local state = lock_read(lock)
 redis.call('HLEN', waiters)
 line_leave(line, waiters, owner)
 redis.call('SET', gone, '1', 'PX', gone_ms)
-if state[1] ~= owner or tonumber(state[2] or 0) <= now_us then return { 'left', '', 0 } end
-redis.call('HDEL', lock, 'owner', 'since_us', 'expires_us')
-local granted, fence = hand_over(lock, line, waiters, state[3], floor, self, inbox, counted)
+state = be_busy(lock, state, gone_ms * 1000)
+if not is_held(state) or not is_owner(state, owner) then return { 'left', '', 0 } end
+-- Withdrawn is not released: a release of its own that comes late is told that the lease is lost.
+redis.call('SETRANGE', lock, 0, 'W')
+local granted, fence = hand_over(lock, 'W' .. string.sub(state, 2), line, waiters, 1, topic)
 return { 'left', granted, fence }

@@ -1,16 +1,18 @@
 -- Gives the owner a fresh lease, if it still holds the lock.
--- KEYS  lock    hash {owner, fence, since_us, expires_us}
+-- KEYS  lock  string, see state.lua
 -- ARGV  owner   string
 -- ARGV  ttl_us  integer
--- REPLY renewed
+-- REPLY renewed fence:integer
+-- REPLY forced reason:string
 -- REPLY lost
+-- PLAIN renewed
 -- COST  O(1)
 -- REPEAT safe
--- USE   clock
-local state = redis.call('HMGET', lock, 'owner', 'expires_us')
-if state[1] ~= owner or tonumber(state[2] or 0) <= now_us then return { 'lost' } end
--- A full server refuses a script whose first write may need memory. This one frees, so the rest runs.
-redis.call('HDEL', lock, '')
-redis.call('HSET', lock, 'expires_us', now_us + ttl_us)
-redis.call('PEXPIRE', lock, math.ceil(ttl_us / 1000) + 86400000)
-return { 'renewed' }
+-- USE   clock facts gate/line lock/state lock/ownership
+local state = lock_read(lock)
+if not state or not is_owner(state, owner) then return { 'lost' } end
+if string.byte(state) == 88 then
+  return { 'forced', string.match(state, '^%S+ %S+ (.*)$', 72) }
+end
+if not is_held(state) then return { 'lost' } end
+return extend(lock, state, ttl_us)

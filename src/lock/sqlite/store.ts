@@ -1,32 +1,39 @@
 import type { SqliteEngine, Transaction } from '../../engine/sqlite/engine.ts'
+import { sharedGrants } from '../../gate/sqlite/grants.ts'
 import {
   countWaiters,
   hasWithdrawn,
   headOfLine,
   joinLine,
   leaveLine,
+  ownWaiter,
   sweepLines,
+  type Waiter,
+  WITHDRAWAL_US,
   waitersOf,
   withdraw,
 } from '../../gate/sqlite/line.ts'
 import { schema as gateSchema } from '../../gate/sqlite/schema.gen.ts'
-import type { AcquireRequest, Grant, Holder, LockStore, LockView, Owner } from '../store.ts'
-import { sharedGrants } from './grants.ts'
+import type { AcquireRequest, Grant, Holder, Owner, RenewAnswer } from '../../gate/store.ts'
+import type { LockDemand, LockStore, StoredLock } from '../store.ts'
+import {
+  beBusy,
+  describe,
+  extend,
+  free,
+  freeIdle,
+  type HeldRow,
+  isHeld,
+  type LockRow,
+  own,
+  type Place,
+  readRow,
+} from './row.ts'
 import { schema } from './schema.gen.ts'
-
-interface LockRow {
-  owner: Owner | null
-  fence: number
-  expiresUs: number
-  sinceUs: number
-  releaser: Owner | null
-}
-
-type HeldRow = LockRow & { owner: Owner }
 
 type StoredAnswer =
   | { tag: 'acquired'; fence: number }
-  | { tag: 'waiting'; position: number; holder: Holder | null }
+  | { tag: 'waiting'; position: number; lastFence: number; holder: Holder | null }
   | { tag: 'held'; waiterCount: number; holder: Holder | null }
   | { tag: 'refused' }
 
@@ -42,17 +49,26 @@ const SWEEP_EVERY_US = 1_000_000
 const MOST_SWEPT = 16
 /** A view shows no more waiters than these. */
 const MOST_VIEWED = 100
+/** A release passes over the head of the line no more often in a row. */
+const MOST_PASSES = 15
 
-const gateOf = (name: string) => `lock:${name}`
+const gateOf = ({ kind, name }: Place) => `${kind}:${name}`
 const toUs = (ms: number) => Math.round(ms * 1000)
+const NOTHING_GIVEN: GivenUp = { wasHeld: false, granted: null }
 
 /** Locks in the table `lock`, and `waiter` of the gate. */
-export function sqliteLockStore(engine: SqliteEngine): LockStore {
+export function sqliteLockStore(engine: SqliteEngine, kind: 'lock' | 'election'): LockStore {
   engine.define(gateSchema)
   engine.define(schema)
-  const grants = sharedGrants(engine)
-  const write = <T>(work: (transaction: Transaction) => T) => engine.write(work, { durable: false })
+  const grants = sharedGrants(engine, kind, (transaction, above, below) =>
+    findGranted(transaction, kind, above, below),
+  )
   let sweptUs = 0
+
+  const write = <T>(name: string, work: (place: Place) => T) =>
+    engine.write((transaction) => work({ transaction, kind, name, floor: grants.floor }), {
+      durable: false,
+    })
 
   /** A clock that was moved back must not put sweeping off. */
   function sweepSometimes(transaction: Transaction): void {
@@ -64,191 +80,162 @@ export function sqliteLockStore(engine: SqliteEngine): LockStore {
   return {
     async acquire(request) {
       const sentAtMs = engine.clock.monotonicMs()
-      const answer = await write((transaction) => {
-        sweepSometimes(transaction)
-        return acquire(transaction, request, grants.floor)
+      const { name, owner } = request
+      const answer = await write(name, (place) => {
+        sweepSometimes(place.transaction)
+        return acquire(place, request)
       })
-      if (answer.tag === 'waiting') grants.await(request.owner)
-      if (answer.tag === 'acquired') grants.acquired(request.owner, answer.fence)
+      if (answer.tag === 'waiting') grants.await(owner)
+      if (answer.tag === 'acquired') grants.acquired(owner, answer.fence)
       return { ...answer, sentAtMs }
     },
 
     async renew({ name, owner, ttlMs }) {
       const sentAtMs = engine.clock.monotonicMs()
-      const isRenewed = await write((transaction) => extend(transaction, name, owner, toUs(ttlMs)))
-      return isRenewed ? { tag: 'renewed', sentAtMs } : { tag: 'lost' }
+      return write(name, (place) => renew(place, owner, toUs(ttlMs), sentAtMs))
     },
 
-    async release({ name, owner }) {
-      const { wasHeld, granted } = await write((transaction) =>
-        release(transaction, name, owner, grants.floor),
-      )
+    async release({ name, owner, demand }) {
+      const preferred = demand.fair ? null : engine.clientId
+      const { wasHeld, granted } = await write(name, (place) => release(place, owner, preferred))
       if (wasHeld) grants.forget(owner)
       if (granted) grants.deliver(granted)
       return { tag: wasHeld ? 'released' : 'lost' }
     },
 
     async leave({ name, owner }) {
-      grants.forget(owner)
-      const { granted } = await write((transaction) =>
-        leave(transaction, name, owner, grants.floor),
+      const { granted } = await write(name, (place) => leave(place, owner)).finally(() =>
+        // Not before: a heartbeat that is still under way would await it again.
+        grants.forget(owner),
       )
       if (granted) grants.deliver(granted)
     },
 
-    inspect: (name) => engine.read((transaction) => view(transaction, name)),
+    async forceRelease({ name, reason, expectFence }) {
+      const { answer, granted } = await write(name, (place) =>
+        forceRelease(place, reason, expectFence),
+      )
+      if (granted) grants.deliver(granted)
+      return answer
+    },
+
+    describe: ({ name, owner, metadata }) =>
+      write(name, (place) => (describe(place, owner, metadata) ? 'changed' : 'lost')),
+
+    inspect: (name) =>
+      engine.read((transaction) => view({ transaction, kind, name, floor: grants.floor })),
 
     list: (limit) =>
       engine.read((transaction) =>
-        namesInUse(transaction, limit).map((name) => view(transaction, name)),
+        namesInUse(transaction, kind, limit).map((name) =>
+          view({ transaction, kind, name, floor: grants.floor }),
+        ),
       ),
 
     onGrant: (listener) => grants.onGrant(listener),
-
+    // A holder does not look at other processes' commits: its next renewal tells it.
+    onForced: () => () => {},
     onDoubt: (listener) => grants.onDoubt(listener),
     // A file is under the eyes of this process: it does not come back as another one.
     resetSince: () => null,
   }
 }
 
-function acquire(transaction: Transaction, request: AcquireRequest, floor: number): StoredAnswer {
-  const { name, owner } = request
-  const gate = gateOf(name)
-  if (hasWithdrawn(transaction, gate, owner)) return { tag: 'refused' }
-  const row = readLock(transaction, name)
+function acquire(place: Place, request: AcquireRequest<LockDemand>): StoredAnswer {
+  const { transaction } = place
+  const { owner, metadata, demand } = request
   const leaseUs = toUs(request.ttlMs)
+  const row = readRow(place)
+  const isBusy = row !== undefined && row.busyUs >= transaction.nowUs
+  if (isBusy && hasWithdrawn(transaction, gateOf(place), owner)) return { tag: 'refused' }
   if (isHeld(row, transaction.nowUs)) {
-    if (row.owner !== owner) return queueUp(transaction, request, row)
-    extend(transaction, name, owner, leaseUs)
+    if (row.owner !== owner) return queueUp(place, request, row)
+    extend(place, owner, leaseUs)
     return { tag: 'acquired', fence: row.fence }
   }
-  const head = headOfLine(transaction, gate)
-  if (head && head.owner !== owner) return queueUp(transaction, request, null)
-  if (head) leaveLine(transaction, gate, owner)
-  const fence = nextFence(transaction, row, floor)
-  const releaser = row?.releaser ?? null
-  own(transaction, name, { owner, fence, leaseUs, isGranted: false, releaser })
-  return { tag: 'acquired', fence }
+  if (isBusy && demand.fair) {
+    const head = headOfLine(transaction, gateOf(place))
+    if (head && head.owner !== owner) return queueUp(place, request, row)
+  }
+  if (isBusy) leaveLine(transaction, gateOf(place), owner)
+  const to = { owner, leaseUs, metadata, isGranted: false, passes: 0 }
+  return { tag: 'acquired', fence: own(place, row, to) }
 }
 
 /** Someone else has the lock, or waits for it in front: join the line, or say how long it is. */
-function queueUp(
-  transaction: Transaction,
-  request: AcquireRequest,
-  row: HeldRow | null,
-): StoredAnswer {
-  const gate = gateOf(request.name)
-  const holder = row && holderOf(row, transaction.nowUs)
+function queueUp(place: Place, request: AcquireRequest<LockDemand>, row: LockRow): StoredAnswer {
+  const { transaction } = place
+  const gate = gateOf(place)
+  const holder = isHeld(row, transaction.nowUs) ? holderOf(row, transaction.nowUs) : null
   if (!request.enqueue) {
     return { tag: 'held', waiterCount: countWaiters(transaction, gate), holder }
   }
-  const { owner, claimMs } = request
-  const place = joinLine(transaction, gate, { owner, kind: 'caller', claimUs: toUs(claimMs) })
-  return { tag: 'waiting', position: countWaiters(transaction, gate, place), holder }
-}
-
-function extend(transaction: Transaction, name: string, owner: Owner, leaseUs: number): boolean {
-  const { nowUs } = transaction
-  const changed = transaction.run(
-    `UPDATE lock SET expires_us = ?, is_granted = 0
-     WHERE name = ? AND owner = ? AND expires_us > ?`,
-    nowUs + leaseUs,
-    name,
-    owner,
-    nowUs,
-  )
-  return changed === 1
-}
-
-function release(transaction: Transaction, name: string, owner: Owner, floor: number): GivenUp {
-  const row = readLock(transaction, name)
-  const given = giveUp(transaction, name, owner, { row, releaser: owner, floor })
-  return given.wasHeld ? given : { wasHeld: row?.releaser === owner, granted: null }
-}
-
-function leave(transaction: Transaction, name: string, owner: Owner, floor: number): GivenUp {
-  withdraw(transaction, gateOf(name), owner)
-  const row = readLock(transaction, name)
-  return giveUp(transaction, name, owner, { row, releaser: row?.releaser ?? null, floor })
-}
-
-/** Hands what the owner holds over to the head of the line, or lets it idle. */
-function giveUp(
-  transaction: Transaction,
-  name: string,
-  owner: Owner,
-  how: { row: LockRow | undefined; releaser: Owner | null; floor: number },
-): GivenUp {
-  const { row, releaser, floor } = how
-  const { nowUs } = transaction
-  if (!isHeld(row, nowUs) || row.owner !== owner) return { wasHeld: false, granted: null }
-  const gate = gateOf(name)
-  const head = headOfLine(transaction, gate)
-  if (!head) {
-    transaction.run(
-      `UPDATE lock SET owner = NULL, expires_us = ?, is_granted = 0, releaser = ?
-       WHERE name = ?`,
-      nowUs,
-      releaser,
-      name,
-    )
-    return { wasHeld: true, granted: null }
-  }
-  leaveLine(transaction, gate, head.owner)
-  const fence = nextFence(transaction, row, floor)
-  own(transaction, name, {
-    owner: head.owner,
-    fence,
-    leaseUs: head.claimUs,
-    isGranted: true,
-    releaser,
+  const { owner, metadata } = request
+  const lastFence = row.fence
+  const claimUs = toUs(request.claimMs)
+  beBusy(place, claimUs)
+  const entry = joinLine(transaction, gate, {
+    ...{ owner, kind: 'caller', claimUs, weight: 1, metadata },
   })
-  return { wasHeld: true, granted: { owner: head.owner, fence } }
+  const position = countWaiters(transaction, gate, entry)
+  return { tag: 'waiting', position, lastFence, holder }
 }
 
-function own(
-  transaction: Transaction,
-  name: string,
-  to: {
-    owner: Owner
-    fence: number
-    leaseUs: number
-    isGranted: boolean
-    releaser: Owner | null
-  },
-): void {
-  const { nowUs } = transaction
-  transaction.run(
-    `INSERT INTO lock (name, owner, fence, expires_us, since_us, is_granted, releaser)
-     VALUES (?, ?, ?, ?, ?, ?, ?)
-     ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, fence = excluded.fence,
-       expires_us = excluded.expires_us, since_us = excluded.since_us,
-       is_granted = excluded.is_granted, releaser = excluded.releaser`,
-    name,
-    to.owner,
-    to.fence,
-    nowUs + to.leaseUs,
-    nowUs,
-    to.isGranted ? 1 : 0,
-    to.releaser,
-  )
+function renew(place: Place, owner: Owner, leaseUs: number, sentAtMs: number): RenewAnswer {
+  if (extend(place, owner, leaseUs)) return { tag: 'renewed', sentAtMs }
+  const row = readRow(place)
+  if (row?.forcedOwner === owner) return { tag: 'forced', reason: row.forcedReason ?? '' }
+  return { tag: 'lost' }
 }
 
-function readLock(transaction: Transaction, name: string): LockRow | undefined {
-  return transaction.get<LockRow>(
-    `SELECT owner, fence, expires_us AS expiresUs, since_us AS sinceUs, releaser
-     FROM lock WHERE name = ?`,
-    name,
-  )
+function release(place: Place, owner: Owner, preferred: string | null): GivenUp {
+  if (freeIdle(place, owner)) return { wasHeld: true, granted: null }
+  const row = readRow(place)
+  if (!isHeld(row, place.transaction.nowUs) || row.owner !== owner) {
+    return { wasHeld: row?.releaser === owner, granted: null }
+  }
+  free(place, { releaser: owner, forcedOwner: null, forcedReason: null })
+  return { wasHeld: true, granted: handOver(place, row, preferred) }
 }
 
-/** Above every fence of this name, and above those that this client saw before the file was lost. */
-function nextFence(transaction: Transaction, row: LockRow | undefined, floor: number): number {
-  return Math.max((row?.fence ?? 0) + 1, floor + 1, transaction.nowUs)
+function leave(place: Place, owner: Owner): GivenUp {
+  const { transaction } = place
+  withdraw(transaction, gateOf(place), owner)
+  beBusy(place, WITHDRAWAL_US)
+  const row = readRow(place)
+  if (!isHeld(row, transaction.nowUs) || row.owner !== owner) return NOTHING_GIVEN
+  free(place, { releaser: row.releaser, forcedOwner: null, forcedReason: null })
+  return { wasHeld: true, granted: handOver(place, row, null) }
 }
 
-function isHeld(row: LockRow | undefined, nowUs: number): row is HeldRow {
-  return row !== undefined && row.owner !== null && row.expiresUs > nowUs
+function forceRelease(
+  place: Place,
+  reason: string,
+  expectFence: number | null,
+): { answer: 'released' | 'free' | 'changed'; granted: Grant | null } {
+  const row = readRow(place)
+  if (!isHeld(row, place.transaction.nowUs)) return { answer: 'free', granted: null }
+  if (expectFence !== null && row.fence !== expectFence) return { answer: 'changed', granted: null }
+  free(place, { releaser: row.releaser, forcedOwner: row.owner, forcedReason: reason })
+  return { answer: 'released', granted: handOver(place, row, null) }
+}
+
+/**
+ * Gives what was just freed to the head of the line, or to a waiter of the preferred client. The
+ * others of the line are live still, so it stays busy until their deadlines.
+ */
+function handOver(place: Place, row: LockRow, preferred: string | null): Grant | null {
+  const { transaction } = place
+  const gate = gateOf(place)
+  const isPreferring = preferred !== null && row.passes < MOST_PASSES
+  const near = isPreferring ? ownWaiter(transaction, gate, preferred) : undefined
+  const next: Waiter | undefined = near ?? headOfLine(transaction, gate)
+  if (!next) return null
+  const { owner, claimUs, metadata } = next
+  leaveLine(transaction, gate, owner)
+  const passes = near ? row.passes + 1 : 0
+  const fence = own(place, row, { owner, leaseUs: claimUs, metadata, isGranted: true, passes })
+  return { owner, fence }
 }
 
 function holderOf(row: HeldRow, nowUs: number): Holder {
@@ -259,26 +246,41 @@ function holderOf(row: HeldRow, nowUs: number): Holder {
   }
 }
 
-function view(transaction: Transaction, name: string): LockView {
-  const row = readLock(transaction, name)
+function view(place: Place): StoredLock {
+  const { transaction, name } = place
+  const row = readRow(place)
   const isTaken = isHeld(row, transaction.nowUs)
+  const { fence, metadata } = row ?? { fence: 0, metadata: '' }
   return {
     name,
-    holder: isTaken ? { ...holderOf(row, transaction.nowUs), fence: row.fence } : null,
-    waiters: waitersOf(transaction, gateOf(name), MOST_VIEWED).map(({ owner, kind }) => ({
-      owner,
-      kind,
+    holder: isTaken ? { ...holderOf(row, transaction.nowUs), fence, metadata } : null,
+    waiters: waitersOf(transaction, gateOf(place), MOST_VIEWED).map((waiter) => ({
+      owner: waiter.owner,
+      kind: waiter.kind,
+      metadata: waiter.metadata,
     })),
   }
 }
 
+function findGranted(transaction: Transaction, kind: string, above: Owner, below: Owner): Grant[] {
+  return transaction.all<Grant>(
+    `SELECT owner, fence FROM lock
+     WHERE is_granted = 1 AND owner > ? AND owner < ? AND kind = ? AND expires_us > ?`,
+    above,
+    below,
+    kind,
+    transaction.nowUs,
+  )
+}
+
 /** Held or waited for. */
-function namesInUse(transaction: Transaction, limit: number): string[] {
+function namesInUse(transaction: Transaction, kind: string, limit: number): string[] {
   const { nowUs } = transaction
   const rows = transaction.all<{ name: string }>(
-    `SELECT name FROM lock WHERE expires_us > ?1 AND owner IS NOT NULL
-     UNION SELECT substr(gate, length('lock:') + 1) FROM waiter
-     WHERE deadline_us >= ?1 AND gate LIKE 'lock:%' LIMIT ?2`,
+    `SELECT name FROM lock WHERE kind = ?1 AND expires_us > ?2 AND owner IS NOT NULL
+     UNION SELECT substr(gate, length(?1) + 2) FROM waiter
+     WHERE deadline_us >= ?2 AND gate LIKE ?1 || ':%' LIMIT ?3`,
+    kind,
     nowUs,
     limit,
   )
@@ -288,8 +290,8 @@ function namesInUse(transaction: Transaction, limit: number): string[] {
 /** Removes some of what has no use any more. Answers whether there may be more. */
 function sweep(transaction: Transaction): boolean {
   const locks = transaction.run(
-    `DELETE FROM lock WHERE name IN (
-       SELECT name FROM lock WHERE expires_us <= ? ORDER BY expires_us LIMIT ${MOST_SWEPT})`,
+    `DELETE FROM lock WHERE (kind, name) IN (
+       SELECT kind, name FROM lock WHERE expires_us <= ? ORDER BY expires_us LIMIT ${MOST_SWEPT})`,
     transaction.nowUs - IDLE_US,
   )
   return sweepLines(transaction) || locks === MOST_SWEPT

@@ -1,5 +1,8 @@
-import type { SqliteEngine } from '../../engine/sqlite/engine.ts'
+import type { SqliteEngine, Transaction } from '../../engine/sqlite/engine.ts'
 import type { Grant, Owner } from '../store.ts'
+
+/** What was handed over and is not claimed yet, of the owners between the two, both excluded. */
+export type FindGranted = (transaction: Transaction, above: Owner, below: Owner) => Grant[]
 
 /**
  * Tells this client's waiters of their grants: those made in this process at once, those of other
@@ -7,6 +10,8 @@ import type { Grant, Owner } from '../store.ts'
  */
 export class Grants {
   private readonly engine: SqliteEngine
+  private readonly kind: string
+  private readonly find: FindGranted
   private highestFence = 0
   private readonly awaited = new Set<Owner>()
   private readonly listeners = new Set<(grant: Grant) => void>()
@@ -14,8 +19,10 @@ export class Grants {
   private stopLooking: (() => void) | undefined
   private lookUnderWay: 'none' | 'running' | 'again' = 'none'
 
-  constructor(engine: SqliteEngine) {
+  constructor(engine: SqliteEngine, kind: string, find: FindGranted) {
     this.engine = engine
+    this.kind = kind
+    this.find = find
   }
 
   /** The highest fence that this client knows of, whatever happened to the file since. */
@@ -33,7 +40,7 @@ export class Grants {
 
   await(owner: Owner): void {
     this.awaited.add(owner)
-    this.stopLooking ??= this.engine.onChange('lock', () => void this.look())
+    this.stopLooking ??= this.engine.onChange(this.kind, () => void this.look())
   }
 
   acquired(owner: Owner, fence: number): void {
@@ -76,13 +83,7 @@ export class Grants {
     const { clientId } = this.engine
     try {
       const grants = await this.engine.read((transaction) =>
-        transaction.all<Grant>(
-          `SELECT owner, fence FROM lock
-           WHERE is_granted = 1 AND owner > ? AND owner < ? AND expires_us > ?`,
-          `${clientId}.`,
-          `${clientId}/`,
-          transaction.nowUs,
-        ),
+        this.find(transaction, `${clientId}.`, `${clientId}/`),
       )
       for (const { owner, fence } of grants) this.deliver({ owner, fence })
     } catch {
@@ -98,11 +99,13 @@ function subscribe<Listener>(listeners: Set<Listener>, listener: Listener): () =
   }
 }
 
-const grantsOf = new WeakMap<SqliteEngine, Grants>()
+const grantsOf = new WeakMap<SqliteEngine, Map<string, Grants>>()
 
-/** Every store on an engine shares them: the owners of a client are one set. */
-export function sharedGrants(engine: SqliteEngine): Grants {
-  const grants = grantsOf.get(engine) ?? new Grants(engine)
-  grantsOf.set(engine, grants)
+/** Every store of a kind on an engine shares them: the owners of a client are one set. */
+export function sharedGrants(engine: SqliteEngine, kind: string, find: FindGranted): Grants {
+  const kinds = grantsOf.get(engine) ?? new Map<string, Grants>()
+  grantsOf.set(engine, kinds)
+  const grants = kinds.get(kind) ?? new Grants(engine, kind, find)
+  kinds.set(kind, grants)
   return grants
 }

@@ -1,28 +1,23 @@
 import type { Clock, Timer } from '../clock.ts'
-import { type LockConflict, LockTimeoutError } from '../errors.ts'
-import { marginOf } from './lease.ts'
-import type { Rhythm } from './rhythm.ts'
-import type { AcquireAnswer, AcquireRequest, Grant, LockStore } from './store.ts'
+import type { LockConflict } from '../errors.ts'
+import { type Acquired, marginOf } from './lease.ts'
+import type { Beat, Rhythm } from './rhythm.ts'
+import type { AcquireAnswer, AcquireRequest, GateStore, Grant, Owner } from './store.ts'
 
 /** The longest time that a waiter which was given the lock may take to say that it lives. */
 const LONGEST_CLAIM_MS = 3_000
 /** A head waiter looks again this long after the holder's lease should have ended. */
 const AFTER_EXPIRY_MS = 3
+/** A heartbeat may come early by this share of its period. */
+const EARLY_SHARE = 0.2
 
 export const claimMsOf = (ttlMs: number) => Math.min(ttlMs, LONGEST_CLAIM_MS)
 
-/** A lock that was got: for how long is certain from `validUntilMs` on the monotonic clock. */
-export interface Acquired {
-  fence: number
-  validUntilMs: number
-  /** It came by hand-over and holds for the claim lease only, until the first renewal. */
-  claimed: boolean
-}
-
+/** Of whom, and for how long, a wait is. */
 export interface WaitTerms {
-  name: string
-  owner: string
+  owner: Owner
   ttlMs: number
+  replicas: number
   waitMs: number
   signal: AbortSignal | undefined
 }
@@ -32,10 +27,10 @@ export interface WaitTerms {
  * answer to the call that joined the line, and may overtake it: it is kept until that is there.
  */
 export class WaitingRoom {
-  private readonly waiters = new Map<string, LineWaiter>()
-  private readonly early = new Map<string, Grant | null>()
+  private readonly waiters = new Map<Owner, LineWaiter>()
+  private readonly early = new Map<Owner, Grant | null>()
 
-  constructor(store: LockStore) {
+  constructor(store: Pick<GateStore<never>, 'onGrant' | 'onDoubt'>) {
     store.onGrant((grant) => {
       const waiter = this.waiters.get(grant.owner)
       if (waiter) waiter.granted(grant)
@@ -69,19 +64,30 @@ export class WaitingRoom {
   }
 }
 
+/** How a waiter asks, and says what it knows when it gives up. */
+export interface Asker {
+  ask(): Promise<AcquireAnswer>
+  gaveUp(waitedMs: number, conflict: LockConflict): Error
+}
+
 /**
- * One caller in the line of one lock. It is told of its turn by a grant. Grants may be lost, so it
+ * One caller in one line. It is told of its turn by a grant. Grants may be lost, so it
  * also asks: every third of a claim lease, which is what keeps its place, and as head of the line
  * when the holder's lease should be over.
  */
-export class LineWaiter {
-  private readonly store: LockStore
+export class LineWaiter implements Beat {
+  dueMs = 0
+  readonly slackMs: number
+  next: Beat | null = null
+  previous: Beat | null = null
   private readonly clock: Clock
-  private readonly terms: WaitTerms
+  private readonly asker: Asker
+  private readonly terms: { ttlMs: number; replicas: number }
   private readonly claimMs: number
   private readonly startedMs: number
   private readonly settle: (result: Acquired | Error) => void
   private lastSentAtMs: number
+  private lastFence: number
   private conflict: LockConflict = { holder: null, sinceMs: null, position: 0, retryAfterMs: 0 }
   private failure: unknown
   private checking = false
@@ -90,21 +96,30 @@ export class LineWaiter {
   private expiryTimer: Timer | null = null
 
   constructor(
-    store: LockStore,
     clock: Clock,
-    terms: WaitTerms,
+    asker: Asker,
+    terms: { ttlMs: number; replicas: number },
     startedMs: number,
     first: AcquireAnswer & { tag: 'waiting' },
     settle: (result: Acquired | Error) => void,
   ) {
-    this.store = store
     this.clock = clock
+    this.asker = asker
     this.terms = terms
     this.claimMs = claimMsOf(terms.ttlMs)
+    this.slackMs = (this.claimMs / 3) * EARLY_SHARE
     this.startedMs = startedMs
     this.settle = settle
     this.lastSentAtMs = first.sentAtMs
+    this.lastFence = first.lastFence
+    this.beat(clock.monotonicMs(), false)
     this.learn(first)
+  }
+
+  /** A third of a claim lease keeps the place, and makes up for a lost message. */
+  beat(nowMs: number, asks = true): void {
+    this.dueMs = nowMs + this.claimMs / 3
+    if (asks) this.check()
   }
 
   /** Asks again, as every caller of the line may at any time. */
@@ -118,18 +133,21 @@ export class LineWaiter {
   /**
    * The lock is ours from some moment after our last answered call was sent, so the claim lease
    * cannot end before that moment plus its length: no clock of another machine is needed. A grant
-   * that lay unread for long is confirmed first.
+   * that lay unread for long is confirmed first, and so is one that replicas must have, or one that
+   * was over before that answer: a process that stood still may read its messages after its answers.
    */
   granted(grant: Grant): void {
     const validUntilMs = this.lastSentAtMs + this.claimMs - marginOf(this.claimMs)
-    if (validUntilMs - this.clock.monotonicMs() < this.claimMs / 2) return this.check()
+    const isNews = grant.fence > this.lastFence
+    const isFresh = isNews && validUntilMs - this.clock.monotonicMs() >= this.claimMs / 2
+    if (!isFresh || this.terms.replicas > 0) return this.check()
     this.settle({ fence: grant.fence, validUntilMs, claimed: true })
   }
 
   timeOut(): void {
     const waitedMs = this.clock.monotonicMs() - this.startedMs
     if (this.failure instanceof Error) return this.settle(this.failure)
-    this.settle(new LockTimeoutError(this.terms.name, waitedMs, this.conflict))
+    this.settle(this.asker.gaveUp(waitedMs, this.conflict))
   }
 
   giveUp(reason: Error): void {
@@ -146,9 +164,7 @@ export class LineWaiter {
     while (this.checkAgain && !this.stopped) {
       this.checkAgain = false
       try {
-        this.take(
-          await this.store.acquire(requestOf(this.terms, { enqueue: true, heartbeat: true })),
-        )
+        this.take(await this.asker.ask())
       } catch (error) {
         this.failure = error
       }
@@ -161,6 +177,7 @@ export class LineWaiter {
     if (this.stopped) return
     if (answer.tag === 'waiting') {
       this.lastSentAtMs = answer.sentAtMs
+      this.lastFence = answer.lastFence
       this.learn(answer)
     } else if (answer.tag === 'acquired') {
       this.settle(acquiredOf(answer, this.terms.ttlMs))
@@ -170,29 +187,36 @@ export class LineWaiter {
   private learn(answer: AcquireAnswer & { tag: 'waiting' }): void {
     this.conflict = conflictOf(answer)
     this.expiryTimer?.cancel()
-    if (answer.position > 0) return
-    const delayMs = (answer.holder?.remainingMs ?? 0) + AFTER_EXPIRY_MS
+    if (answer.position > 0 || answer.holder === null) return
+    const delayMs = answer.holder.remainingMs + AFTER_EXPIRY_MS
     this.expiryTimer = this.clock.after(delayMs, () => this.check())
   }
 }
 
-/** Stands in line until the lock is got, `waitMs` is over or the signal aborts. */
+/** What waiting needs to know of where it takes place. */
+export interface LineContext {
+  clock: Clock
+  room: WaitingRoom
+  rhythm: Rhythm<LineWaiter>
+}
+
+/** Stands in line until it is got, `waitMs` is over or the signal aborts: then it calls `leave`. */
 export function standInLine(
-  context: { store: LockStore; clock: Clock; room: WaitingRoom; rhythm: Rhythm },
+  { clock, room, rhythm }: LineContext,
   terms: WaitTerms,
+  asker: Asker & { leave(): void },
   startedMs: number,
   first: AcquireAnswer & { tag: 'waiting' },
 ): Promise<Acquired> {
-  const { store, clock, room, rhythm } = context
   return new Promise((resolve, reject) => {
     const settle = (result: Acquired | Error) =>
       end(() => (result instanceof Error ? abandon(result) : resolve(result)))
     const onAbort = () => end(() => abandon(terms.signal?.reason))
-    const waiter = new LineWaiter(store, clock, terms, startedMs, first, settle)
+    const waiter = new LineWaiter(clock, asker, terms, startedMs, first, settle)
     const deadline = clock.after(startedMs + terms.waitMs - clock.monotonicMs(), () =>
       waiter.timeOut(),
     )
-    const stopBeating = rhythm.every(claimMsOf(terms.ttlMs) / 3, () => waiter.check())
+    rhythm.add(waiter)
     let finished = false
 
     function end(conclude: () => void): void {
@@ -200,7 +224,7 @@ export function standInLine(
       finished = true
       waiter.stop()
       deadline.cancel()
-      stopBeating()
+      rhythm.remove(waiter)
       room.remove(terms.owner)
       terms.signal?.removeEventListener('abort', onAbort)
       conclude()
@@ -208,7 +232,7 @@ export function standInLine(
 
     /** A grant may be on its way: leaving hands it on, and refuses what of ours arrives late. */
     function abandon(reason: unknown): void {
-      store.leave(terms).catch(() => {})
+      asker.leave()
       reject(reason)
     }
 
@@ -218,12 +242,15 @@ export function standInLine(
   })
 }
 
-export function requestOf(
-  terms: Pick<WaitTerms, 'name' | 'owner' | 'ttlMs'>,
-  how: Pick<AcquireRequest, 'enqueue' | 'heartbeat'>,
-): AcquireRequest {
-  const { name, owner, ttlMs } = terms
-  return { name, owner, ttlMs, claimMs: claimMsOf(ttlMs), ...how }
+/** The first request of an acquisition. */
+export function requestOf<Demand>(
+  terms: Omit<AcquireRequest<Demand>, 'owner' | 'claimMs' | 'enqueue' | 'heartbeat'>,
+  owner: Owner,
+  enqueue: boolean,
+): AcquireRequest<Demand> {
+  const { name, ttlMs, metadata, replicas, demand } = terms
+  const claimMs = claimMsOf(ttlMs)
+  return { name, owner, ttlMs, claimMs, enqueue, heartbeat: false, metadata, replicas, demand }
 }
 
 export function acquiredOf(answer: AcquireAnswer & { tag: 'acquired' }, ttlMs: number): Acquired {
