@@ -29,6 +29,8 @@ export async function runHolding(
     signals.interrupted.throwIfAborted()
     const fenceText = fence === undefined ? '' : `, fence ${fence}`
     messages.say('acquired', { name, owner, fence }, `acquired ${quote(name)}${fenceText}`)
+    // Before there is a command: it may run, and we be stopped, before the next line.
+    signals.ignoreStop()
     const child = new Child(request.command, request.args, environmentOf(request, held))
     signals.forwardTo(child)
     const exitCode = await guard(child, held, request, messages, signals)

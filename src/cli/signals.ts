@@ -19,10 +19,13 @@ export class SignalRoute {
     return this.waiting.signal
   }
 
+  /** Stopped by Ctrl-Z, we would renew nothing, and lose the lock while the command goes on. */
+  ignoreStop(): void {
+    process.on('SIGTSTP', () => {})
+  }
+
   forwardTo(child: Child): void {
     this.child = child
-    // Stopped by Ctrl-Z, we would renew nothing, and lose the lock while the command goes on.
-    process.on('SIGTSTP', () => {})
   }
 
   private route(signal: NodeJS.Signals): void {

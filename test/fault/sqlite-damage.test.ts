@@ -327,7 +327,9 @@ describe('a rollback journal', () => {
   async function marked(): Promise<Buffer> {
     const file = path.join(folder, 'marked.db')
     const database = (await loadDriver()).open(file)
-    database.exec(`${schema}; PRAGMA application_id = 0x536c7569; PRAGMA user_version = 1`)
+    database.exec(
+      `${schema}; PRAGMA application_id = 0x536c7569; PRAGMA user_version = ${FORMAT_VERSION}`,
+    )
     database.close()
     return readFileSync(file)
   }

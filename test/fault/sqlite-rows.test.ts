@@ -79,7 +79,7 @@ const DAMAGING: readonly [string, string, string[]][] = [
     'with a column of another type',
     rebuilt(
       'lock',
-      'name INTEGER, owner TEXT, fence INTEGER, expires_us INTEGER, since_us INTEGER, is_granted INTEGER, releaser TEXT, UNIQUE (name)',
+      'kind TEXT, name INTEGER, owner TEXT, fence INTEGER, expires_us INTEGER, since_us INTEGER, busy_us INTEGER, is_granted INTEGER, passes INTEGER, metadata TEXT, releaser TEXT, forced_owner TEXT, forced_reason TEXT, UNIQUE (kind, name)',
       'STRICT',
     ).replace('SELECT * FROM old', 'SELECT * FROM old WHERE 0'),
     ['acquire', 'taken'],
