@@ -17,7 +17,7 @@ export default defineConfig({
   test: {
     pool: 'forks',
     // Tests spend their time waiting for real servers and timers, not computing.
-    maxWorkers: 8,
+    maxWorkers: 5,
     testTimeout: 15_000,
     hookTimeout: 30_000,
     // What is awaited comes when it comes on a busy machine. Promised times are measured apart.
