@@ -1,33 +1,14 @@
 // Leaders as real processes, ended by kill -9, on both engines.
 import { type ChildProcess, fork } from 'node:child_process'
-import { randomUUID } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { afterEach, describe, expect, inject, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { openLockStore } from '../src/lock/open.ts'
 import { createSluice, insideOf } from '../src/sluice.ts'
+import { cleanUpAfterEach, cleanUps, crashPlaces, PATIENT } from './crash-places.ts'
 
-/** Starting a process takes seconds on a machine that has other work. */
-const PATIENT = { timeout: 30_000, interval: 5 }
-const cleanUps: (() => unknown)[] = []
-afterEach(async () => {
-  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp()
-})
+cleanUpAfterEach()
 
-const engines: { name: string; open(): { url: string; prefix?: string } }[] = [
-  {
-    name: 'sqlite file',
-    open() {
-      const folder = mkdtempSync(path.join(tmpdir(), 'sluice-election-'))
-      cleanUps.push(() => rmSync(folder, { recursive: true, force: true }))
-      return { url: `sqlite:${path.join(folder, 'sluice.db')}` }
-    },
-  },
-  { name: 'redis', open: () => ({ url: inject('redisUrl'), prefix: `crash-${randomUUID()}` }) },
-]
-
-describe.each(engines)('on $name', { timeout: 60_000 }, ({ open }) => {
+describe.each(crashPlaces)('on $name', { timeout: 60_000 }, ({ open }) => {
   it('the next candidate leads when the leader is killed, and who observes sees it', async () => {
     const { url, prefix } = open()
     const patient = { commandTimeout: '10s' } as const

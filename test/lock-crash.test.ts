@@ -1,11 +1,9 @@
 // Holders and waiters as real processes, ended by kill -9 or frozen, on both engines.
 import { type ChildProcess, fork } from 'node:child_process'
-import { randomUUID } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { afterEach, describe, expect, inject, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { createSluice, type Sluice } from '../src/sluice.ts'
+import { cleanUpAfterEach, cleanUps, crashPlaces, PATIENT } from './crash-places.ts'
 
 interface Told {
   tag: 'asking' | 'holds' | 'lost' | 'released'
@@ -22,27 +20,10 @@ interface Contender {
 
 /** The ttl of `processes/holder.js`. */
 const TTL_MS = 2_000
-/** Starting a process takes seconds on a machine that has other work. */
-const PATIENT = { timeout: 30_000, interval: 5 }
 const TEST_TIMEOUT_MS = 60_000
-const cleanUps: (() => unknown)[] = []
-afterEach(async () => {
-  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp()
-})
+cleanUpAfterEach()
 
-const engines: { name: string; open(): { url: string; prefix?: string } }[] = [
-  {
-    name: 'sqlite file',
-    open() {
-      const folder = mkdtempSync(path.join(tmpdir(), 'sluice-lock-'))
-      cleanUps.push(() => rmSync(folder, { recursive: true, force: true }))
-      return { url: `sqlite:${path.join(folder, 'sluice.db')}` }
-    },
-  },
-  { name: 'redis', open: () => ({ url: inject('redisUrl'), prefix: `crash-${randomUUID()}` }) },
-]
-
-describe.each(engines)('on $name', { timeout: TEST_TIMEOUT_MS }, ({ open }) => {
+describe.each(crashPlaces)('on $name', { timeout: TEST_TIMEOUT_MS }, ({ open }) => {
   function start() {
     const { url, prefix } = open()
     const patient = { commandTimeout: '10s' } as const

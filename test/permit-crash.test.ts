@@ -1,12 +1,10 @@
 // Holders and waiters of permits as real processes, ended by kill -9, on both engines.
 import { type ChildProcess, fork } from 'node:child_process'
-import { randomUUID } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { afterEach, describe, expect, inject, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { claimMsOf } from '../src/gate/waiting.ts'
 import { createSluice } from '../src/sluice.ts'
+import { cleanUpAfterEach, cleanUps, crashPlaces, PATIENT } from './crash-places.ts'
 import { timed } from './stopwatch.ts'
 
 interface Told {
@@ -26,27 +24,10 @@ const TTL_MS = 4_000
 const SEMAPHORE = { permits: 3, ttl: '30s' } as const
 const CLAIM_MS = claimMsOf(TTL_MS)
 const SPARE_MS = 1_000
-/** Starting a process takes seconds on a machine that has other work. */
-const PATIENT = { timeout: 30_000, interval: 5 }
 const TEST_TIMEOUT_MS = 60_000
-const cleanUps: (() => unknown)[] = []
-afterEach(async () => {
-  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp()
-})
+cleanUpAfterEach()
 
-const engines: { name: string; open(): { url: string; prefix?: string } }[] = [
-  {
-    name: 'sqlite file',
-    open() {
-      const folder = mkdtempSync(path.join(tmpdir(), 'sluice-permits-'))
-      cleanUps.push(() => rmSync(folder, { recursive: true, force: true }))
-      return { url: `sqlite:${path.join(folder, 'sluice.db')}` }
-    },
-  },
-  { name: 'redis', open: () => ({ url: inject('redisUrl'), prefix: `crash-${randomUUID()}` }) },
-]
-
-describe.each(engines)('on $name', { timeout: TEST_TIMEOUT_MS }, ({ open }) => {
+describe.each(crashPlaces)('on $name', { timeout: TEST_TIMEOUT_MS }, ({ open }) => {
   function start() {
     const { url, prefix } = open()
     const patient = { commandTimeout: '10s' } as const

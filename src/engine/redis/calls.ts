@@ -34,7 +34,7 @@ const MOST_ITEMS = 256
 const MOST_BYTES = 1 << 20
 /**
  * So many are sent before the tick is over: the server works on them while this process is busy
- * with the rest, instead of one waiting for the other. At 100 in flight that is two thirds more.
+ * with the rest, instead of one waiting for the other. At 100 in flight that is nearly twice as many.
  */
 const ENOUGH_ITEMS = 32
 /** Pause before a script is tried again that the server refused with "not now". */

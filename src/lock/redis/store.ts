@@ -1,22 +1,18 @@
 import type { RedisEngine } from '../../engine/redis/engine.ts'
-import { EngineUnavailableError, StoreFullError } from '../../errors.ts'
-import type { AcquireAnswer, AcquireRequest, Grant, Holder } from '../../gate/store.ts'
+import { StoreFullError } from '../../errors.ts'
+import { GONE_MS, holderOf, listInUse, releasedOrLost, toUs } from '../../gate/redis/answers.ts'
+import { redisGrants, splitOnce } from '../../gate/redis/grants.ts'
+import type { AcquireAnswer, AcquireRequest } from '../../gate/store.ts'
 import type { LockDemand, LockStore, StoredLock } from '../store.ts'
 import { Crowds } from './crowds.ts'
 import * as scripts from './scripts.gen.ts'
-
-/** A command that its client gave up on may still be executed for about this long. */
-const GONE_MS = 30_000
-/** Locks whose fence alone is left are many, and not listed: a list looks at no more than these. */
-const MOST_LOOKED_AT = 10_000
-const LIST_STEP = 200
 
 /**
  * Locks on Redis. The keys are described in the `.lua` files beside this one. What nobody waits for
  * goes the short way, on one key; what somebody may wait for the long one.
  */
 export function redisLockStore(engine: RedisEngine, kind: 'lock' | 'election'): LockStore {
-  const grantListeners = new Set<(grant: Grant) => void>()
+  const { tell, onGrant, onDoubt } = redisGrants(engine, kind)
   const forcedListeners = new Set<(forced: { owner: string; reason: string }) => void>()
   const crowds = new Crowds(engine.clock)
 
@@ -31,16 +27,6 @@ export function redisLockStore(engine: RedisEngine, kind: 'lock' | 'election'): 
     gone: engine.keys.key(kind, name, `gone:${owner}`),
   })
 
-  function tell(owner: string, fence: number): void {
-    if (owner === '') return
-    engine.sawFence(fence)
-    for (const listener of grantListeners) listener({ owner, fence })
-  }
-
-  engine.inbox.on(kind, (text) => {
-    const [fence, owner] = splitOnce(text)
-    tell(owner, Number(fence))
-  })
   engine.inbox.on(`${kind}-forced`, (text) => {
     const [owner, reason] = splitOnce(text)
     for (const listener of forcedListeners) listener({ owner, reason })
@@ -89,12 +75,12 @@ export function redisLockStore(engine: RedisEngine, kind: 'lock' | 'election'): 
         .call(scripts.give, { lock: lockOf(name) }, { owner })
         .catch(refusedAsFull)
       if (answer?.tag === 'released') return true
-      if (answer?.tag === 'lost') return answer.mayHaveRun ? inDoubt(name) : false
+      if (answer?.tag === 'lost') return lostOrUnknown(name, answer.mayHaveRun)
     }
     crowds.saw(name)
     const args = { owner, fair: fair ? 1 : 0, topic: kind }
     const answer = await engine.call(scripts.release, keysOf(name), args)
-    if (answer.tag === 'lost') return answer.mayHaveRun ? inDoubt(name) : false
+    if (answer.tag === 'lost') return lostOrUnknown(name, answer.mayHaveRun)
     tell(answer.granted, answer.fence)
     return true
   }
@@ -144,60 +130,30 @@ export function redisLockStore(engine: RedisEngine, kind: 'lock' | 'election'): 
 
     inspect,
 
-    async list(limit) {
-      const keys = await engine.scan(engine.keys.pattern(kind), MOST_LOOKED_AT)
-      const names = keys.map((key) => engine.keys.nameOf(kind, key)).filter((name) => name !== null)
-      const found: StoredLock[] = []
-      for (let start = 0; start < names.length && found.length < limit; start += LIST_STEP) {
-        const views = await Promise.all(names.slice(start, start + LIST_STEP).map(inspect))
-        found.push(...views.filter((view) => view.holder || view.waiters.length > 0))
-      }
-      return found.slice(0, limit)
-    },
+    list: (limit) =>
+      listInUse(engine, kind, limit, inspect, ({ holder, waiters }) => {
+        return holder !== null || waiters.length > 0
+      }),
 
-    onGrant(listener) {
-      grantListeners.add(listener)
-      return () => grantListeners.delete(listener)
-    },
+    onGrant,
+    onDoubt,
 
     onForced(listener) {
       forcedListeners.add(listener)
       return () => forcedListeners.delete(listener)
     },
 
-    onDoubt(listener) {
-      const stops = [engine.inbox.onDoubt(listener), engine.onDoubt(listener)]
-      return () => {
-        for (const stop of stops) stop()
-      }
-    },
-
     resetSince: (sinceMs) => engine.resetSince(sinceMs),
   }
+}
+
+function lostOrUnknown(name: string, mayHaveRun: boolean): false {
+  if (mayHaveRun) throw releasedOrLost('Lock', name)
+  return false
 }
 
 /** Nothing was written: what is given back must be, and the long way begins with what frees memory. */
 function refusedAsFull(error: unknown): null {
   if (error instanceof StoreFullError) return null
   throw error
-}
-
-/** The lock remembers who released it last; once another did, a repeat is no answer to the first. */
-function inDoubt(name: string): never {
-  throw new EngineUnavailableError(
-    `Lock ${JSON.stringify(name)} is no longer held by this lease, but the answer that says whether it was released in time or lost went down with a connection.`,
-    { outcome: 'unknown' },
-  )
-}
-
-const toUs = (ms: number) => Math.round(ms * 1000)
-
-function splitOnce(text: string): [string, string] {
-  const space = text.indexOf(' ')
-  return [text.slice(0, space), text.slice(space + 1)]
-}
-
-function holderOf(view: { holder: string; sinceUs: number; remainingUs: number }): Holder | null {
-  if (view.holder === '') return null
-  return { owner: view.holder, sinceMs: view.sinceUs / 1000, remainingMs: view.remainingUs / 1000 }
 }

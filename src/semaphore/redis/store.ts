@@ -1,14 +1,9 @@
 import type { RedisEngine } from '../../engine/redis/engine.ts'
-import { EngineUnavailableError, SettingsMismatchError } from '../../errors.ts'
-import type { Grant, Holder } from '../../gate/store.ts'
+import { SettingsMismatchError } from '../../errors.ts'
+import { GONE_MS, holderOf, listInUse, releasedOrLost, toUs } from '../../gate/redis/answers.ts'
+import { redisGrants } from '../../gate/redis/grants.ts'
 import type { SemaphoreStore, StoredSemaphore } from '../store.ts'
 import * as scripts from './scripts.gen.ts'
-
-/** A command that its client gave up on may still be executed for about this long. */
-const GONE_MS = 30_000
-/** Semaphores whose fence alone is left are many, and not listed: a list looks at no more than these. */
-const MOST_LOOKED_AT = 10_000
-const LIST_STEP = 200
 
 /** What keys and messages of a kind of thing start with. */
 const TOPICS = { semaphore: 'semaphore', 'read-write-lock': 'readwrite' } as const
@@ -19,7 +14,7 @@ export function redisSemaphoreStore(
   kind: 'semaphore' | 'read-write-lock',
 ): SemaphoreStore {
   const topic = TOPICS[kind]
-  const grantListeners = new Set<(grant: Grant) => void>()
+  const { tell, onGrant, onDoubt } = redisGrants(engine, topic)
   let resizeCount = 0
 
   const keysOf = (name: string) => ({
@@ -34,22 +29,12 @@ export function redisSemaphoreStore(
     gone: engine.keys.key(topic, name, `gone:${owner}`),
   })
 
-  function tell(owner: string, fence: number): void {
-    engine.sawFence(fence)
-    for (const listener of grantListeners) listener({ owner, fence })
-  }
-
   /** Waiters of this client are told by the reply to whatever let them in. */
   function tellAll({ granted, fences }: { granted: string[]; fences: number[] }): void {
     granted.forEach((owner, index) => {
       tell(owner, fences[index] ?? 0)
     })
   }
-
-  engine.inbox.on(topic, (text) => {
-    const space = text.indexOf(' ')
-    tell(text.slice(space + 1), Number(text.slice(0, space)))
-  })
 
   async function inspect(name: string): Promise<StoredSemaphore> {
     const view = await engine.call(scripts.inspect, keysOf(name), {})
@@ -118,7 +103,7 @@ export function redisSemaphoreStore(
       const answer = await engine.call(scripts.release, keysOf(name), { owner, topic })
       tellAll(answer)
       if (answer.tag === 'released') return { tag: 'released' }
-      if (answer.mayHaveRun) throw releasedOrLost(name)
+      if (answer.mayHaveRun) throw releasedOrLost('Semaphore', name)
       return { tag: 'lost' }
     },
 
@@ -155,50 +140,18 @@ export function redisSemaphoreStore(
 
     inspect,
 
-    async list(limit) {
-      const keys = await engine.scan(engine.keys.pattern(topic), MOST_LOOKED_AT)
-      const names = keys
-        .map((key) => engine.keys.nameOf(topic, key))
-        .filter((name) => name !== null)
-      const found: StoredSemaphore[] = []
-      for (let start = 0; start < names.length && found.length < limit; start += LIST_STEP) {
-        const views = await Promise.all(names.slice(start, start + LIST_STEP).map(inspect))
-        found.push(...views.filter(({ holders, waiters }) => holders.length + waiters.length > 0))
-      }
-      return found.slice(0, limit)
-    },
+    list: (limit) =>
+      listInUse(engine, topic, limit, inspect, ({ holders, waiters }) => {
+        return holders.length + waiters.length > 0
+      }),
 
-    onGrant(listener) {
-      grantListeners.add(listener)
-      return () => grantListeners.delete(listener)
-    },
-
+    onGrant,
+    onDoubt,
     // Nobody can take permits away on purpose.
     onForced: () => () => {},
-
-    onDoubt(listener) {
-      const stops = [engine.inbox.onDoubt(listener), engine.onDoubt(listener)]
-      return () => {
-        for (const stop of stops) stop()
-      }
-    },
 
     resetSince: (sinceMs) => engine.resetSince(sinceMs),
   }
 }
 
-/** Only so many releases are remembered; after more of others a repeat is no answer to the first. */
-const releasedOrLost = (name: string) =>
-  new EngineUnavailableError(
-    `Semaphore ${JSON.stringify(name)} is no longer held by this lease, but the answer that says whether it was released in time or lost went down with a connection.`,
-    { outcome: 'unknown' },
-  )
-
-const toUs = (ms: number) => Math.round(ms * 1000)
-
 const at = (list: readonly number[], index: number) => list[index] ?? 0
-
-function holderOf(view: { holder: string; sinceUs: number; remainingUs: number }): Holder | null {
-  if (view.holder === '') return null
-  return { owner: view.holder, sinceMs: view.sinceUs / 1000, remainingMs: view.remainingUs / 1000 }
-}
