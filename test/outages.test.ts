@@ -15,8 +15,8 @@ import { LIMIT } from './fault/outages/workload.js'
 const CELLS = `
   refused/1s/cluster      blackhole/1s/sentinel   blackhole/6s/standalone  unanswered/1s/sentinel
   half-open/1s/standalone frozen/1s/cluster       frozen/6s/standalone     mute/1s/cluster
-  deaf/1s/standalone      resets/1s/sentinel      slow/1s/standalone       garbage/1s/sentinel
-  truncated/1s/cluster    kernel-loss/1s/standalone stopped/1s/cluster     crash/1s/standalone
+  deaf/1s/standalone      resets/1s/sentinel      slow/1s/standalone       garbage/6s/sentinel
+  truncated/6s/cluster    kernel-loss/1s/standalone stopped/1s/cluster     crash/1s/standalone
   client-kill/1s/cluster  script-flush/1s/standalone crash-empty/1s/standalone loading/1s/standalone
   paused/1s/standalone    busy/1s/standalone      no-replicas/1s/standalone read-only/1s/standalone
   idle-timeout/6s/standalone locked-out/1s/standalone full-house/1s/cluster handover/1s/cluster
@@ -83,6 +83,8 @@ describe('the matrix', () => {
   })
 })
 
+type More = Partial<Trial['expectation'] & Pick<Trial, 'lengthMs'>>
+
 const BEGIN_MS = 1_000
 const HEALED_MS = 8_000
 
@@ -137,14 +139,17 @@ const events = (): Line[] => [
 const without = (queue: string) =>
   resumed().filter((line) => !('queue' in line && line.queue === queue))
 
-function violationsOf(history: Line[], more: Partial<Trial['expectation']> = {}): string[] {
+function violationsOf(
+  history: Line[],
+  { lengthMs = HEALED_MS - BEGIN_MS, ...more }: More = {},
+): string[] {
   const { violations } = judge({
     history,
     expectation: {
       ...{ tells: 'always', tellsIdle: true, loses: 'none', resumeWithinMs: 5_000 },
       ...more,
     },
-    ...{ lengthMs: HEALED_MS - BEGIN_MS, beginMs: BEGIN_MS, healedMs: HEALED_MS },
+    ...{ lengthMs, beginMs: BEGIN_MS, healedMs: HEALED_MS },
   })
   return violations
 }
@@ -153,7 +158,7 @@ const goodEnd = () => [...events(), ...resumed(), hygiene()]
 const plusGood = (...lines: Line[]) => [...lines, ...goodEnd()]
 
 describe('the checker of outages finds nothing wrong with', () => {
-  it.each<[string, Line[], Partial<Trial['expectation']>?]>([
+  it.each<[string, Line[], More?]>([
     ['a program that resumes', goodEnd()],
     ['calls that take just what they may', plusGood(call('x', 10, { endMs: 2_259 }))],
     [
@@ -195,6 +200,11 @@ describe('the checker of outages finds nothing wrong with', () => {
       { tellsIdle: false },
     ],
     [
+      'silence of one that had no time to ask',
+      plusGood().filter((line) => !('by' in line && line.by === 'idle')),
+      { tellsIdle: 'whenLong', lengthMs: 1_000 },
+    ],
+    [
       'as many takes as the limit admits',
       plusGood(...Array.from({ length: LIMIT.limit }, (_, at) => take(10 + at))),
     ],
@@ -204,10 +214,16 @@ describe('the checker of outages finds nothing wrong with', () => {
 })
 
 describe('the checker of outages finds', () => {
-  it.each<[string, Line[], string, Partial<Trial['expectation']>?]>([
+  it.each<[string, Line[], string, More?]>([
     ['a call that never settled', plusGood(call('x', 10, { endMs: null })), 'deadline: never'],
     ['a late call', plusGood(call('x', 10, { endMs: 2_271 })), 'deadline: took 2261 ms'],
     ['silence about an outage', [...resumed(), hygiene()], "'unavailable' was told never by a"],
+    [
+      'silence of one that had time to ask',
+      plusGood().filter((line) => !('by' in line && line.by === 'idle')),
+      "'unavailable' was told never by idle",
+      { tellsIdle: 'whenLong' },
+    ],
     [
       'an outage that is told late',
       [...events(), ...resumed(), hygiene()].map((line) =>

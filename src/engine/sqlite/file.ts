@@ -52,12 +52,15 @@ function makeFolder(path: string): void {
   }
 }
 
-/** SQLite would wait for ever on a pipe here too. */
+/**
+ * SQLite would wait for ever on a pipe here too. Who makes a store has a journal for a moment: it
+ * may be gone as soon as it was seen, so that only a link is looked at twice.
+ */
 function checkSideFile(path: string, suffix: string): void {
   const sideFile = beside(path, suffix)
-  if (exists(sideFile) && !statSync(sideFile).isFile()) {
-    throw notOurs(path, `${sideFile} is not a regular file`)
-  }
+  const entry = lstatSync(sideFile, { throwIfNoEntry: false })
+  const found = entry?.isSymbolicLink() ? statSync(sideFile) : entry
+  if (found && !found.isFile()) throw notOurs(path, `${sideFile} is not a regular file`)
 }
 
 /** SQLite would throw the log of an empty database away, and with it what was answered for. */

@@ -144,10 +144,12 @@ function tellingMs(trial) {
 function checkEvents(trial) {
   const { expectation, lengthMs, beginMs, healedMs, history } = trial
   const { tells, tellsIdle, loses, resumeWithinMs } = expectation
-  const mustTell = tells === 'always' || (tells === 'whenLong' && lengthMs > TELL_WITHIN_MS)
+  const isLong = lengthMs > TELL_WITHIN_MS
+  const mustTell = tells === 'always' || (tells === 'whenLong' && isLong)
+  const mustTellIdle = tellsIdle === 'whenLong' ? isLong : tellsIdle
   const events = linesOf(history, 'event')
   const violations = []
-  for (const by of tellsIdle ? [...BUSY, 'idle'] : BUSY) {
+  for (const by of mustTellIdle ? [...BUSY, 'idle'] : BUSY) {
     const told = firstTold(trial, by)
     const afterMs =
       told === undefined
