@@ -1,8 +1,10 @@
 import type { Clock } from '../clock.ts'
 import { ClosedError, InternalError, type LockConflict, LockTimeoutError } from '../errors.ts'
-import { type Acquired, type HeldContext, HeldLease, type HoldTerms } from './lease.ts'
+import { type HeldContext, HeldLease } from './lease.ts'
 import { Rhythm } from './rhythm.ts'
 import type { AcquireAnswer, AcquireRequest, GateStore, Owner } from './store.ts'
+import { handOver } from './succession.ts'
+import type { Acquired, HoldTerms } from './terms.ts'
 import { UnderWay } from './under-way.ts'
 import {
   acquiredOf,
@@ -40,7 +42,10 @@ export class Holds<Demand> {
     this.ownerPrefix = `${clientId}.${letter}`
     this.leases = new Rhythm(clock)
     this.line = { clock, rhythm: new Rhythm(clock), room: new WaitingRoom(store) }
-    this.heldContext = { store, clock, rhythm: this.leases, underWay: this.underWay }
+    this.heldContext = {
+      ...{ store, clock, rhythm: this.leases, underWay: this.underWay },
+      handOver: (held) => handOver(store, this.line.room, held),
+    }
     store.onDoubt(() => {
       for (const lease of this.leases.members()) lease.confirm()
     })
@@ -125,7 +130,7 @@ export class Holds<Demand> {
       if (answer.tag === 'acquired') return acquiredOf(answer, ttlMs)
       if (answer.tag !== 'waiting') throw new InternalError(`${this.what} answered ${answer.tag}.`)
       const line = { ask: () => asker.ask(true), leave: asker.leave, gaveUp }
-      const terms = { owner, ttlMs, replicas, waitMs, signal }
+      const terms = { owner, ttlMs, replicas, metadata: '', waitMs, signal }
       return await standInLine(this.line, terms, line, startedMs, answer)
     } catch (error) {
       room.remove(owner)
@@ -165,21 +170,24 @@ export class Holds<Demand> {
     signal: AbortSignal | undefined,
     first: AcquireAnswer & { tag: 'waiting' },
   ): Promise<Acquired> {
-    const { owner, ttlMs, replicas } = request
+    const { owner, ttlMs, replicas, metadata } = request
     const heartbeat = { ...request, heartbeat: true }
     const asker = {
       ask: () => this.store.acquire(heartbeat),
       gaveUp: (waitedMs: number, conflict: LockConflict) =>
         this.gaveUp(request.name, waitedMs, conflict),
       leave: () => this.withdraw(request),
+      isNextAfter: (holder: Owner) => this.noteNext(holder, owner),
     }
-    return standInLine(
-      this.line,
-      { owner, ttlMs, replicas, waitMs, signal },
-      asker,
-      startedMs,
-      first,
-    )
+    const terms = { owner, ttlMs, replicas, metadata, waitMs, signal }
+    return standInLine(this.line, terms, asker, startedMs, first)
+  }
+
+  private noteNext(holder: Owner, next: Owner): void {
+    if (!holder.startsWith(this.ownerPrefix)) return
+    for (const lease of this.leases.members()) {
+      if (lease.owner === holder) lease.successor = next
+    }
   }
 
   /** An answer that took longer than the lease is no lease any more. */

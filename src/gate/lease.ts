@@ -4,26 +4,9 @@ import { LockLostError, type LossReason } from '../errors.ts'
 import { Handle } from './handle.ts'
 import { DAY_MS, SHORTEST_TTL_MS } from './options.ts'
 import type { Beat, Rhythm } from './rhythm.ts'
-import type { GateStore, Owner } from './store.ts'
+import type { GateStore, Owner, ReleaseAnswer, RenewAnswer } from './store.ts'
+import { type Acquired, type HoldTerms, leaseFor, marginOf } from './terms.ts'
 import type { UnderWay } from './under-way.ts'
-
-/** What an acquisition asks for, the same for every call of a handle. */
-export interface HoldTerms<Demand> {
-  name: string
-  ttlMs: number
-  maxHoldMs: number | null
-  metadata: string
-  replicas: number
-  demand: Demand
-}
-
-/** What was got: for how long is certain from `validUntilMs` on the monotonic clock. */
-export interface Acquired {
-  fence: number
-  validUntilMs: number
-  /** It came by hand-over and holds for the claim lease only, until the first renewal. */
-  claimed: boolean
-}
 
 /** What leases of one kind share. */
 export interface HeldContext<Demand> {
@@ -33,6 +16,8 @@ export interface HeldContext<Demand> {
   rhythm: Rhythm<HeldLease<Demand>>
   /** What `close` waits for. */
   underWay: UnderWay
+  /** Gives it to the next in line at once, if that is one of this client. */
+  handOver(held: HeldLease<Demand>): Promise<RenewAnswer> | null
 }
 
 /** Pause before a renewal that failed is tried again. */
@@ -44,11 +29,6 @@ const CONFIRM_SHARE = 0.05
 /** A renewal may come early by this share of its period. */
 const EARLY_SHARE = 0.2
 
-/** Clocks drift and timers are late: a lease ends this much earlier for its holder. */
-export const marginOf = (ttlMs: number) => ttlMs * 0.01 + 2
-/** The lease whose holder may rely on it for so long. */
-const leaseFor = (validMs: number) => (validMs + 2) / 0.99
-
 /** What one lease does over its life. {@link Handle} is its public face. */
 export class HeldLease<Demand> implements Beat {
   readonly name: string
@@ -57,6 +37,7 @@ export class HeldLease<Demand> implements Beat {
   fence: number
   demand: Demand
   ttlMs: number
+  successor: Owner | null
   dueMs = 0
   slackMs = 0
   next: Beat | null = null
@@ -67,12 +48,14 @@ export class HeldLease<Demand> implements Beat {
   private loss: LockLostError | null = null
   private readonly heldSinceMs: number
   private readonly holdUntilMs: number
-  private validUntilMs: number
+  validUntilMs: number
   private wallUntilMs: number
   private renewAtMs: number
   private renewing = false
   private ended = false
   private lateRelease: Promise<unknown> | null = null
+  /** Until the store knows of this lease, it is asked nothing about it. */
+  private arrival: Promise<void> | null = null
   /**
    * Whoever holds it. They are let go at the first renewal, when most leases are over: then, if all
    * of them were collected, nobody is left to give it up. A weak reference costs as much as the rest.
@@ -95,6 +78,7 @@ export class HeldLease<Demand> implements Beat {
     this.fence = acquired.fence
     this.demand = terms.demand
     this.ttlMs = terms.ttlMs
+    this.successor = acquired.successor ?? null
     const nowMs = clock.monotonicMs()
     this.heldSinceMs = nowMs
     this.holdUntilMs = terms.maxHoldMs === null ? Number.POSITIVE_INFINITY : nowMs + terms.maxHoldMs
@@ -104,6 +88,7 @@ export class HeldLease<Demand> implements Beat {
     this.setDue()
     rhythm.add(this)
     if (acquired.claimed) this.confirmSoon()
+    if (acquired.arrival) this.arrival = this.arrive(acquired.arrival)
   }
 
   /** One more that holds this lease: it is given up when the last of them is released. */
@@ -179,11 +164,13 @@ export class HeldLease<Demand> implements Beat {
     this.noticeExpiry(this.context.clock.monotonicMs())
     if (this.ended) return 'lost'
     if (this.openHandles > 0) return 'released'
-    this.end()
-    const { store, underWay } = this.context
+    const { underWay } = this.context
     underWay.begin()
     try {
-      return (await store.release(this)).tag
+      const handedOver = this.arrival ? null : this.context.handOver(this)
+      this.end()
+      const { tag } = await (handedOver ?? this.giveUp())
+      return tag === 'renewed' || tag === 'released' ? 'released' : 'lost'
     } finally {
       underWay.end()
     }
@@ -201,7 +188,7 @@ export class HeldLease<Demand> implements Beat {
     this.loss = new LockLostError(this.name, reason, cause)
     this.controller?.abort(this.loss)
     const isOurs = reason === 'expired' || reason === 'max-hold' || reason === 'closed'
-    if (isOurs) this.lateRelease = this.context.store.release(this).catch(() => {})
+    if (isOurs) this.lateRelease = this.giveUp().catch(() => {})
   }
 
   /** It was taken away on purpose. */
@@ -215,22 +202,43 @@ export class HeldLease<Demand> implements Beat {
     await this.lateRelease
   }
 
+  private async giveUp(): Promise<ReleaseAnswer> {
+    if (this.arrival) await this.arrival
+    return this.context.store.release(this)
+  }
+
+  /** Handed over in this process, it is held on the former lease until the store has answered. */
+  private async arrive(answer: Promise<RenewAnswer>): Promise<void> {
+    try {
+      this.heed(await answer, this.ttlMs)
+      this.arrival = null
+    } catch {
+      this.arrival = null
+      this.confirm()
+    }
+  }
+
   /** Asks for a fresh lease at once. Rejects if the engine did not answer. */
   private async renew(): Promise<void> {
     const { store, clock } = this.context
+    if (this.arrival) await this.arrival
     const { name, owner, ttlMs, replicas } = this
     const leftMs = this.holdUntilMs - clock.monotonicMs()
     const leaseMs = Math.min(ttlMs, Math.max(leaseFor(leftMs), SHORTEST_TTL_MS))
     // A shorter lease may begin with the call, and its answer may never come.
     const untilMs = clock.monotonicMs() + leaseMs - marginOf(leaseMs)
     if (untilMs < this.validUntilMs) this.becomeValidUntil(untilMs)
-    const answer = await store.renew({ name, owner, ttlMs: leaseMs, replicas })
+    this.heed(await store.renew({ name, owner, ttlMs: leaseMs, replicas }), leaseMs)
+  }
+
+  private heed(answer: RenewAnswer, leaseMs: number): void {
     if (this.ended) return
     if (answer.tag === 'forced') return this.loseByForce(answer.reason)
     if (answer.tag === 'lost') {
-      const reset = store.resetSince(this.heldSinceMs)
+      const reset = this.context.store.resetSince(this.heldSinceMs)
       return reset ? this.lose('reset', reset) : this.lose('taken')
     }
+    this.successor = answer.successor ?? this.successor
     this.becomeValidUntil(answer.sentAtMs + leaseMs - marginOf(leaseMs))
   }
 

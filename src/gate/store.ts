@@ -32,6 +32,18 @@ export interface RenewRequest {
   replicas: number
 }
 
+/** The owner gives what it holds to a waiter of its own client, which holds it from now on. */
+export interface HandOverRequest {
+  name: string
+  owner: Owner
+  successor: Owner
+  /** The owner's fence plus one, which is nobody else's. */
+  fence: number
+  /** Lease that the successor gets. */
+  ttlMs: number
+  metadata: string
+}
+
 export interface ReleaseRequest<Demand> {
   name: string
   owner: Owner
@@ -62,7 +74,7 @@ export type AcquireAnswer =
   | { tag: 'refused' }
 
 export type RenewAnswer =
-  | { tag: 'renewed'; sentAtMs: number }
+  | { tag: 'renewed'; sentAtMs: number; successor?: Owner | null }
   | { tag: 'lost' }
   /** Somebody took it away on purpose, and said why. */
   | { tag: 'forced'; reason: string }
@@ -72,6 +84,8 @@ export type ReleaseAnswer = { tag: 'released' } | { tag: 'lost' }
 export interface Grant {
   owner: Owner
   fence: number
+  /** Who stands first in line after that, where it is of the same client and the store says so. */
+  successor?: Owner | null
 }
 
 /** Who stands in a line. */
@@ -86,6 +100,11 @@ export interface GateStore<Demand> {
   acquire(request: AcquireRequest<Demand>): Promise<AcquireAnswer>
   renew(request: RenewRequest): Promise<RenewAnswer>
   release(request: ReleaseRequest<Demand>): Promise<ReleaseAnswer>
+  /**
+   * A release and its grant at once, where the store is far away: the successor begins before it is
+   * asked, and is told afterwards whether that was right, as by a renewal.
+   */
+  handOver?(request: HandOverRequest): Promise<RenewAnswer>
   /** Withdraws: out of the line, and passed on if it was granted meanwhile. */
   leave(request: ReleaseRequest<Demand>): Promise<void>
   /** Calls back with each grant to an owner of this client. Returns what unsubscribes. */

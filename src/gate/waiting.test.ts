@@ -1,8 +1,8 @@
 // What a waiter makes of the messages that reach it, on a clock that the test moves.
 import { expect, it } from 'vitest'
 import { testClock } from '../testing/clock.ts'
-import type { Acquired } from './lease.ts'
 import type { AcquireAnswer } from './store.ts'
+import type { Acquired } from './terms.ts'
 import { LineWaiter } from './waiting.ts'
 
 const TTL_MS = 30_000
@@ -22,7 +22,7 @@ function openWaiter(answers: AcquireAnswer[]) {
     const sentAtMs = clock.monotonicMs()
     return { tag: 'waiting', position: 1, lastFence, holder: null, sentAtMs }
   }
-  const terms = { ttlMs: TTL_MS, replicas: 0 }
+  const terms = { owner: 'me', ttlMs: TTL_MS, metadata: '', replicas: 0 }
   const first = waiting(7)
   const waiter = new LineWaiter(clock, asker, terms, 0, first, (result) => settled.push(result))
   return { waiter, settled, clock, waiting, count: () => asked }

@@ -1,8 +1,8 @@
 import type { Clock, Timer } from '../clock.ts'
 import type { LockConflict } from '../errors.ts'
-import { type Acquired, marginOf } from './lease.ts'
 import type { Beat, Rhythm } from './rhythm.ts'
 import type { AcquireAnswer, AcquireRequest, GateStore, Grant, Owner } from './store.ts'
+import { type Acquired, type HeirTerms, marginOf } from './terms.ts'
 
 /** The longest time that a waiter which was given the lock may take to say that it lives. */
 const LONGEST_CLAIM_MS = 3_000
@@ -14,10 +14,7 @@ const EARLY_SHARE = 0.2
 export const claimMsOf = (ttlMs: number) => Math.min(ttlMs, LONGEST_CLAIM_MS)
 
 /** Of whom, and for how long, a wait is. */
-export interface WaitTerms {
-  owner: Owner
-  ttlMs: number
-  replicas: number
+export interface WaitTerms extends HeirTerms {
   waitMs: number
   signal: AbortSignal | undefined
 }
@@ -58,6 +55,11 @@ export class WaitingRoom {
     this.early.delete(owner)
   }
 
+  /** Who waits here, and is known to stand in line. */
+  waiterOf(owner: string): LineWaiter | undefined {
+    return this.waiters.get(owner)
+  }
+
   /** Ends every wait with `reason`. */
   close(reason: Error): void {
     for (const waiter of [...this.waiters.values()]) waiter.giveUp(reason)
@@ -68,6 +70,8 @@ export class WaitingRoom {
 export interface Asker {
   ask(): Promise<AcquireAnswer>
   gaveUp(waitedMs: number, conflict: LockConflict): Error
+  /** It stands first in line after `holder`. */
+  isNextAfter?(holder: Owner): void
 }
 
 /**
@@ -82,8 +86,8 @@ export class LineWaiter implements Beat {
   previous: Beat | null = null
   private readonly clock: Clock
   private readonly asker: Asker
-  private readonly terms: { ttlMs: number; replicas: number }
-  private readonly claimMs: number
+  readonly terms: HeirTerms
+  readonly claimMs: number
   private readonly startedMs: number
   private readonly settle: (result: Acquired | Error) => void
   private lastSentAtMs: number
@@ -98,7 +102,7 @@ export class LineWaiter implements Beat {
   constructor(
     clock: Clock,
     asker: Asker,
-    terms: { ttlMs: number; replicas: number },
+    terms: HeirTerms,
     startedMs: number,
     first: AcquireAnswer & { tag: 'waiting' },
     settle: (result: Acquired | Error) => void,
@@ -141,7 +145,13 @@ export class LineWaiter implements Beat {
     const isNews = grant.fence > this.lastFence
     const isFresh = isNews && validUntilMs - this.clock.monotonicMs() >= this.claimMs / 2
     if (!isFresh || this.terms.replicas > 0) return this.check()
-    this.settle({ fence: grant.fence, validUntilMs, claimed: true })
+    const { fence, successor = null } = grant
+    this.settle({ fence, validUntilMs, claimed: true, successor })
+  }
+
+  /** Its turn has come by the one before it, in this very process. */
+  takeOver(acquired: Acquired): void {
+    this.settle(acquired)
   }
 
   timeOut(): void {
@@ -188,6 +198,7 @@ export class LineWaiter implements Beat {
     this.conflict = conflictOf(answer)
     this.expiryTimer?.cancel()
     if (answer.position > 0 || answer.holder === null) return
+    this.asker.isNextAfter?.(answer.holder.owner)
     const delayMs = answer.holder.remainingMs + AFTER_EXPIRY_MS
     this.expiryTimer = this.clock.after(delayMs, () => this.check())
   }

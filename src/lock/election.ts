@@ -3,13 +3,14 @@ import { ArgumentError } from '../errors.ts'
 import { type Lease, leaseOf } from '../gate/handle.ts'
 import { type Holdable, Taker, takingShapes } from '../gate/holdable.ts'
 import { Holds } from '../gate/holds.ts'
-import type { HeldLease, HoldTerms } from '../gate/lease.ts'
+import type { HeldLease } from '../gate/lease.ts'
 import {
   type AcquireOptions,
   acquireOptions,
   type HoldOptions,
   holdOptions,
 } from '../gate/options.ts'
+import type { HoldTerms } from '../gate/terms.ts'
 import { abortSignal, type Reader, readName, readOptions, text, withDefault } from '../options.ts'
 import type { LeaderRow, LeaderStore } from './leader-store.ts'
 import { Observation, type Sight } from './observation.ts'

@@ -11,7 +11,7 @@ import {
   LockLostError,
   LockTimeoutError,
 } from '../errors.ts'
-import { marginOf } from '../gate/lease.ts'
+import { marginOf } from '../gate/terms.ts'
 
 const TTL_MS = 30_000
 /** When a lease of 30 s is over for its holder, unless it is renewed. */

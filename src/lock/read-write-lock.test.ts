@@ -17,7 +17,7 @@ import {
   LockLostError,
   LockTimeoutError,
 } from '../errors.ts'
-import { marginOf } from '../gate/lease.ts'
+import { marginOf } from '../gate/terms.ts'
 import type { ReadWriteLock, ReadWriteLocks } from './read-write-lock.ts'
 
 const TTL_MS = 30_000

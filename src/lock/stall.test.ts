@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { gate, refusal, watched } from '../../test/faults.ts'
 import { openFaultyLocks } from '../../test/faulty-locks.ts'
 import { ClosedError, LockLostError, LockTimeoutError } from '../errors.ts'
-import { marginOf } from '../gate/lease.ts'
+import { marginOf } from '../gate/terms.ts'
 import { createSluice } from '../sluice.ts'
 
 const TTL_MS = 30_000

@@ -18,7 +18,7 @@ import {
   LockLostError,
   LockTimeoutError,
 } from '../errors.ts'
-import { marginOf } from '../gate/lease.ts'
+import { marginOf } from '../gate/terms.ts'
 import { claimMsOf } from '../gate/waiting.ts'
 import { createSluice } from '../sluice.ts'
 import type { Semaphore, Semaphores } from './semaphore.ts'

@@ -2,14 +2,14 @@ type AsyncMethod = (...args: never[]) => Promise<unknown>
 
 /** The methods of a store that can fail: all but those that subscribe, which are named `on…`. */
 export type Fallible<Store> = {
-  [Name in keyof Store]: Store[Name] extends AsyncMethod ? Name : never
+  [Name in keyof Store]-?: NonNullable<Store[Name]> extends AsyncMethod ? Name : never
 }[keyof Store]
 
 /** A call that is about to be made. */
 export type StoreCall<Store> = {
   [Name in Fallible<Store>]: {
     method: Name
-    args: Store[Name] extends (...args: infer Args) => Promise<unknown> ? Args : never
+    args: NonNullable<Store[Name]> extends (...args: infer Args) => Promise<unknown> ? Args : never
     /** Of this method, 1 for the first. */
     count: number
   }

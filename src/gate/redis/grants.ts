@@ -4,22 +4,22 @@ import type { GateStore, Grant, Owner } from '../store.ts'
 /** Tells this client's waiters of their grants, and when some may have been missed. */
 export interface RedisGrants extends Pick<GateStore<never>, 'onGrant' | 'onDoubt'> {
   /** A reply named one of this client's waiters; an empty owner is nobody. */
-  tell(owner: Owner, fence: number): void
+  tell(owner: Owner, fence: number, successor?: Owner): void
 }
 
-/** Grants that other clients make come as messages, `FENCE OWNER` under the topic. */
+/** Grants that other clients make come as messages, `FENCE OWNER SUCCESSOR` under the topic. */
 export function redisGrants(engine: RedisEngine, topic: string): RedisGrants {
   const listeners = new Set<(grant: Grant) => void>()
 
-  function tell(owner: Owner, fence: number): void {
+  function tell(owner: Owner, fence: number, successor = ''): void {
     if (owner === '') return
     engine.sawFence(fence)
-    for (const listener of listeners) listener({ owner, fence })
+    for (const listener of listeners) listener({ owner, fence, successor: successor || null })
   }
 
   engine.inbox.on(topic, (text) => {
-    const [fence, owner] = splitOnce(text)
-    tell(owner, Number(fence))
+    const [fence, owner = '', successor] = text.split(' ')
+    tell(owner, Number(fence), successor)
   })
 
   return {

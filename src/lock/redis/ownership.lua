@@ -1,21 +1,31 @@
 -- What it means to own a lock, to wait for one, and to hand one over.
--- BRINGS own extend be_busy begin_draining hand_over
+-- BRINGS own own_with extend be_busy begin_draining hand_over first_of
+
+-- Who stands first in the line, '' if it is not of that client or is the one to leave out.
+local function first_of(client, line, but)
+  local owners = redis.call('ZRANGE', line, 0, 1)
+  local first = owners[1] == but and owners[2] or owners[1]
+  return first and string.match(first, '^(.*)%.') == client and first or ''
+end
 
 local least_fence = string.format('%016.0f', math.max(now_us, floor + 1))
 
 local function next_fence(state)
   local stored = state and string.sub(state, 21, 36) or NOTHING
   if stored < least_fence then return least_fence end
-  return string.format('%016.0f', tonumber(stored) + 1)
+  return string.format('%016.0f', tonumber(stored) + 2)
 end
 
-local function own(lock, state, owner, lease_us, metadata, passes)
-  local fence = next_fence(state)
+local function own_with(lock, state, owner, fence, lease_us, metadata, passes)
   local busy = state and string.sub(state, 4, 19) or NOTHING
   redis.call('SET', lock, 'H' .. passes .. ' ' .. busy .. ' ' .. fence .. ' ' .. now_text .. ' '
     .. until_text(lease_us) .. ' ' .. owner .. ' ' .. releaser_of(state) .. ' ' .. metadata,
     'PX', math.ceil(lease_us / 1000) + FENCE_IDLE_MS)
   return fence
+end
+
+local function own(lock, state, owner, lease_us, metadata, passes)
+  return own_with(lock, state, owner, next_fence(state), lease_us, metadata, passes)
 end
 
 local function extend(lock, state, lease_us)
@@ -59,7 +69,7 @@ local function hand_over(lock, state, line, waiters, fair, topic)
     if client == self then return true end
     if deaf[client] or calls == 16 then return false end
     calls = calls + 1
-    if redis.call('PUBLISH', inbox .. client, topic .. ' ' .. fence .. ' ' .. owner) >= counted then
+    if redis.call('PUBLISH', inbox .. client, topic .. ' ' .. fence .. ' ' .. owner .. ' ' .. first_of(client, line, owner)) >= counted then
       return true
     end
     deaf[client] = true
@@ -75,9 +85,10 @@ local function hand_over(lock, state, line, waiters, fair, topic)
     owner, claim_us, _, metadata = line_find(line, waiters, hears)
     passes = 0
   end
-  if not owner then return '', 0 end
+  if not owner then return '', 0, '' end
   own(lock, state, owner, claim_us, metadata, string.format('%x', passes))
   line_leave(line, waiters, owner)
   local client = string.match(owner, '^(.*)%.') or owner
-  return client == self and owner or '', fence
+  if client ~= self then return '', fence, '' end
+  return owner, fence, first_of(self, line)
 end

@@ -5,7 +5,7 @@
 -- ARGV  owner  string
 -- ARGV  fair   integer  0: waiters of this client come first
 -- ARGV  topic  string   what a grant is published under
--- REPLY released  granted:string fence:integer
+-- REPLY released  granted:string fence:integer successor:string
 -- REPLY lost
 -- COST  O(log waiters)
 -- REPEAT safe  the lock remembers who released it last
@@ -15,10 +15,11 @@ redis.call('ZCARD', line)
 redis.call('HLEN', waiters)
 if not state then return { 'lost' } end
 if not is_held(state) or not is_owner(state, owner) then
-  if releaser_of(state) == owner then return { 'released', '', 0 } end
+  if releaser_of(state) == owner then return { 'released', '', 0, '' } end
   return { 'lost' }
 end
 begin_draining(lock)
 redis.call('SETRANGE', lock, 0, 'F')
-local granted, fence = hand_over(lock, 'F' .. string.sub(state, 2), line, waiters, fair, topic)
-return { 'released', granted, fence }
+local granted, fence, successor =
+  hand_over(lock, 'F' .. string.sub(state, 2), line, waiters, fair, topic)
+return { 'released', granted, fence, successor }

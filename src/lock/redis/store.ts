@@ -2,7 +2,12 @@ import type { RedisEngine } from '../../engine/redis/engine.ts'
 import { StoreFullError } from '../../errors.ts'
 import { GONE_MS, holderOf, listInUse, releasedOrLost, toUs } from '../../gate/redis/answers.ts'
 import { redisGrants, splitOnce } from '../../gate/redis/grants.ts'
-import type { AcquireAnswer, AcquireRequest } from '../../gate/store.ts'
+import type {
+  AcquireAnswer,
+  AcquireRequest,
+  HandOverRequest,
+  RenewAnswer,
+} from '../../gate/store.ts'
 import type { LockDemand, LockStore, StoredLock } from '../store.ts'
 import { Crowds } from './crowds.ts'
 import * as scripts from './scripts.gen.ts'
@@ -81,8 +86,17 @@ export function redisLockStore(engine: RedisEngine, kind: 'lock' | 'election'): 
     const args = { owner, fair: fair ? 1 : 0, topic: kind }
     const answer = await engine.call(scripts.release, keysOf(name), args)
     if (answer.tag === 'lost') return lostOrUnknown(name, answer.mayHaveRun)
-    tell(answer.granted, answer.fence)
+    tell(answer.granted, answer.fence, answer.successor)
     return true
+  }
+
+  async function handOver(request: HandOverRequest): Promise<RenewAnswer> {
+    const { name, owner, successor, fence, ttlMs, metadata } = request
+    engine.sawFence(fence)
+    const args = { owner, successor, fence, ttlUs: toUs(ttlMs), metadata }
+    const answer = await engine.call(scripts.handOver, keysOf(name), args)
+    if (answer.tag === 'lost') lostOrUnknown(name, answer.mayHaveRun)
+    return answer.tag === 'renewed' ? { ...answer, successor: answer.successor || null } : answer
   }
 
   async function inspect(name: string): Promise<StoredLock> {
@@ -109,6 +123,8 @@ export function redisLockStore(engine: RedisEngine, kind: 'lock' | 'election'): 
     async release({ name, owner, demand }) {
       return { tag: (await release(name, owner, demand.fair)) ? 'released' : 'lost' }
     },
+
+    ...(kind === 'lock' ? { handOver } : {}),
 
     async leave({ name, owner }) {
       const args = { owner, goneMs: GONE_MS, topic: kind }

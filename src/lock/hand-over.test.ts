@@ -1,0 +1,214 @@
+// A lock whose next in line is in the same process: its turn begins while the server is told.
+import { randomUUID } from 'node:crypto'
+import { afterEach, describe, expect, inject, it } from 'vitest'
+import { watched } from '../../test/faults.ts'
+import { type RedisProcess, startRedis } from '../../test/redis.ts'
+import type { Duration } from '../duration.ts'
+import { LockLostError } from '../errors.ts'
+import type { Lease } from '../gate/handle.ts'
+import { createSluice, insideOf, type Sluice } from '../sluice.ts'
+import { redisLockStore } from './redis/store.ts'
+
+const PATIENT = { timeout: 20_000, interval: 5 }
+const cleanUps: (() => unknown)[] = []
+afterEach(async () => {
+  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp()
+})
+
+function open(url: string, prefix: string, commandTimeout: Duration = '10s'): Sluice {
+  const sluice = createSluice(url, { prefix, commandTimeout })
+  cleanUps.push(() => sluice.close())
+  return sluice
+}
+
+/** A holder and, once they stand in line, those who wait for it, all in `ours` but the named ones. */
+async function openLine(url: string, waiters: ('ours' | 'theirs')[], ttl: Duration = '10s') {
+  const prefix = randomUUID()
+  const [ours, theirs] = [open(url, prefix), open(url, prefix)]
+  const holder = await ours.lock('door', { ttl }).acquire()
+  const waiting = []
+  for (const [index, whose] of waiters.entries()) {
+    const sluice = whose === 'ours' ? ours : theirs
+    const options = { ttl, metadata: { place: index + 1 } }
+    waiting.push(watched(sluice.lock('door', options).acquire({ wait: '1m' })))
+    await expect.poll(() => lengthOf(theirs), PATIENT).toBe(index + 1)
+  }
+  return { ours, theirs, holder, waiting, prefix }
+}
+
+const lengthOf = async (sluice: Sluice) => (await sluice.lock('door').inspect()).waiters.length
+
+function redisOf(sluice: Sluice) {
+  const { engine } = insideOf(sluice)
+  if (engine.kind !== 'redis') throw new Error('not on Redis')
+  return engine
+}
+
+async function startOwnServer(): Promise<RedisProcess> {
+  const server = await startRedis()
+  cleanUps.push(() => server.kill())
+  return server
+}
+
+/** What was got by now, without any answer of a server. */
+async function gotten(waiter: { value?: Lease | undefined } | undefined): Promise<Lease> {
+  await new Promise((resolve) => setImmediate(resolve))
+  if (!waiter?.value) throw new Error('it has not got the lock')
+  return waiter.value
+}
+
+describe('the next in line of the same process', () => {
+  it('begins before the server has answered, on what is left of the lease', async () => {
+    const server = await startOwnServer()
+    const { theirs, holder, waiting } = await openLine(server.url, ['ours'])
+    server.pause()
+    const released = watched(holder.release())
+    const next = await gotten(waiting[0])
+    expect(next.fence).toBe(holder.fence + 1)
+    expect(released.value).toBe(undefined)
+    expect(next.remainingMs).toBeLessThan(10_000)
+    expect(() => holder.assertHeld()).toThrow(LockLostError)
+    next.assertHeld()
+    server.resume()
+    await expect.poll(() => released.value, PATIENT).toBe('released')
+    const view = await theirs.lock('door').inspect()
+    expect(view.holder).toMatchObject({
+      owner: next.owner,
+      fence: next.fence,
+      metadata: { place: 1 },
+    })
+    expect(view.waiters).toEqual([])
+    expect(await next.release()).toBe('released')
+  })
+
+  it('is known ahead, one after the other', async () => {
+    const server = await startOwnServer()
+    const { holder, waiting } = await openLine(server.url, ['ours', 'ours', 'ours'])
+    let last = holder
+    for (const waiter of waiting) {
+      expect(await last.release()).toBe('released')
+      const next = await gotten(waiter)
+      expect(next.fence).toBe(last.fence + 1)
+      last = next
+    }
+  })
+
+  it('is known by a grant of another process', async () => {
+    const server = await startOwnServer()
+    const { holder, waiting } = await openLine(server.url, ['theirs', 'theirs'])
+    await holder.release()
+    await expect.poll(() => waiting[0]?.value, PATIENT).toBeDefined()
+    const first = await gotten(waiting[0])
+    server.pause()
+    const released = watched(first.release())
+    expect((await gotten(waiting[1])).fence).toBe(first.fence + 1)
+    server.resume()
+    await expect.poll(() => released.value, PATIENT).toBe('released')
+  })
+
+  it('is not preferred to who has waited longer elsewhere', async () => {
+    const { holder, waiting } = await openLine(inject('redisUrl'), ['theirs', 'ours'])
+    await holder.release()
+    await expect.poll(() => waiting[0]?.value, PATIENT).toBeDefined()
+    expect(waiting[1]?.value).toBe(undefined)
+    const first = await gotten(waiting[0])
+    await first.release()
+    await expect.poll(() => waiting[1]?.value, PATIENT).toBeDefined()
+    expect((await gotten(waiting[1])).fence).toBeGreaterThan(first.fence + 1)
+  })
+
+  it('may have left: then the server chooses', async () => {
+    const prefix = randomUUID()
+    const [ours, theirs] = [open(inject('redisUrl'), prefix), open(inject('redisUrl'), prefix)]
+    const holder = await ours.lock('door').acquire()
+    const abort = new AbortController()
+    const leaver = ours.lock('door').acquire({ wait: '1m', signal: abort.signal })
+    await expect.poll(() => lengthOf(theirs), PATIENT).toBe(1)
+    const stayer = watched(theirs.lock('door').acquire({ wait: '1m' }))
+    await expect.poll(() => lengthOf(theirs), PATIENT).toBe(2)
+    abort.abort()
+    await expect(leaver).rejects.toThrow(/aborted/)
+    await holder.release()
+    await expect.poll(() => stayer.value, PATIENT).toBeDefined()
+  })
+
+  it('gives no number away twice: whoever comes then has a higher one', async () => {
+    const { theirs, holder, waiting } = await openLine(inject('redisUrl'), ['ours'])
+    await holder.release()
+    const next = await gotten(waiting[0])
+    await next.release()
+    const last = await theirs.lock('door').acquire()
+    expect(last.fence).toBeGreaterThan(next.fence)
+  })
+})
+
+describe('a hand-over that the server does not confirm', () => {
+  it('ends with the lease that it was on, while the server is silent', async () => {
+    const server = await startOwnServer()
+    const prefix = randomUUID()
+    const ours = open(server.url, prefix, '700ms')
+    const holder = await ours.lock('door', { ttl: '4s' }).acquire()
+    const waiter = watched(ours.lock('door', { ttl: '4s' }).acquire({ wait: '1m' }))
+    await expect.poll(() => lengthOf(ours), PATIENT).toBe(1)
+    const untilMs = performance.now() + holder.remainingMs
+    server.pause()
+    const released = watched(holder.release())
+    const next = await gotten(waiter)
+    expect(performance.now() + next.remainingMs).toBeLessThan(untilMs + 5)
+    await expect.poll(() => released.error, PATIENT).toMatchObject({ outcome: 'unknown' })
+    await expect.poll(() => next.signal.reason, PATIENT).toMatchObject({ reason: 'expired' })
+    server.resume()
+  })
+
+  it('is told as lost to both when the server has forgotten the lock', async () => {
+    const server = await startOwnServer()
+    const { ours, holder, waiting } = await openLine(server.url, ['ours'])
+    await redisOf(ours).command('FLUSHALL')
+    expect(await holder.release()).toBe('lost')
+    const next = await gotten(waiting[0])
+    expect(next.signal.reason).toBeInstanceOf(LockLostError)
+    expect(await next.release()).toBe('lost')
+  })
+})
+
+describe('the store', () => {
+  it('hands over from the owner only, and again to the same one', async () => {
+    const prefix = randomUUID()
+    const sluice = open(inject('redisUrl'), prefix)
+    const engine = redisOf(sluice)
+    const store = redisLockStore(engine, 'lock')
+    const holder = await sluice.lock('door').acquire()
+    const [stranger, successor] = [`${engine.clientId}.70`, `${engine.clientId}.71`]
+    const request = { name: 'door', fence: holder.fence + 1, ttlMs: 5_000, metadata: '{"a":1}' }
+    const before = await store.inspect('door')
+    expect(await store.handOver?.({ ...request, owner: stranger, successor })).toMatchObject({
+      tag: 'lost',
+    })
+    expect((await store.inspect('door')).holder).toMatchObject({ owner: before.holder?.owner })
+    for (let time = 0; time < 2; time += 1) {
+      const answer = await store.handOver?.({ ...request, owner: holder.owner, successor })
+      expect(answer).toMatchObject({ tag: 'renewed', successor: null })
+      const { fence } = request
+      expect((await store.inspect('door')).holder).toMatchObject({
+        ...{ owner: successor, fence, metadata: '{"a":1}' },
+      })
+    }
+    expect(
+      await store.renew({ name: 'door', owner: holder.owner, ttlMs: 5_000, replicas: 0 }),
+    ).toEqual(expect.objectContaining({ tag: 'lost' }))
+  })
+
+  it('does not hand over what was taken away, and says why', async () => {
+    const sluice = open(inject('redisUrl'), randomUUID())
+    const engine = redisOf(sluice)
+    const store = redisLockStore(engine, 'lock')
+    const holder = await sluice.lock('door').acquire()
+    await store.forceRelease({ name: 'door', reason: 'it hangs', expectFence: null })
+    const { owner } = holder
+    const successor = `${engine.clientId}.70`
+    const request = { name: 'door', owner, successor, fence: holder.fence + 1 }
+    const answer = await store.handOver?.({ ...request, ttlMs: 5_000, metadata: '' })
+    expect(answer).toEqual(expect.objectContaining({ tag: 'forced', reason: 'it hangs' }))
+    expect((await store.inspect('door')).holder).toBe(null)
+  })
+})
