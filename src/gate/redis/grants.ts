@@ -14,7 +14,8 @@ export function redisGrants(engine: RedisEngine, topic: string): RedisGrants {
   function tell(owner: Owner, fence: number, successor = ''): void {
     if (owner === '') return
     engine.sawFence(fence)
-    for (const listener of listeners) listener({ owner, fence, successor: successor || null })
+    const grant = successor === '' ? { owner, fence } : { owner, fence, successor }
+    for (const listener of listeners) listener(grant)
   }
 
   engine.inbox.on(topic, (text) => {
