@@ -7,7 +7,6 @@ import type { Duration } from '../duration.ts'
 import { LockLostError } from '../errors.ts'
 import type { Lease } from '../gate/handle.ts'
 import { createSluice, insideOf, type Sluice } from '../sluice.ts'
-import { redisLockStore } from './redis/store.ts'
 
 const PATIENT = { timeout: 20_000, interval: 5 }
 const cleanUps: (() => unknown)[] = []
@@ -168,47 +167,5 @@ describe('a hand-over that the server does not confirm', () => {
     const next = await gotten(waiting[0])
     expect(next.signal.reason).toBeInstanceOf(LockLostError)
     expect(await next.release()).toBe('lost')
-  })
-})
-
-describe('the store', () => {
-  it('hands over from the owner only, and again to the same one', async () => {
-    const prefix = randomUUID()
-    const sluice = open(inject('redisUrl'), prefix)
-    const engine = redisOf(sluice)
-    const store = redisLockStore(engine, 'lock')
-    const holder = await sluice.lock('door').acquire()
-    const [stranger, successor] = [`${engine.clientId}.70`, `${engine.clientId}.71`]
-    const request = { name: 'door', fence: holder.fence + 1, ttlMs: 5_000, metadata: '{"a":1}' }
-    const before = await store.inspect('door')
-    expect(await store.handOver?.({ ...request, owner: stranger, successor })).toMatchObject({
-      tag: 'lost',
-    })
-    expect((await store.inspect('door')).holder).toMatchObject({ owner: before.holder?.owner })
-    for (let time = 0; time < 2; time += 1) {
-      const answer = await store.handOver?.({ ...request, owner: holder.owner, successor })
-      expect(answer).toMatchObject({ tag: 'renewed', successor: null })
-      const { fence } = request
-      expect((await store.inspect('door')).holder).toMatchObject({
-        ...{ owner: successor, fence, metadata: '{"a":1}' },
-      })
-    }
-    expect(
-      await store.renew({ name: 'door', owner: holder.owner, ttlMs: 5_000, replicas: 0 }),
-    ).toEqual(expect.objectContaining({ tag: 'lost' }))
-  })
-
-  it('does not hand over what was taken away, and says why', async () => {
-    const sluice = open(inject('redisUrl'), randomUUID())
-    const engine = redisOf(sluice)
-    const store = redisLockStore(engine, 'lock')
-    const holder = await sluice.lock('door').acquire()
-    await store.forceRelease({ name: 'door', reason: 'it hangs', expectFence: null })
-    const { owner } = holder
-    const successor = `${engine.clientId}.70`
-    const request = { name: 'door', owner, successor, fence: holder.fence + 1 }
-    const answer = await store.handOver?.({ ...request, ttlMs: 5_000, metadata: '' })
-    expect(answer).toEqual(expect.objectContaining({ tag: 'forced', reason: 'it hangs' }))
-    expect((await store.inspect('door')).holder).toBe(null)
   })
 })

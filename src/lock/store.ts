@@ -19,6 +19,9 @@ import type { GateStore, Holder, Owner, WaiterView } from '../gate/store.ts'
  * - L12 Where order does not matter, a release prefers waiters of its own client, at most 15 in a row.
  * - L13 `describe` changes the metadata that the owner is shown with, and nothing else; anyone but the
  *       owner is told `lost` and changes nothing.
+ * - L14 `handOver`, where there is one, makes a waiter of the same client the owner if the caller still
+ *       is, with the number after its fence, which no grant gives to another one; repeated it changes
+ *       nothing.
  */
 
 /** What a lock is asked for besides. */

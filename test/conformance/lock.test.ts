@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import type { RedisEngine } from '../../src/engine/redis/engine.ts'
+import { handOverContract } from '../../src/lock/hand-over.contract.ts'
 import { lockContract } from '../../src/lock/lock.contract.ts'
 import { engines, type OpenedEngine } from '../engines.ts'
 import { ORDINARY } from '../lock-request.js'
 
-describe.each(engines)('locks on $name', ({ open }) => {
+describe.each(engines)('locks on $name', ({ name, open }) => {
   lockContract(open)
+  if (name.startsWith('redis')) handOverContract(open)
 
   it('L10 an idle fence is kept for a day after the last lease, and no longer', async () => {
     const opened = await open()

@@ -4,7 +4,8 @@
 -- Who stands first in the line, '' if it is not of that client or is the one to leave out.
 local function first_of(client, line, but)
   local owners = redis.call('ZRANGE', line, 0, 1)
-  local first = owners[1] == but and owners[2] or owners[1]
+  local first = owners[1]
+  if first == but then first = owners[2] end
   return first and string.match(first, '^(.*)%.') == client and first or ''
 end
 
