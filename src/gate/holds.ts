@@ -76,10 +76,13 @@ export class Holds<Demand> {
     const { room } = this.line
     if (waitMs > 0) room.expect(owner)
     let answer: AcquireAnswer
+    let acquired: Acquired | null
     this.underWay.begin()
     try {
-      do answer = await this.store.acquire(request)
-      while (this.isTooLate(answer, terms.ttlMs) && this.hasTime(startedMs, waitMs))
+      do {
+        answer = await this.store.acquire(request)
+        acquired = answer.tag === 'acquired' ? acquiredOf(answer, terms.ttlMs) : null
+      } while (acquired && this.isOver(acquired) && this.hasTime(startedMs, waitMs))
       signal?.throwIfAborted()
       if (this.closed) throw new ClosedError('This Sluice')
     } catch (error) {
@@ -90,17 +93,16 @@ export class Holds<Demand> {
     } finally {
       this.underWay.end()
     }
-    if (this.isTooLate(answer, terms.ttlMs)) {
+    if (acquired && this.isOver(acquired)) {
       this.withdraw(request)
       answer = { tag: 'held', waiterCount: 0, holder: null }
-    }
-    if (answer.tag === 'acquired') {
+    } else if (acquired) {
       if (waitMs > 0) room.remove(owner)
-      return give(this.hold(terms, owner, acquiredOf(answer, terms.ttlMs)))
+      return give(this.hold(terms, owner, acquired))
     }
     if (answer.tag === 'waiting') {
-      const acquired = await this.standInLine(request, startedMs, waitMs, signal, answer)
-      return give(this.hold(terms, owner, acquired))
+      const granted = await this.standInLine(request, startedMs, waitMs, signal, answer)
+      return give(this.hold(terms, owner, granted))
     }
     room.remove(owner)
     if (answer.tag === 'held') {
@@ -191,9 +193,8 @@ export class Holds<Demand> {
   }
 
   /** An answer that took longer than the lease is no lease any more. */
-  private isTooLate(answer: AcquireAnswer, ttlMs: number): boolean {
-    if (answer.tag !== 'acquired') return false
-    return acquiredOf(answer, ttlMs).validUntilMs <= this.clock.monotonicMs()
+  private isOver({ validUntilMs }: Acquired): boolean {
+    return validUntilMs <= this.clock.monotonicMs()
   }
 
   private hasTime(startedMs: number, waitMs: number): boolean {
