@@ -104,9 +104,9 @@ const NOT_OURS = {
 function ioredisSource(client: ForeignIoredis): RedisSource {
   // Options are read at each connect: that is how a password is changed in these libraries.
   const open = (connectTimeoutMs: number, overrides: () => Options) =>
-    rawIoredis(async () =>
-      client.duplicate({ ...passive(connectTimeoutMs), ...NOT_OURS, ...overrides() }),
-    )
+    rawIoredis(async () => ({
+      client: client.duplicate({ ...passive(connectTimeoutMs), ...NOT_OURS, ...overrides() }),
+    }))
   const sentinel = readSentinels(client.options)
   const { path, host, port } = client.options
   const place = typeof path === 'string' ? path : hostText(asHost(host, port))
@@ -160,7 +160,7 @@ function ioredisClusterSource(cluster: ForeignIoredisCluster): RedisSource {
     rawIoredis(async () => {
       template ??= templateOf(cluster)
       const address = await resolveSeed(cluster, at)
-      return template.duplicate({
+      const client = template.duplicate({
         // The template may have older ones than the cluster has now.
         ...{ username: null, password: null, tls: undefined },
         ...nodeOptions(cluster, at),
@@ -169,6 +169,7 @@ function ioredisClusterSource(cluster: ForeignIoredisCluster): RedisSource {
         ...{ path: undefined, sentinels: null, db: 0 },
         ...address,
       })
+      return { client }
     })
   const seeds = readSeeds(cluster).map(({ host }) => host)
   return {

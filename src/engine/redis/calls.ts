@@ -1,7 +1,14 @@
 import type { Clock } from '../../clock.ts'
 import { EngineUnavailableError, SluiceError } from '../../errors.ts'
 import { fromReply, isNotNow, isReplyError } from './failures.ts'
-import { type AnyScript, decodeReply, encodeArgs, type Script } from './script.ts'
+import {
+  type AnyScript,
+  decodeReply,
+  encodeArgs,
+  encodeKeys,
+  type Script,
+  type Sent,
+} from './script.ts'
 import type { Servers } from './servers.ts'
 
 interface Item {
@@ -17,20 +24,17 @@ export interface WriteEvents {
   onServed(script: AnyScript): void
 }
 
-/** How an answer came about. */
-export interface Sent {
-  /** The caller's monotonic time from before the call first left. */
-  sentAtMs: number
-  /** It was sent before, and that answer was lost: this one may be of the repeat. */
-  mayHaveRun: boolean
-}
-
-interface Attempt extends Sent {
+/** Items that travel in one call. */
+interface Batch extends Sent {
+  script: AnyScript
+  group: number
+  items: Item[]
+  /** About as many as it takes on the wire. */
+  bytes: number
   deadlineMs: number
 }
 
 /** Bounds of one script call, so that no call holds the server for long. */
-const MOST_ITEMS = 256
 const MOST_BYTES = 1 << 20
 /**
  * So many are sent before the tick is over: the server works on them while this process is busy
@@ -50,7 +54,8 @@ export class ScriptCalls {
   private readonly timeoutMs: number
   private readonly writes: WriteEvents
   private readonly facts: () => string[]
-  private readonly waiting = new Map<AnyScript, Map<number, Item[]>>()
+  /** By group: what is sent when the tick is over. */
+  private readonly waiting = new Map<number, Batch[]>()
   private readonly idleListeners: (() => void)[] = []
   private underWay = 0
 
@@ -75,28 +80,36 @@ export class ScriptCalls {
     args: Args,
   ): Promise<Reply & Sent> {
     const plain = script as unknown as AnyScript
-    const keyList: string[] = []
-    for (const name of plain.keys) keyList.push((keys as Record<string, string>)[name] ?? '')
-    const encoded: string[] = []
-    encodeArgs(plain, args as Record<string, unknown>, encoded)
     return new Promise((resolve, reject) => {
-      this.enqueue(plain, { keys: keyList, args: encoded, resolve, reject })
+      this.enqueue(plain, {
+        keys: encodeKeys(plain, keys as Record<string, string>),
+        args: encodeArgs(plain, args as Record<string, unknown>),
+        resolve,
+        reject,
+      })
     })
   }
 
   private enqueue(script: AnyScript, item: Item): void {
     if (this.waiting.size === 0) this.flushSoon()
-    let groups = this.waiting.get(script)
-    if (!groups) {
-      groups = new Map()
-      this.waiting.set(script, groups)
-    }
     const group = this.servers.groupOf(item.keys[0] ?? '')
-    const items = groups.get(group)
-    if (!items) groups.set(group, [item])
-    else if (items.push(item) >= ENOUGH_ITEMS) {
-      groups.delete(group)
-      void this.run(script, group, items)
+    let batches = this.waiting.get(group)
+    if (!batches) {
+      batches = []
+      this.waiting.set(group, batches)
+    }
+    const bytes = sizeOf(item.args)
+    const index = batches.findIndex((batch) => batch.script === script)
+    const batch = batches[index]
+    if (!batch) batches.push(batchOf(script, group, item, bytes))
+    else if (batch.bytes + bytes > MOST_BYTES) {
+      batches[index] = batchOf(script, group, item, bytes)
+      this.start(batch)
+    } else {
+      batch.bytes += bytes
+      if (batch.items.push(item) < ENOUGH_ITEMS) return
+      batches.splice(index, 1)
+      this.start(batch)
     }
   }
 
@@ -109,88 +122,80 @@ export class ScriptCalls {
 
   /** After the promises that are settled now have run on: what they call joins the same tick. */
   private flushSoon(): void {
-    queueMicrotask(() => process.nextTick(() => this.flush()))
+    void settled.then(() => process.nextTick(() => this.flush()))
   }
 
   private flush(): void {
-    const batches = [...this.waiting]
+    const waiting = [...this.waiting.values()]
     this.waiting.clear()
-    for (const [script, groups] of batches) {
-      for (const [group, items] of groups) {
-        for (const chunk of chunks(items)) void this.run(script, group, chunk)
-      }
-    }
+    for (const batches of waiting) for (const batch of batches) this.start(batch)
+    this.tellIdle()
   }
 
-  private async run(script: AnyScript, group: number, items: Item[]): Promise<void> {
+  private start(batch: Batch): void {
     this.underWay++
-    const attempt: Attempt = {
-      deadlineMs: performance.now() + this.timeoutMs,
-      sentAtMs: this.clock.monotonicMs(),
-      mayHaveRun: false,
-    }
-    let open = items
-    try {
-      while (open.length > 0) {
-        const replies = await this.send(script, group, open, attempt)
-        open = this.settle(script, group, open, replies, attempt)
-        if (open.length > 0) await pause()
-      }
-    } catch (error) {
-      for (const item of open) item.reject(error)
-    } finally {
-      this.underWay--
-      for (const listener of this.idleListeners.splice(0)) listener()
-    }
+    batch.deadlineMs = performance.now() + this.timeoutMs
+    batch.sentAtMs = this.clock.monotonicMs()
+    this.send(batch, this.argumentsOf(batch.script, batch.items))
   }
 
-  /** Returns the items that the server refused to write for now, as long as there is time for them. */
-  private settle(
-    script: AnyScript,
-    group: number,
-    items: Item[],
-    replies: unknown,
-    attempt: Attempt,
-  ): Item[] {
+  private send(batch: Batch, rest: string[]): void {
+    const { script, group, deadlineMs } = batch
+    const answered = (replies: unknown) => this.settle(batch, replies)
+    const failed = (error: unknown) => this.recover(batch, rest, error)
+    void this.servers
+      .call(group, 'EVALSHA', [script.sha1, ...rest], deadlineMs)
+      .then(answered, (error: unknown) => {
+        if (!isReplyError(error) || !error.message.startsWith('NOSCRIPT')) return failed(error)
+        const withBody = this.servers.call(group, 'EVAL', [script.body, ...rest], deadlineMs)
+        return withBody.then(answered, failed)
+      })
+  }
+
+  /** Answers every item but those that the server refused to write for now, if there is time for them. */
+  private settle(batch: Batch, replies: unknown): void {
+    const { script, group, items } = batch
     let refusal: string | null = null
-    const refused = items.filter((item, index) => {
+    const refused: Item[] = []
+    for (const [index, item] of items.entries()) {
       // What answers need not be a Redis.
       const raw: unknown = Array.isArray(replies) ? replies[index] : replies
-      refusal = refusalOf(raw) ?? refusal
-      if (refusalOf(raw) !== null && hasTime(attempt)) return true
-      settleItem(script, item, raw, attempt)
-      return false
-    })
-    if (refusal !== null) this.writes.onRefused(group, refusal)
-    else this.writes.onServed(script)
-    return refused
-  }
-
-  /** Sends until answered, as far as the script's `repeat` and the deadline allow. */
-  private async send(
-    script: AnyScript,
-    group: number,
-    items: Item[],
-    attempt: Attempt,
-  ): Promise<unknown> {
-    const rest = this.argumentsOf(script, items)
-    for (;;) {
-      try {
-        return await this.evaluate(script, group, rest, attempt.deadlineMs)
-      } catch (error) {
-        const failure = isReplyError(error)
-          ? fromReply(error.message, `script ${script.name}`, items[0]?.keys)
-          : error
-        const mayRepeat = isUnavailable(failure) && failure.retryable
-        if (!mayRepeat) throw asUnknown(failure, attempt.mayHaveRun)
-        if (failure.outcome === 'unknown') {
-          if (script.repeat === 'unsafe') throw failure
-          attempt.mayHaveRun = true
-        }
-        if (!hasTime(attempt)) throw asUnknown(failure, attempt.mayHaveRun)
-        await pause()
+      const failure = failureOf(raw)
+      if (failure === null) answer(script, item, raw, batch)
+      else {
+        if (isNotNow(failure)) refusal = failure
+        if (isNotNow(failure) && hasTime(batch)) refused.push(item)
+        else reject(item, fromReply(failure, `script ${script.name}`, item.keys), batch)
       }
     }
+    if (refusal === null) this.writes.onServed(script)
+    else this.writes.onRefused(group, refusal)
+    if (refused.length === 0) return this.end()
+    batch.items = refused
+    afterPause(() => this.send(batch, this.argumentsOf(script, refused)))
+  }
+
+  /** Sends again what failed as a whole, as far as the script's `repeat` and the deadline allow. */
+  private recover(batch: Batch, rest: string[], error: unknown): void {
+    const { script, items } = batch
+    const failure = isReplyError(error)
+      ? fromReply(error.message, `script ${script.name}`, items[0]?.keys)
+      : error
+    if (mayRepeat(script, failure)) {
+      if (failure.outcome === 'unknown') batch.mayHaveRun = true
+      if (hasTime(batch)) return afterPause(() => this.send(batch, rest))
+    }
+    for (const item of items) reject(item, failure, batch)
+    this.end()
+  }
+
+  private end(): void {
+    this.underWay--
+    this.tellIdle()
+  }
+
+  private tellIdle(): void {
+    for (const listener of this.idleListeners.splice(0)) listener()
   }
 
   /** Number of keys, keys, time, facts, and what each item says. */
@@ -203,36 +208,19 @@ export class ScriptCalls {
     for (const { args } of items) for (const arg of args) all.push(arg)
     return all
   }
-
-  private async evaluate(
-    script: AnyScript,
-    group: number,
-    rest: string[],
-    deadlineMs: number,
-  ): Promise<unknown> {
-    try {
-      return await this.servers.call(group, 'EVALSHA', [script.sha1, ...rest], deadlineMs)
-    } catch (error) {
-      if (!isReplyError(error) || !error.message.startsWith('NOSCRIPT')) throw error
-      return await this.servers.call(group, 'EVAL', [script.body, ...rest], deadlineMs)
-    }
-  }
 }
 
-function* chunks(items: Item[]): Generator<Item[]> {
-  let start = 0
-  let bytes = 0
-  for (const [index, { args }] of items.entries()) {
-    const size = sizeOf(args)
-    if (index > start && (index - start >= MOST_ITEMS || bytes + size > MOST_BYTES)) {
-      yield items.slice(start, index)
-      start = index
-      bytes = 0
-    }
-    bytes += size
-  }
-  yield start === 0 ? items : items.slice(start)
-}
+const settled = Promise.resolve()
+
+const batchOf = (script: AnyScript, group: number, item: Item, bytes: number): Batch => ({
+  script,
+  group,
+  items: [item],
+  bytes,
+  deadlineMs: 0,
+  sentAtMs: 0,
+  mayHaveRun: false,
+})
 
 function sizeOf(args: string[]): number {
   let bytes = 0
@@ -240,37 +228,33 @@ function sizeOf(args: string[]): number {
   return bytes
 }
 
-function settleItem(script: AnyScript, item: Item, raw: unknown, sent: Sent): void {
+function answer(script: AnyScript, item: Item, raw: unknown, sent: Sent): void {
   try {
-    if (Array.isArray(raw) && raw[0] === 'failed') {
-      throw fromReply(String(raw[1]), `script ${script.name}`, item.keys)
-    }
-    const reply = decodeReply(script, raw) as { tag: string } & Partial<Sent>
-    reply.sentAtMs = sent.sentAtMs
-    reply.mayHaveRun = sent.mayHaveRun
-    item.resolve(reply as never)
+    item.resolve(decodeReply(script, raw, sent) as never)
   } catch (error) {
-    item.reject(asUnknown(error, sent.mayHaveRun))
+    reject(item, error, sent)
   }
 }
+
+const reject = (item: Item, failure: unknown, { mayHaveRun }: Sent) =>
+  item.reject(asUnknown(failure, mayHaveRun))
 
 /** A repeat that leaves too late to be answered ends a socket that is well. */
 const LEAST_TIME_MS = 50
 
-const hasTime = ({ deadlineMs }: Attempt) =>
+const hasTime = ({ deadlineMs }: Batch) =>
   performance.now() + NOT_NOW_PAUSE_MS + LEAST_TIME_MS < deadlineMs
 
-const pause = () => new Promise<void>((resolve) => setTimeout(resolve, NOT_NOW_PAUSE_MS))
+const afterPause = (then: () => void) => void setTimeout(then, NOT_NOW_PAUSE_MS)
 
-/** The first write of the script was refused, so nothing was written. */
-function refusalOf(raw: unknown): string | null {
-  if (!Array.isArray(raw) || raw[0] !== 'failed') return null
-  const reply = String(raw[1])
-  return isNotNow(reply) ? reply : null
-}
+/** What failed an item. A refusal came at the first write of its script, so nothing was written. */
+const failureOf = (raw: unknown): string | null =>
+  Array.isArray(raw) && raw[0] === 'failed' ? String(raw[1]) : null
 
-const isUnavailable = (failure: unknown): failure is EngineUnavailableError =>
-  failure instanceof EngineUnavailableError
+const mayRepeat = (script: AnyScript, failure: unknown): failure is EngineUnavailableError =>
+  failure instanceof EngineUnavailableError &&
+  failure.retryable &&
+  (failure.outcome !== 'unknown' || script.repeat === 'safe')
 
 /** A repeat that failed plainly does not tell what the first sending did. */
 function asUnknown(failure: unknown, mayHaveRun: boolean): unknown {

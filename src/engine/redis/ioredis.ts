@@ -2,6 +2,7 @@ import { isIP } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { RedisOptions } from 'ioredis'
 import { type RawClient, refuseStranger } from './client.ts'
+import { type CommandClass, commandMaker } from './ioredis-command.ts'
 import type { Credentials, Host, RedisSource } from './source.ts'
 import { endOnUnasked } from './unasked.ts'
 import { hostText, type RedisUrl } from './url.ts'
@@ -10,10 +11,11 @@ import { hostText, type RedisUrl } from './url.ts'
 export interface IoredisClient {
   readonly stream?: Duplex
   /** The calls that wait for an answer, the oldest first. */
-  readonly commandQueue?: { shift(): unknown }
+  readonly commandQueue?: { readonly length: number; shift(): unknown }
   readonly options: { password?: string | null | undefined }
   connect(): Promise<void>
   call(command: string, args: string[]): Promise<unknown>
+  sendCommand(command: object): unknown
   subscribe(channel: string): Promise<unknown>
   on(event: string, listener: (...args: never[]) => void): unknown
   once(event: string, listener: (...args: never[]) => void): unknown
@@ -42,13 +44,20 @@ export const passive = (connectTimeoutMs: number) =>
     keyPrefix: '',
   }) satisfies RedisOptions
 
-/** One socket of ioredis. `open` makes a client that has not connected yet. */
-export function rawIoredis(open: () => Promise<IoredisClient>): RawClient {
+/** A client that has not connected yet, and the class of its commands where that is known. */
+interface Opened {
+  client: IoredisClient
+  Command?: CommandClass
+}
+
+/** One socket of ioredis. */
+export function rawIoredis(open: () => Promise<Opened>): RawClient {
   let redis: IoredisClient | null = null
   let cause: Error | undefined
   let destroyed = false
   let closed = false
   let gathering = false
+  let commandOf: ReturnType<typeof commandMaker> | null = null
   let closeListener: (cause?: Error) => void = () => {}
 
   function close(): void {
@@ -60,16 +69,13 @@ export function rawIoredis(open: () => Promise<IoredisClient>): RawClient {
   /**
    * The library writes each command on its own, which is a system call each. What is sent in one
    * turn leaves as one packet: about half of the client's CPU at 100 in flight, and of the server's.
-   * A long one leaves at once, so that the server works on it while the rest of the turn goes on.
+   * What is long, or has nothing in front of it, leaves at once: the server works on it meanwhile.
    */
-  function together(client: IoredisClient): IoredisClient {
-    const { stream } = client
-    if (!gathering && stream) {
-      gathering = true
-      stream.cork()
-      process.nextTick(leave)
-    }
-    return client
+  function gather({ stream }: IoredisClient): void {
+    if (gathering || !stream) return
+    gathering = true
+    stream.cork()
+    process.nextTick(leave)
   }
 
   function leave(): void {
@@ -87,10 +93,11 @@ export function rawIoredis(open: () => Promise<IoredisClient>): RawClient {
 
   return {
     async connect() {
-      const client = await open()
+      const { client, Command } = await open()
       // From here to its `connect()` nothing may wait: it would connect even after a `destroy()`.
       if (destroyed) throw new Error('the connection was closed')
       redis = client
+      commandOf = Command ? commandMaker(Command) : null
       // What answers nonsense makes the library complain, and wait.
       let complain: (error: Error) => void = () => {}
       const complaint = new Promise<never>((_, reject) => {
@@ -126,9 +133,12 @@ export function rawIoredis(open: () => Promise<IoredisClient>): RawClient {
     // The library recognises commands with an effect on the connection by their lower-case name.
     send(command, args) {
       if (!redis) return Promise.reject(new Error('the client is not connected'))
-      const answer = together(redis).call(lowerCase(command), args)
-      if (args.length >= LONG_CALL) leave()
-      return answer
+      const atOnce = args.length >= LONG_CALL || redis.commandQueue?.length === 0
+      if (!atOnce) gather(redis)
+      const name = lowerCase(command)
+      const answer = commandOf ? redis.sendCommand(commandOf(name, args)) : redis.call(name, args)
+      if (atOnce) leave()
+      return answer as Promise<unknown>
     },
     isReply: (error) => error.name === 'ReplyError',
     async subscribe(channel, listener) {
@@ -187,7 +197,7 @@ export function urlSource(url: RedisUrl, extras: UrlExtras = {}): RedisSource {
         import('ioredis'),
         credentials(),
       ])
-      return new library.Redis({
+      const client = new library.Redis({
         ...passive(connectTimeoutMs),
         ...at,
         ...(username === undefined ? {} : { username }),
@@ -195,6 +205,7 @@ export function urlSource(url: RedisUrl, extras: UrlExtras = {}): RedisSource {
         ...tlsTo(at.host),
         ...more,
       })
+      return { client, Command: library.Command }
     })
 
   return {

@@ -30,40 +30,54 @@ export interface Script<Keys, Args, Reply> {
 
 export type AnyScript = Script<Record<string, string>, Record<string, unknown>, { tag: string }>
 
-/** Appends one item's arguments in the order in which the compiled script reads them. */
-export function encodeArgs(script: AnyScript, args: Record<string, unknown>, into: string[]): void {
-  for (const spec of script.args) {
-    const value = args[spec[0]]
-    if (spec[1] === 'list') encodeList(value as Record<string, unknown>[], spec[2], into)
-    else into.push(encodeScalar(value))
-  }
+/** How an answer came about. */
+export interface Sent {
+  /** The caller's monotonic time from before the call first left. */
+  sentAtMs: number
+  /** It was sent before, and that answer was lost: this one may be of the repeat. */
+  mayHaveRun: boolean
 }
 
-function encodeList(
-  items: Record<string, unknown>[],
-  fields: readonly string[],
-  into: string[],
-): void {
-  into.push(String(items.length * fields.length))
-  for (const item of items) {
-    for (const field of fields) into.push(encodeScalar(item[field]))
-  }
+export function encodeKeys(script: AnyScript, keys: Record<string, string>): string[] {
+  return script.keys.map((name) => keys[name] ?? '')
 }
+
+/** One item's arguments in the order in which the compiled script reads them. */
+export function encodeArgs(script: AnyScript, args: Record<string, unknown>): string[] {
+  let lists = false
+  const encoded = script.args.map((spec) => {
+    const value = args[spec[0]]
+    if (spec[1] !== 'list') return encodeScalar(value)
+    lists = true
+    return encodeList(value as Record<string, unknown>[], spec[2])
+  })
+  return lists ? encoded.flat() : (encoded as string[])
+}
+
+const encodeList = (items: Record<string, unknown>[], fields: readonly string[]): string[] => [
+  String(items.length * fields.length),
+  ...items.flatMap((item) => fields.map((field) => encodeScalar(item[field]))),
+]
 
 const encodeScalar = (value: unknown): string => (value === null ? '' : String(value))
 
 /** Reads `[tag, …fields]`, or the one field of the plain reply, as the script's header declares it. */
-export function decodeReply(script: AnyScript, raw: unknown): { tag: string } {
-  const isPlain = script.plain !== null && !Array.isArray(raw)
-  if (!isPlain && !Array.isArray(raw)) {
-    throw new InternalError(`Script ${script.name} answered without a tag.`)
-  }
-  const fields: unknown[] = isPlain ? [script.plain, raw] : (raw as unknown[])
+export function decodeReply(
+  script: AnyScript,
+  raw: unknown,
+  { sentAtMs, mayHaveRun }: Sent,
+): { tag: string } & Sent {
+  const fields = Array.isArray(raw) ? raw : script.plain === null ? null : [script.plain, raw]
+  if (!fields) throw new InternalError(`Script ${script.name} answered without a tag.`)
   const declared = script.replies[String(fields[0])]
   if (!declared) {
     throw new InternalError(`Script ${script.name} gave the undeclared reply ${fields[0]}.`)
   }
-  const reply: Record<string, unknown> & { tag: string } = { tag: declared[0] }
+  const reply: Record<string, unknown> & { tag: string } & Sent = {
+    tag: declared[0],
+    sentAtMs,
+    mayHaveRun,
+  }
   let index = 1
   for (const [name, type] of declared[1]) reply[name] = decodeField(fields[index++], type)
   return reply
