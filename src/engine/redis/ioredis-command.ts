@@ -4,28 +4,20 @@ import type { Command } from 'ioredis'
 export type CommandClass = typeof Command
 
 const UTF8 = { replyEncoding: 'utf8' } as const
-const makers = new WeakMap<CommandClass, (name: string, args: string[]) => Command>()
 
 /**
- * Makes commands that cost a third of what the library's own do, with a hundred arguments: those are
+ * A command that costs a third of what the library's own do, with a hundred arguments: those are
  * copied twice, looked at for what need not be text, and measured one by one.
  */
-export function commandMaker(library: CommandClass) {
-  let maker = makers.get(library)
-  if (!maker) {
-    class TextCommand extends library {
-      override toWritable(): string {
-        return toResp(this.name, this.args as string[])
-      }
-    }
-    maker = (name, args) => {
-      const command = new TextCommand(name, [], UTF8)
-      command.args = args
-      return command
-    }
-    makers.set(library, maker)
-  }
-  return maker
+export function textCommand(library: CommandClass, name: string, args: string[]): Command {
+  const command = new library(name, [], UTF8)
+  command.args = args
+  command.toWritable = toWritable
+  return command
+}
+
+function toWritable(this: Command): string {
+  return toResp(this.name, this.args as string[])
 }
 
 /** One command in the protocol of Redis. */

@@ -2,7 +2,7 @@ import { isIP } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { RedisOptions } from 'ioredis'
 import { type RawClient, refuseStranger } from './client.ts'
-import { type CommandClass, commandMaker } from './ioredis-command.ts'
+import { type CommandClass, textCommand } from './ioredis-command.ts'
 import type { Credentials, Host, RedisSource } from './source.ts'
 import { endOnUnasked } from './unasked.ts'
 import { hostText, type RedisUrl } from './url.ts'
@@ -57,7 +57,7 @@ export function rawIoredis(open: () => Promise<Opened>): RawClient {
   let destroyed = false
   let closed = false
   let gathering = false
-  let commandOf: ReturnType<typeof commandMaker> | null = null
+  let commandClass: CommandClass | undefined
   let closeListener: (cause?: Error) => void = () => {}
 
   function close(): void {
@@ -97,7 +97,7 @@ export function rawIoredis(open: () => Promise<Opened>): RawClient {
       // From here to its `connect()` nothing may wait: it would connect even after a `destroy()`.
       if (destroyed) throw new Error('the connection was closed')
       redis = client
-      commandOf = Command ? commandMaker(Command) : null
+      commandClass = Command
       // What answers nonsense makes the library complain, and wait.
       let complain: (error: Error) => void = () => {}
       const complaint = new Promise<never>((_, reject) => {
@@ -136,7 +136,9 @@ export function rawIoredis(open: () => Promise<Opened>): RawClient {
       const atOnce = args.length >= LONG_CALL || redis.commandQueue?.length === 0
       if (!atOnce) gather(redis)
       const name = lowerCase(command)
-      const answer = commandOf ? redis.sendCommand(commandOf(name, args)) : redis.call(name, args)
+      const answer = commandClass
+        ? redis.sendCommand(textCommand(commandClass, name, args))
+        : redis.call(name, args)
       if (atOnce) leave()
       return answer as Promise<unknown>
     },
