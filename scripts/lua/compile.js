@@ -10,18 +10,27 @@ import {
   withoutText,
 } from './refuse.js'
 
+/** Microseconds as 16 digits, so that texts compare like numbers. `said_now` is empty without a clock of tests. */
 const CLOCK = `
-local now_us = tonumber(ARGV[1])
-if not now_us then
+local said_now = ARGV[1]
+local now_text = said_now
+if now_text == '' then
   local time = redis.call('TIME')
-  now_us = time[1] * 1000000 + time[2]
-end`
+  now_text = time[1] .. string.sub('00000' .. time[2], -6)
+  if #now_text < 16 then now_text = string.sub('0000000000' .. now_text, -16) end
+end
+local now_us = tonumber(now_text)
+`
+const CLOCK_NAMES = ['said_now', 'now_text', 'now_us']
 
 /** What the engine says once a call, for all of its items. */
 const FACT_NAMES = ['self', 'inbox', 'counted', 'floor']
 const FACTS = `
-local self, inbox = ARGV[2], ARGV[3]
-local counted, floor = tonumber(ARGV[4]), tonumber(ARGV[5])`
+local self = ARGV[2]
+local inbox = ARGV[3]
+local counted = tonumber(ARGV[4])
+local floor = tonumber(ARGV[5])
+`
 
 /**
  * @param {string} name
@@ -32,13 +41,15 @@ local counted, floor = tonumber(ARGV[4]), tonumber(ARGV[5])`
 export function compileScript(name, place, text, loadFragment) {
   const header = parseHeader(text, place)
   const given = [
-    ...(header.uses.includes('clock') ? ['now_us'] : []),
+    ...(header.uses.includes('clock') ? CLOCK_NAMES : []),
     ...(header.uses.includes('facts') ? FACT_NAMES : []),
   ]
+  const shared = header.shares.map((kind) => `shared_${kind}`)
   const fragments = header.uses.filter((use) => use.includes('/')).map(loadFragment)
-  const inputs = [...header.keys, ...header.args.map((argument) => argument.name)]
+  const own = [...header.keys, ...header.args.map((argument) => argument.name)]
+  const inputs = [...own, ...shared]
   const brought = [...fragments.flatMap((fragment) => fragment.brings), ...given]
-  refuseMistakes({ place, body: header.body, inputs, keys: header.keys, brought })
+  refuseMistakes({ place, body: header.body, inputs, keys: [...header.keys, ...shared], brought })
   refuseUndeclaredReplies(place, header)
   for (const [index, fragment] of fragments.entries()) {
     const earlier = fragments.slice(0, index).flatMap((other) => other.brings)
@@ -53,10 +64,9 @@ export function compileScript(name, place, text, loadFragment) {
   }
   const body = minify(
     [
-      CLOCK,
-      header.uses.includes('facts') ? FACTS : '',
-      ...onlyUsed(fragments.map((fragment) => fragment.body).join('\n'), header.body),
-      `local function one(${inputs.join(', ')})`,
+      ...shared.map((name) => `local ${name} = KEYS[#KEYS]`),
+      ...onlyUsed([CLOCK, FACTS, ...fragments.map(({ body }) => body)].join('\n'), header.body),
+      `local function one(${own.join(', ')})`,
       header.body,
       'end',
       loopOverItems(header),
@@ -71,16 +81,22 @@ export function compileScript(name, place, text, loadFragment) {
  * every item runs under pcall and answers for itself.
  * @param {import('./header.js').Header} header
  */
-function loopOverItems({ keys, args, uses }) {
+function loopOverItems({ keys, args, uses, shares }) {
   const before = uses.includes('facts') ? 1 + FACT_NAMES.length : 1
+  const countText = shares.length === 0 ? '#KEYS' : '(#KEYS - 1)'
   const keyNames = keys.map((_, index) => `KEYS[item * ${keys.length} + ${index + 1}]`)
-  const reads = args.map((argument, index) => readArgument(argument.type, `arg${index}`))
-  const argNames = args.map((_, index) => `arg${index}`)
+  const hasLists = args.some(({ type }) => type === 'list')
+  const reads = hasLists ? args.map(({ type }, index) => readArgument(type, `arg${index}`)) : []
+  const argNames = args.map(({ type }, index) =>
+    hasLists ? `arg${index}` : readText(type, index === 0 ? 'ARGV[at]' : `ARGV[at + ${index}]`),
+  )
+  const next = hasLists ? '' : `at = at + ${args.length}`
   return `
 local at, replies = ${before + 1}, {}
-for item = 0, #KEYS / ${keys.length} - 1 do
+for item = 0, ${countText} / ${keys.length} - 1 do
 ${reads.join('\n')}
 local ok, reply = pcall(one, ${[...keyNames, ...argNames].join(', ')})
+${next}
 if not ok then
 reply = { 'failed', type(reply) == 'table' and reply.err or tostring(reply) }
 end
@@ -97,10 +113,13 @@ local ${local}_size = tonumber(ARGV[at])
 for i = 1, ${local}_size do ${local}[i] = ARGV[at + i] end
 at = at + 1 + ${local}_size`
   }
-  const value = type === 'string' ? 'ARGV[at]' : 'tonumber(ARGV[at])'
-  return `local ${local} = ${value}
+  return `local ${local} = ${readText(type, 'ARGV[at]')}
 at = at + 1`
 }
+
+/** @param {string} type @param {string} text */
+const readText = (type, text) =>
+  type === 'string' || type === 'digits' ? text : `tonumber(${text})`
 
 /**
  * What the script uses of its fragments, directly or not: the server makes every function anew with

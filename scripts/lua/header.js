@@ -1,13 +1,14 @@
 // @ts-check
 // Reads the header of a .lua file: the comment lines that declare what goes in and what comes out.
 
-/** @typedef {'string' | 'integer' | 'number' | 'integer?' | 'strings' | 'integers'} FieldType */
+/** @typedef {'string' | 'digits' | 'integer' | 'number' | 'integer?' | 'strings' | 'integers'} FieldType */
 /** @typedef {{ name: string, type: FieldType }} Field */
 /** @typedef {{ name: string, type: FieldType | 'list', fields?: Field[] }} Argument */
 /**
  * @typedef {object} Header
  * @property {string} summary
  * @property {string[]} keys
+ * @property {string[]} shares kinds of keys that all items of a call share; at most one
  * @property {Argument[]} args
  * @property {{ tag: string, fields: Field[] }[]} replies
  * @property {string | null} plain tag of the reply that is returned as its one field, without a table
@@ -16,7 +17,8 @@
  * @property {string} body
  */
 
-const FIELD_TYPES = ['string', 'integer', 'number', 'integer?', 'strings', 'integers']
+/** `digits`: a whole number that the script gets as it was sent, as text. */
+const FIELD_TYPES = ['string', 'digits', 'integer', 'number', 'integer?', 'strings', 'integers']
 const NAME = /^[a-z][a-z0-9_]*$/
 
 /**
@@ -39,6 +41,7 @@ export function parseHeader(text, place) {
   const parsed = {
     summary: header[0] ?? '',
     keys: [],
+    shares: [],
     args: [],
     replies: [],
     plain: null,
@@ -50,6 +53,7 @@ export function parseHeader(text, place) {
   for (const line of header) {
     const [word, ...rest] = line.trim().split(/\s+/)
     if (word === 'KEYS') parsed.keys.push(readName(rest[0], place))
+    if (word === 'SHARES') parsed.shares.push(readName(rest[0], place))
     if (word === 'ARGV') parsed.args.push(readArgument(rest, place))
     if (word === 'REPLY') parsed.replies.push(readReply(rest, place))
     if (word === 'PLAIN') parsed.plain = rest[0] ?? ''
@@ -64,6 +68,7 @@ export function parseHeader(text, place) {
   if (!saysRepeat)
     throw new Error(`${place}: REPEAT must say whether an unanswered call may be sent again`)
   if (parsed.keys.length === 0) throw new Error(`${place}: declares no KEYS`)
+  if (parsed.shares.length > 1) throw new Error(`${place}: SHARES names more than one key`)
   if (parsed.replies.length === 0) throw new Error(`${place}: declares no REPLY`)
   refuseUnfitPlain(parsed, place)
   refuseDoubles([...parsed.keys, ...parsed.args.map((argument) => argument.name)], place)

@@ -7,6 +7,7 @@ const camel = (name) => name.replace(/_(\w)/g, (_, letter) => letter.toUpperCase
 /** @type {Record<string, string>} */
 const TYPES = {
   string: 'string',
+  digits: 'number',
   integer: 'number',
   number: 'number',
   'integer?': 'number | null',
@@ -56,6 +57,7 @@ export const ${constant}: Script<
   sha1: '${sha1}',
   repeat: '${header.repeat}',
   facts: ${header.uses.includes('facts')},
+  shares: ${header.shares[0] === undefined ? 'null' : `'${header.shares[0]}'`},
   plain: ${header.plain === null ? 'null' : `'${header.plain}'`},
   keys: [${header.keys.map((key) => `'${camel(key)}'`).join(', ')}],
   args: [${args.join(', ')}],

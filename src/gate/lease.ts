@@ -46,7 +46,7 @@ export class HeldLease<Demand> implements Beat {
   /** Made on the first use of the signal: most holders never ask, and it is a third of the cost. */
   private controller: AbortController | null = null
   private loss: LockLostError | null = null
-  private readonly heldSinceMs: number
+  readonly heldSinceMs: number
   private readonly holdUntilMs: number
   validUntilMs: number
   private wallUntilMs: number

@@ -48,6 +48,9 @@ export interface ReleaseRequest<Demand> {
   name: string
   owner: Owner
   demand: Demand
+  /** Monotonic times of the lease, as its owner knows them: they may tell what a lost answer said. */
+  heldSinceMs?: number
+  validUntilMs?: number
 }
 
 /**

@@ -123,11 +123,12 @@ export function forceContract(bench: Bench): void {
       expect(await told(holder)).toBe('forced: it hangs')
     })
 
-    it('L11 who released it before is still told so', async () => {
+    it('L11 who released it to one that waited is still told so', async () => {
       const [former, holder] = [bench.asker(), bench.asker(bench.second)]
       await former.take('a')
+      await holder.join('a')
       await former.release('a')
-      await holder.take('a')
+      await holder.granted()
       await force()
       expect(await former.release('a')).toBe('released')
       expect(await holder.release('a')).toBe('lost')

@@ -6,6 +6,7 @@ import { redisAdmin } from '../../test/engines.ts'
 import { ORDINARY } from '../../test/lock-request.js'
 import { redisEngineAt } from '../../test/redis-engine.ts'
 import type { RedisEngine } from '../engine/redis/engine.ts'
+import type { AcquireAnswer } from '../gate/store.ts'
 import { type TestClock, testClock } from '../testing/clock.ts'
 import * as scripts from './redis/scripts.gen.ts'
 import { redisLockStore } from './redis/store.ts'
@@ -15,6 +16,7 @@ const TTL_MS = 600_000
 const CLAIM_MS = 3_000
 const GONE_MS = 30_000
 const MICROSECOND_MS = 0.001
+const DAY_MS = 86_400_000
 
 let clock: TestClock
 let engine: RedisEngine
@@ -50,13 +52,19 @@ async function wayOf(): Promise<'short' | 'long'> {
   return tag === 'busy' ? 'long' : 'short'
 }
 
+/** What a lock begins with: whether it is worth remembering. */
+async function letterOf(): Promise<string | undefined> {
+  const state = await redisAdmin().get(`${prefix}:lock:{a}`)
+  return state?.[0]
+}
+
 async function keysOf(): Promise<string[]> {
   const keys = (await redisAdmin().keys(`${prefix}:lock:*`)) as string[]
   return keys.map((key) => key.slice(`${prefix}:lock:`.length)).sort()
 }
 
 describe('the way to a lock', () => {
-  it('is short while nobody waits, and leaves one key', async () => {
+  it('is short while nobody waits, and leaves no key but the fence of all', async () => {
     expect(await wayOf()).toBe('short')
     expect(await acquire(1)).toMatchObject({ tag: 'acquired' })
     expect(await wayOf()).toBe('short')
@@ -64,17 +72,37 @@ describe('the way to a lock', () => {
     expect(await wayOf()).toBe('short')
     await store.release(request(1))
     expect(await wayOf()).toBe('short')
+    await acquire(3)
     expect(await keysOf()).toEqual(['{a}'])
+    await store.release(request(3))
+    expect(await keysOf()).toEqual([])
+    expect(await redisAdmin().keys(`${prefix}:fence:*`)).toEqual([`${prefix}:fence:{}`])
   })
 
-  it('is long while somebody may wait: until the deadline of the last one who did', async () => {
+  it('is remembered as soon as somebody waits, and for a day', async () => {
+    await acquire(1)
+    expect(await letterOf()).toBe('N')
+    await acquire(2)
+    expect(await letterOf()).toBe('H')
+    expect(await redisAdmin().pttl(`${prefix}:lock:{a}`)).toBeGreaterThan(DAY_MS)
+    await store.release(request(1))
+    await store.release(request(2))
+    expect(await letterOf()).toBe('F')
+    await clock.advance(2 * CLAIM_MS)
+    await acquire(3)
+    expect(await letterOf()).toBe('N')
+    expect(await store.release(request(3))).toEqual({ tag: 'released' })
+    expect(await keysOf()).toEqual([])
+  })
+
+  it('is long while somebody may wait: at least until the deadline of the last one who did', async () => {
     await acquire(1)
     expect(await acquire(2)).toMatchObject({ tag: 'waiting' })
     await clock.advance(CLAIM_MS - 1)
     expect(await acquire(2, { heartbeat: true })).toMatchObject({ tag: 'waiting' })
     await clock.advance(CLAIM_MS)
     expect(await wayOf()).toBe('long')
-    await clock.advance(MICROSECOND_MS)
+    await clock.advance(CLAIM_MS / 3 + MICROSECOND_MS)
     expect(await wayOf()).toBe('short')
   })
 
@@ -96,16 +124,83 @@ describe('the way to a lock', () => {
     expect(await wayOf()).toBe('long')
     await store.forceRelease({ name: 'a', reason: 'enough', expectFence: null })
     expect(await wayOf()).toBe('long')
-    await clock.advance(CLAIM_MS)
+    await clock.advance(GONE_MS)
     expect(await wayOf()).toBe('long')
     await clock.advance(MICROSECOND_MS)
     expect(await wayOf()).toBe('short')
   })
 
-  it('is cut short for a lock that was taken away while nobody waited', async () => {
+  it('is long after it was taken away, until the former holder is heard no more', async () => {
     await acquire(1)
     await store.forceRelease({ name: 'a', reason: 'enough', expectFence: null })
-    expect(await wayOf()).toBe('short')
+    await clock.advance(GONE_MS)
+    expect(await wayOf()).toBe('long')
     expect(await acquire(2)).toMatchObject({ tag: 'acquired' })
+    expect(await store.release(request(1))).toEqual({ tag: 'lost' })
+    expect(await store.release(request(2))).toEqual({ tag: 'released' })
+    await clock.advance(MICROSECOND_MS)
+    expect(await wayOf()).toBe('short')
+  })
+})
+
+describe('fences', () => {
+  const fenceOf = (answer: AcquireAnswer) => (answer.tag === 'acquired' ? answer.fence : 0)
+
+  /** A client that has seen no fence, after the clock went back by a day. */
+  async function strangerTakes(owner: string): Promise<number> {
+    await clock.stepWall(-DAY_MS)
+    const stranger = redisEngineAt(inject('redisUrl'), { prefix, clock })
+    const times = { ttlMs: TTL_MS, claimMs: CLAIM_MS, enqueue: true, heartbeat: false }
+    const asking = { name: 'a', owner, ...times, ...ORDINARY }
+    const other = redisLockStore(stranger, 'lock')
+    const fence = fenceOf(await other.acquire(asking))
+    await other.release(asking)
+    await stranger.close()
+    return fence
+  }
+
+  it('grow by two at least though the lock has gone and the clock went back', async () => {
+    let last = fenceOf(await acquire(1))
+    await store.release(request(1))
+    for (const owner of ['b', 'c', 'd']) {
+      expect(await keysOf()).toEqual([])
+      const fence = await strangerTakes(owner)
+      expect(fence).toBeGreaterThan(last + 1)
+      last = fence
+    }
+  })
+
+  it('grow though the clock went back from those of hand-overs to those of nobody waiting', async () => {
+    await acquire(1)
+    await acquire(2)
+    await store.release(request(1))
+    const granted = fenceOf(await acquire(2, { heartbeat: true }))
+    await store.release(request(2))
+    await clock.advance(GONE_MS)
+    const first = await strangerTakes('b')
+    expect(first).toBeGreaterThan(granted + 1)
+    expect(await strangerTakes('c')).toBeGreaterThan(first + 1)
+  })
+
+  it('grow though the clock went back and it is acquired the long way where nothing is left', async () => {
+    const last = fenceOf(await acquire(1))
+    await store.release(request(1))
+    await clock.stepWall(-DAY_MS)
+    await store.leave(request(2))
+    expect(await strangerTakes('b')).toBeGreaterThan(last + 1)
+  })
+
+  it('of a lock that is held for days are its own', async () => {
+    await acquire(1)
+    await clock.advance(TTL_MS - 1)
+    for (let day = 0; day < 2; day++) {
+      expect(await letterOf()).toBe('N')
+      await store.renew({ name: 'a', owner: ownerOf(1), ttlMs: DAY_MS, replicas: 0 })
+      await clock.advance(DAY_MS - 1)
+    }
+    await store.renew({ name: 'a', owner: ownerOf(1), ttlMs: DAY_MS, replicas: 0 })
+    expect(await letterOf()).toBe('H')
+    expect(await store.release(request(1))).toEqual({ tag: 'released' })
+    expect(await letterOf()).toBe('F')
   })
 })

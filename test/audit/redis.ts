@@ -31,9 +31,13 @@ const known = (what: string, pattern: string, type: string, ttl: number | 'none'
   ttl,
 })
 
-/** Every kind of key that Sluice writes. A lock's fence is kept for a day after the last lease. */
+/**
+ * Every kind of key that Sluice writes. A lock that somebody waited for keeps its fence for a day
+ * after the last lease; of all others there is one fence, or one for each slot of a cluster.
+ */
 const KNOWN_KEYS: readonly KnownKey[] = [
   known('lock', `${LOCK}:${NAME}`, 'string', 2 * DAY_MS),
+  known('fence of many locks', 'fence:\\{[0-9a-z]*\\}', 'string', 2 * DAY_MS),
   known('line of a lock', `${LOCK}:${NAME}:line`, 'zset', MINUTE_MS),
   known('waiters of a lock', `${LOCK}:${NAME}:waiters`, 'hash', MINUTE_MS),
   known('tombstone of an owner', `${LOCK}:${NAME}:gone:.+`, 'string', 30 * SECOND_MS),
@@ -84,6 +88,7 @@ export async function auditRedis(redis: Admin, prefix: string): Promise<string[]
     ...auditPermits(keys),
     ...auditLeases(keys),
     ...auditPlaces(keys),
+    ...auditStates(keys),
   ]
 }
 
@@ -125,6 +130,15 @@ function auditPermits(keys: Key[]): string[] {
 
 const fieldOf = (content: string[], field: string) =>
   content.find((_, index) => index % 2 === 1 && content[index - 1] === field)
+
+/** The columns of a lock, and the fence of those that leave none. */
+function auditStates(keys: Key[]): string[] {
+  return keys.flatMap(({ name, type, content: [text = ''] }) => {
+    if (type !== 'string' || !/^(?:lock|election|fence):\{[^}]*\}$/s.test(name)) return []
+    const columns = name.startsWith('fence') ? /^\d{16}$/ : /^[NHFWX][\da-f]( \d{16}){4} \S+ \S+ /s
+    return columns.test(text) ? [] : [`${name}: ${JSON.stringify(text)} is no state of a lock`]
+  })
+}
 
 /** An epoch holds a lease exactly as long as something is in flight for it. */
 function auditLeases(keys: Key[]): string[] {
@@ -187,13 +201,13 @@ function differences(these: string[], those: string[], onlyThese: string, onlyTh
 }
 
 /**
- * Everything under the prefix, one line a key, in the order of names; without TTLs, and without the
- * mark by which every client knows the store again.
+ * Everything under the prefix, one line a key, in the order of names; without TTLs, and without what
+ * belongs to nobody: the mark by which every client knows the store again, the fence of many locks.
  */
 export async function dumpRedis(redis: Admin, prefix: string): Promise<string[]> {
   const keys = await readKeys(redis, prefix)
   return keys
-    .filter(({ name }) => !name.startsWith('store:'))
+    .filter(({ name }) => !/^(?:store|fence):/.test(name))
     .map(({ name, type, content }) => `${type} ${name} ${JSON.stringify(content)}`)
     .sort()
 }

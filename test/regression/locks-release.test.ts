@@ -138,6 +138,33 @@ describe('what interrupts a release leaves the lock in no state between', () => 
     expect(next.fence).toBeGreaterThan(lease.fence)
   })
 
+  it('an answer that is lost, and another one that takes it meanwhile: it was released', async () => {
+    const { proxy, sluice, other } = await openRedis()
+    const lease = await sluice.lock('a', { ttl: '1h' }).acquire()
+    await proxy.fail('mute')
+    const releasing = lease.release()
+    await expect.poll(async () => (await other.lock('a').inspect()).holder).toBe(null)
+    const next = await other.lock('a').acquire({ wait: 0 })
+    await proxy.fail({ old: 'reset' })
+    expect(await releasing).toBe('released')
+    expect((await other.lock('a').inspect()).holder?.owner).toBe(next.owner)
+  })
+
+  it('an answer that is lost, and others that crowd in meanwhile: it is not known', async () => {
+    const { proxy, sluice, other } = await openRedis()
+    const lease = await sluice.lock('a', { ttl: '1h' }).acquire()
+    await proxy.fail('mute')
+    const releasing = failureOf(lease.release())
+    await expect.poll(async () => (await other.lock('a').inspect()).holder).toBe(null)
+    const next = await other.lock('a').acquire({ wait: 0 })
+    const waiting = other.lock('a').acquire()
+    await expect.poll(async () => (await other.lock('a').inspect()).waiters.length).toBe(1)
+    await proxy.fail({ old: 'reset' })
+    expect(await releasing).toMatchObject({ outcome: 'unknown' })
+    await next.release()
+    await (await waiting).release()
+  })
+
   it('an answer that never comes: it rejects, the holder stops, and the lock is free', async () => {
     const { proxy, sluice, other } = await openRedis({ commandTimeout: 400 })
     const lease = await sluice.lock('a', { ttl: '1h' }).acquire()

@@ -54,20 +54,26 @@ export class ScriptCalls {
   private readonly timeoutMs: number
   private readonly writes: WriteEvents
   private readonly facts: () => string[]
+  private readonly sharedKey: (kind: string, group: number) => string
   /** By group: what is sent when the tick is over. */
   private readonly waiting = new Map<number, Batch[]>()
   private readonly idleListeners: (() => void)[] = []
   private underWay = 0
 
-  /** @param facts what scripts that `USE facts` are told once a call: self, inbox, counted, floor */
+  /**
+   * @param facts what scripts that `USE facts` are told once a call: self, inbox, counted, floor
+   * @param sharedKey the key that scripts `SHARES` with all items of a group
+   */
   constructor(
     servers: Pick<Servers, 'groupOf' | 'call'>,
     clock: Clock,
     timeoutMs: number,
     writes: WriteEvents,
     facts: () => string[],
+    sharedKey: (kind: string, group: number) => string,
   ) {
     this.writes = writes
+    this.sharedKey = sharedKey
     this.facts = facts
     this.servers = servers
     this.clock = clock
@@ -136,7 +142,7 @@ export class ScriptCalls {
     this.underWay++
     batch.deadlineMs = performance.now() + this.timeoutMs
     batch.sentAtMs = this.clock.monotonicMs()
-    this.send(batch, this.argumentsOf(batch.script, batch.items))
+    this.send(batch, this.argumentsOf(batch.script, batch.group, batch.items))
   }
 
   private send(batch: Batch, rest: string[]): void {
@@ -172,7 +178,7 @@ export class ScriptCalls {
     else this.writes.onRefused(group, refusal)
     if (refused.length === 0) return this.end()
     batch.items = refused
-    afterPause(() => this.send(batch, this.argumentsOf(script, refused)))
+    afterPause(() => this.send(batch, this.argumentsOf(script, group, refused)))
   }
 
   /** Sends again what failed as a whole, as far as the script's `repeat` and the deadline allow. */
@@ -198,12 +204,14 @@ export class ScriptCalls {
     for (const listener of this.idleListeners.splice(0)) listener()
   }
 
-  /** Number of keys, keys, time, facts, and what each item says. */
-  private argumentsOf(script: AnyScript, items: Item[]): string[] {
+  /** Number of keys, keys, time in 16 digits, facts, and what each item says. */
+  private argumentsOf(script: AnyScript, group: number, items: Item[]): string[] {
+    const { keys: ownKeys, shares } = script
     const nowUs = this.clock.storeUs()
-    const all = [String(items.length * script.keys.length)]
+    const all = [String(items.length * ownKeys.length + (shares === null ? 0 : 1))]
     for (const { keys } of items) for (const key of keys) all.push(key)
-    all.push(nowUs === null ? '' : String(nowUs))
+    if (shares !== null) all.push(this.sharedKey(shares, group))
+    all.push(nowUs === null ? '' : String(nowUs).padStart(16, '0'))
     if (script.facts) all.push(...this.facts())
     for (const { args } of items) for (const arg of args) all.push(arg)
     return all

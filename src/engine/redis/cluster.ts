@@ -6,6 +6,7 @@ import { Connection } from './connection.ts'
 import { detailOf, isReplyError, isRetryable } from './failures.ts'
 import { lateClient } from './late-client.ts'
 import { callConnectionOptions, type Servers, type ServersOptions } from './servers.ts'
+import { tagOfSlot } from './slot-tags.ts'
 import { addressOf, readRedirect, readSlots, type SlotMap } from './slots.ts'
 import type { Host, RedisSource, Topology } from './source.ts'
 
@@ -52,6 +53,10 @@ export class Cluster implements Servers {
 
   groupOf(key: string): number {
     return keySlot(key)
+  }
+
+  tagOf(slot: number): string {
+    return tagOfSlot(slot)
   }
 
   serverOf(slot: number): string {

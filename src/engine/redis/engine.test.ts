@@ -161,7 +161,9 @@ describe('connections', () => {
       const answer = await store.acquire(lockRequest('hot', owner))
       if (answer.tag !== 'acquired') throw new Error(`round ${round}: ${answer.tag}`)
       fences.push(answer.fence)
-      expect((await store.release({ name: 'hot', owner, ...ORDINARY })).tag).toBe('released')
+      const times = { heldSinceMs: answer.sentAtMs, validUntilMs: answer.sentAtMs + 5_000 }
+      const released = store.release({ name: 'hot', owner, ...ORDINARY, ...times })
+      expect((await released).tag).toBe('released')
     }
     killing = false
     await killer

@@ -147,8 +147,9 @@ export function openRedisEngine(options: RedisEngineOptions): RedisEngine {
   const inboxes = keys.inbox('')
   const counted = servers.countsListeners ? '1' : '0'
   const facts = () => [clientId, inboxes, counted, String(highestFence)]
+  const sharedKey = (kind: string, group: number) => keys.key(kind, servers.tagOf(group))
   const callsTo = (to: Pick<Servers, 'groupOf' | 'call'>) =>
-    new ScriptCalls(to, clock, commandTimeoutMs, writes, facts)
+    new ScriptCalls(to, clock, commandTimeoutMs, writes, facts, sharedKey)
   const calls = callsTo(servers)
   const replications = new Map<number, { to: Replication; calls: ScriptCalls }>()
 

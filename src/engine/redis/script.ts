@@ -1,6 +1,6 @@
 import { InternalError } from '../../errors.ts'
 
-type FieldType = 'string' | 'integer' | 'number' | 'integer?' | 'strings' | 'integers'
+type FieldType = 'string' | 'digits' | 'integer' | 'number' | 'integer?' | 'strings' | 'integers'
 type ArgumentSpec =
   | readonly [name: string, type: FieldType]
   | readonly [name: string, type: 'list', fields: readonly string[]]
@@ -16,6 +16,8 @@ export interface Script<Keys, Args, Reply> {
   readonly repeat: 'safe' | 'unsafe'
   /** Whether it is told what the engine says once a call. */
   readonly facts: boolean
+  /** The kind of the one key that all items of a call share, or none. */
+  readonly shares: string | null
   /** The reply that comes as its one field, without a tag: it costs half as much to read. */
   readonly plain: string | null
   readonly keys: readonly (keyof Keys & string)[]
@@ -89,6 +91,7 @@ function decodeField(raw: unknown, type: FieldType): unknown {
   switch (type) {
     case 'string':
       return String(raw ?? '')
+    case 'digits':
     case 'integer':
     case 'number':
       return Number(raw)

@@ -7,6 +7,8 @@ import type { Connection } from './connection.ts'
  */
 export interface Servers {
   groupOf(key: string): number
+  /** A hash tag of a group; empty where there is but one. */
+  tagOf(group: number): string
   /** Sends a command to the server of a group. Rejects as {@link Connection.call} does. */
   call(group: number, command: string, args: string[], deadlineMs: number): Promise<unknown>
   /** A connection to each server that has keys, for what is about all of them. */

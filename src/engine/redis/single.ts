@@ -32,6 +32,7 @@ export function singleServer(source: RedisSource, options: ServersOptions): Serv
 
   return {
     groupOf: () => 0,
+    tagOf: () => '',
     serverOf: () => '',
     call: (_, command, args, deadlineMs) => used().call(command, args, deadlineMs),
     each: async () => [used()],

@@ -14,7 +14,7 @@
 -- REPEAT safe  the successor owns it, with that fence
 -- USE   clock facts gate/line lock/state lock/ownership
 local state = lock_read(lock)
-local first = first_of(self, line, successor)
+local first = line_first_of(self, line, successor)
 redis.call('HLEN', waiters)
 if not state then return { 'lost' } end
 if is_owner(state, owner) and string.byte(state) == 88 then
@@ -24,7 +24,6 @@ if not is_held(state) then return { 'lost' } end
 if not is_owner(state, successor) then
   if not is_owner(state, owner) then return { 'lost' } end
   line_leave(line, waiters, successor)
-  own_with(lock, 'F' .. string.sub(state, 2), successor, string.format('%016.0f', fence),
-    ttl_us, metadata, '0')
+  own(lock, 'F' .. string.sub(state, 2), digits_of(fence), successor, ttl_us, metadata, '0')
 end
 return { 'renewed', first }

@@ -1,95 +1,92 @@
 -- What it means to own a lock, to wait for one, and to hand one over.
--- BRINGS own own_with extend be_busy begin_draining hand_over first_of
+-- BRINGS next_fence own extend be_busy begin_draining hand_over
 
--- Who stands first in the line, '' if it is not of that client or is the one to leave out.
-local function first_of(client, line, but)
-  local owners = redis.call('ZRANGE', line, 0, 1)
-  local first = owners[1]
-  if first == but then first = owners[2] end
-  return first and string.match(first, '^(.*)%.') == client and first or ''
-end
+local DAY_US = 86400000000
 
-local least_fence = string.format('%016.0f', math.max(now_us, floor + 1))
-
+-- The number after the stored one is reserved.
 local function next_fence(state)
-  local stored = state and string.sub(state, 21, 36) or NOTHING
-  if stored < least_fence then return least_fence end
-  return string.format('%016.0f', tonumber(stored) + 2)
+  local least = tonumber(string.sub(state, 21, 36)) + 2
+  if least <= now_us and floor < now_us then return now_text end
+  return digits_of(math.max(now_us, floor + 1, least))
 end
 
-local function own_with(lock, state, owner, fence, lease_us, metadata, passes)
-  local busy = state and string.sub(state, 4, 19) or NOTHING
-  redis.call('SET', lock, 'H' .. passes .. ' ' .. busy .. ' ' .. fence .. ' ' .. now_text .. ' '
+local function own(lock, state, fence, owner, lease_us, metadata, passes)
+  redis.call('SET', lock, 'H' .. passes .. string.sub(state, 3, 20) .. fence .. ' ' .. now_text .. ' '
     .. until_text(lease_us) .. ' ' .. owner .. ' ' .. releaser_of(state) .. ' ' .. metadata,
-    'PX', math.ceil(lease_us / 1000) + FENCE_IDLE_MS)
-  return fence
-end
-
-local function own(lock, state, owner, lease_us, metadata, passes)
-  return own_with(lock, state, owner, next_fence(state), lease_us, metadata, passes)
+    'PX', keep_ms(lease_us))
 end
 
 local function extend(lock, state, lease_us)
-  redis.call('PEXPIRE', lock, math.ceil(lease_us / 1000) + FENCE_IDLE_MS)
-  redis.call('SETRANGE', lock, 54, until_text(lease_us))
+  local is_fresh = string.byte(state) == 78
+  -- Who holds for so long keeps its fence by itself: the shared one may be forgotten by its release.
+  if is_fresh and now_us - string.sub(state, 38, 53) > DAY_US then is_fresh = false end
+  redis.call('PEXPIRE', lock, keep_ms(lease_us, is_fresh))
+  redis.call('SETRANGE', lock, '54', until_text(lease_us))
+  if not is_fresh and string.byte(state) == 78 then redis.call('SETRANGE', lock, '0', 'H') end
   return string.sub(state, 21, 36)
 end
 
 -- From now on everybody has to look whether somebody waits. Returns the state with that in it.
-local function be_busy(lock, state, for_us)
-  local busy = until_text(for_us)
-  if not state then
-    state = 'F0 ' .. busy .. ' ' .. NOTHING .. ' ' .. NOTHING .. ' ' .. NOTHING .. ' - - '
-    redis.call('SET', lock, state, 'PX', FENCE_IDLE_MS)
-  elseif string.sub(state, 4, 19) < busy then
-    redis.call('SETRANGE', lock, 3, busy)
-    state = string.sub(state, 1, 3) .. busy .. string.sub(state, 20)
+local function be_busy(lock, state, for_us, is_blank)
+  local busy = digits_of(now_us + for_us)
+  local letter = string.sub(state, 1, 1)
+  if not is_blank and letter ~= 'N' then
+    if string.sub(state, 4, 19) >= busy then return state end
+    redis.call('SETRANGE', lock, '3', busy)
+    return string.sub(state, 1, 3) .. busy .. string.sub(state, 20)
   end
+  -- The key of N would go with its lease.
+  if letter == 'N' then letter = 'H' end
+  state = letter .. string.sub(state, 2, 3) .. busy .. string.sub(state, 20)
+  local left_us = tonumber(string.sub(state, 55, 70)) - now_us
+  redis.call('SET', lock, state, 'PX', keep_ms(math.max(0, left_us)))
   return state
 end
 
 -- A full server refuses a call whose first write may need memory. This one needs none, so that all
 -- writes after it are served.
-local is_draining = false
 local function begin_draining(lock)
-  if is_draining then return end
-  is_draining = true
-  redis.call('PEXPIRE', lock, FENCE_IDLE_MS)
+  redis.call('PEXPIRE', lock, '86400000')
 end
 
 -- Gives a free lock to the first waiter whose client listens, for its claim lease. A waiter whose
 -- client does not listen is passed over and keeps its place; where listeners cannot be counted, the
 -- deadline of its last heartbeat has to do. Where order does not matter, a waiter of the client that
--- gives it up comes first, at most 15 times in a row. Returns owner and fence, or ''.
+-- gives it up comes first, at most 15 times in a row. Returns owner and fence; nothing if nobody got
+-- it. The first write needs no memory, and nobody is told before it.
 local function hand_over(lock, state, line, waiters, fair, topic)
   local fence = next_fence(state)
-  local passes = tonumber(string.sub(state, 2, 2), 16)
-  local deaf, calls = {}, 0
-  local function hears(owner)
+  local passes = string.sub(state, 2, 2)
+  local deaf, calls = nil, 0
+  local function hears(owner, _, _, _, entry)
     local client = string.match(owner, '^(.*)%.') or owner
     if client == self then return true end
-    if deaf[client] or calls == 16 then return false end
+    if deaf and deaf[client] or calls == 16 then return false end
     calls = calls + 1
-    if redis.call('PUBLISH', inbox .. client, topic .. ' ' .. fence .. ' ' .. owner .. ' ' .. first_of(client, line, owner)) >= counted then
+    redis.call('HDEL', waiters, owner)
+    local grant = topic .. ' ' .. fence .. ' ' .. owner .. ' ' .. line_first_of(client, line, owner)
+    if redis.call('PUBLISH', inbox .. client, grant) >= counted then
       return true
     end
+    redis.call('HSET', waiters, owner, entry)
+    deaf = deaf or {}
     deaf[client] = true
     return false
   end
   local owner, claim_us, _, metadata
-  if fair == 0 and passes < 15 then
+  if fair == '0' and passes ~= 'f' then
     local function is_near(candidate) return string.match(candidate, '^(.*)%.') == self end
     owner, claim_us, _, metadata = line_find(line, waiters, is_near, 16)
-    passes = passes + 1
+    passes = string.format('%x', tonumber(passes, 16) + 1)
   end
   if not owner then
     owner, claim_us, _, metadata = line_find(line, waiters, hears)
-    passes = 0
+    passes = '0'
   end
-  if not owner then return '', 0, '' end
-  own(lock, state, owner, claim_us, metadata, string.format('%x', passes))
+  if not owner then return nil end
   line_leave(line, waiters, owner)
+  own(lock, state, fence, owner, claim_us, metadata, passes)
   local client = string.match(owner, '^(.*)%.') or owner
   if client ~= self then return '', fence, '' end
-  return owner, fence, first_of(self, line)
+  return owner, fence, line_first_of(self, line)
 end

@@ -1,7 +1,7 @@
 -- Gives the owner a fresh lease, if it still holds the lock.
 -- KEYS  lock  string, see state.lua
 -- ARGV  owner   string
--- ARGV  ttl_us  integer
+-- ARGV  ttl_us  digits
 -- REPLY renewed fence:integer
 -- REPLY forced reason:string
 -- REPLY lost

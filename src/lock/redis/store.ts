@@ -1,11 +1,11 @@
 import type { RedisEngine } from '../../engine/redis/engine.ts'
-import { StoreFullError } from '../../errors.ts'
 import { GONE_MS, holderOf, listInUse, releasedOrLost, toUs } from '../../gate/redis/answers.ts'
 import { redisGrants, splitOnce } from '../../gate/redis/grants.ts'
 import type {
   AcquireAnswer,
   AcquireRequest,
   HandOverRequest,
+  ReleaseRequest,
   RenewAnswer,
 } from '../../gate/store.ts'
 import type { LockDemand, LockStore, StoredLock } from '../store.ts'
@@ -74,20 +74,31 @@ export function redisLockStore(engine: RedisEngine, kind: 'lock' | 'election'): 
     }
   }
 
-  async function release(name: string, owner: string, fair: boolean): Promise<boolean> {
+  async function release(request: ReleaseRequest<LockDemand>): Promise<boolean> {
+    const { name, owner } = request
+    let mayHaveRun = false
     if (!crowds.isAt(name)) {
-      const answer = await engine
-        .call(scripts.give, { lock: lockOf(name) }, { owner })
-        .catch(refusedAsFull)
-      if (answer?.tag === 'released') return true
-      if (answer?.tag === 'lost') return lostOrUnknown(name, answer.mayHaveRun)
+      const answer = await engine.call(scripts.give, { lock: lockOf(name) }, { owner })
+      if (answer.tag === 'released') return true
+      mayHaveRun = answer.mayHaveRun
+      if (answer.tag === 'gone') {
+        // Nobody else may have ended a lease that is valid: the sending whose answer was lost did.
+        return (mayHaveRun && isCertain(request)) || lostOrUnknown(name, mayHaveRun)
+      }
     }
     crowds.saw(name)
-    const args = { owner, fair: fair ? 1 : 0, topic: kind }
+    const args = { owner, fair: request.demand.fair ? 1 : 0, topic: kind }
     const answer = await engine.call(scripts.release, keysOf(name), args)
-    if (answer.tag === 'lost') return lostOrUnknown(name, answer.mayHaveRun)
+    if (answer.tag === 'lost') return lostOrUnknown(name, mayHaveRun || answer.mayHaveRun)
     tell(answer.granted, answer.fence, answer.successor)
     return true
+  }
+
+  /** Whether it surely was held until now, had its owner not given it up. */
+  function isCertain({ heldSinceMs, validUntilMs }: ReleaseRequest<LockDemand>): boolean {
+    if (heldSinceMs === undefined || validUntilMs === undefined) return false
+    const isValid = engine.clock.monotonicMs() < validUntilMs
+    return isValid && engine.resetSince(heldSinceMs) === null
   }
 
   async function handOver(request: HandOverRequest): Promise<RenewAnswer> {
@@ -120,8 +131,8 @@ export function redisLockStore(engine: RedisEngine, kind: 'lock' | 'election'): 
     renew: ({ name, owner, ttlMs, replicas }) =>
       engine.call(scripts.renew, { lock: lockOf(name) }, { owner, ttlUs: toUs(ttlMs) }, replicas),
 
-    async release({ name, owner, demand }) {
-      return { tag: (await release(name, owner, demand.fair)) ? 'released' : 'lost' }
+    async release(request) {
+      return { tag: (await release(request)) ? 'released' : 'lost' }
     },
 
     ...(kind === 'lock' ? { handOver } : {}),
@@ -133,7 +144,7 @@ export function redisLockStore(engine: RedisEngine, kind: 'lock' | 'election'): 
     },
 
     async forceRelease({ name, reason, expectFence }) {
-      const args = { expectedFence: expectFence ?? 0, reason, topic: kind }
+      const args = { expectedFence: expectFence ?? 0, reason, goneMs: GONE_MS, topic: kind }
       const answer = await engine.call(scripts.forceRelease, keysOf(name), args)
       if (answer.tag === 'released') tell(answer.granted, answer.fence)
       return answer.tag
@@ -166,10 +177,4 @@ export function redisLockStore(engine: RedisEngine, kind: 'lock' | 'election'): 
 function lostOrUnknown(name: string, mayHaveRun: boolean): false {
   if (mayHaveRun) throw releasedOrLost('Lock', name)
   return false
-}
-
-/** Nothing was written: what is given back must be, and the long way begins with what frees memory. */
-function refusedAsFull(error: unknown): null {
-  if (error instanceof StoreFullError) return null
-  throw error
 }

@@ -1,21 +1,31 @@
 -- Takes the lock if it is free and nobody may be waiting for it: the short way to acquire.
 -- KEYS  lock  string, see state.lua
+-- SHARES fence  string, see fresh.lua
 -- ARGV  owner     string
--- ARGV  ttl_us    integer
+-- ARGV  ttl_us    digits
 -- ARGV  metadata  string
 -- REPLY acquired fence:integer
 -- REPLY held holder:string since_us:integer remaining_us:integer
--- REPLY busy  somebody may be waiting or have withdrawn, the long way tells
+-- REPLY busy  somebody may be waiting or have withdrawn, or it is held already, the long way tells
 -- PLAIN acquired
 -- COST  O(1)
 -- REPEAT safe  the same owner gets the same answer
--- USE   clock facts gate/line lock/state lock/ownership
-local state = lock_read(lock)
-if state then
-  if string.sub(state, 4, 19) >= now_text then return { 'busy' } end
-  if is_held(state) then
-    if is_owner(state, owner) then return extend(lock, state, ttl_us) end
-    return { 'held', holder_of(state) }
-  end
+-- USE   clock facts lock/state lock/fresh
+if ttl_us ~= fresh_lease then prepare_fresh(shared_fence, ttl_us) end
+if redis.call('SET', lock, fresh_head .. owner .. ' - ' .. metadata, 'PX', fresh_ms, 'NX') then
+  return fresh_fence
 end
-return own(lock, state, owner, ttl_us, metadata, '0')
+local state = lock_read(lock)
+if string.sub(state, 4, 19) >= now_text then return { 'busy' } end
+local holder, since_us, remaining_us = holder_of(state)
+if holder == owner then return { 'busy' } end
+if holder ~= '' then return { 'held', holder, since_us, remaining_us } end
+local head, fence, least = fresh_head, fresh_fence, tonumber(string.sub(state, 21, 36)) + 2
+if least > tonumber(fence) then
+  fence = digits_of(least)
+  raise_fence(shared_fence, fence)
+  head = string.sub(head, 1, 20) .. fence .. string.sub(head, 37)
+end
+local text = head .. owner .. ' ' .. releaser_of(state) .. ' ' .. metadata
+redis.call('SET', lock, text, 'PX', fresh_ms)
+return fence

@@ -11,7 +11,7 @@
 -- ARGV  solo       integer  1: of those who ask for this, one at a time
 -- ARGV  metadata   string
 -- ARGV  ttl_us     integer
--- ARGV  claim_us   integer
+-- ARGV  claim_us   digits
 -- ARGV  enqueue    integer  1: join the line if there is no room
 -- ARGV  heartbeat  integer  1: a waiter's later call, served by a full server too
 -- ARGV  topic      string   what a grant is published under
@@ -28,7 +28,7 @@ if redis.call('EXISTS', gone) == 1 then return { 'refused' } end
 local last_fence = at.fence
 if not is_agreed(at, permits) then
   local is_in_use = redis.call('ZCOUNT', holders, string.format('(%.0f', now_us), '+inf') > 0
-    or line_find(line, waiters, function() return true end) ~= nil
+    or line_find(line, waiters) ~= nil
   if is_in_use and at.permits > 0 then return { 'mismatch', at.permits } end
   say_anew(at, permits)
 end
@@ -61,6 +61,8 @@ if enqueue == 0 then
   return { 'held', waiter_count, holder, since_us, remaining_us, at.granted, at.fences }
 end
 local asks = solo .. ' ' .. metadata
-local position = line_join(line, waiters, owner, 'caller', claim_us, weight, asks)
+local position = line_join(line, waiters, owner, 'caller', claim_us, weight, asks,
+  redis.call('ZCARD', line))
+line_keep(line, waiters)
 pool_save(at)
 return { 'waiting', position, last_fence, holder, since_us, remaining_us, at.granted, at.fences }

@@ -9,7 +9,7 @@
 -- ARGV  weight     integer
 -- ARGV  solo       integer
 -- ARGV  ttl_us     integer
--- ARGV  claim_us   integer
+-- ARGV  claim_us   digits
 -- ARGV  heartbeat  integer  1: a later call for the same, served by a full server too
 -- ARGV  topic      string   what a grant is published under
 -- REPLY changed fence:integer granted:strings fences:integers
@@ -42,7 +42,8 @@ end
 local asks = solo .. ' ' .. hold.metadata
 local first_place = redis.call('ZRANGE', line, 0, 0, 'WITHSCORES')[2]
 local has_place = redis.call('HEXISTS', waiters, owner) == 1
-line_join(line, waiters, owner, 'caller', claim_us, weight, asks)
+line_join(line, waiters, owner, 'caller', claim_us, weight, asks, redis.call('ZCARD', line))
+line_keep(line, waiters)
 if first_place and not has_place then
   redis.call('ZADD', line, tonumber(first_place) - 1, owner)
 end

@@ -1,0 +1,39 @@
+-- The fences of locks that leave nothing behind. The key of such a lock goes with its lease, so that
+-- the highest of all their fences is kept in one key, for a day longer than the longest lease.
+--   shared_fence  string  16 digits, and the number after it is reserved
+-- All items of a call get the same number: they are of different names, or a name gets a higher one
+-- where its state says so.
+-- BRINGS raise_fence fresh_fence fresh_lease fresh_head fresh_ms prepare_fresh blank_state
+
+-- Written before any lock is: where the server takes no writes, this one is refused.
+local function raise_fence(shared_fence, text)
+  return redis.call('SET', shared_fence, text, 'PX', '172800000', 'GET')
+end
+
+local fresh_fence, fresh_lease, fresh_head, fresh_ms
+local function begin_fresh(shared_fence)
+  local least = math.max(now_us, floor + 1)
+  fresh_fence = least == now_us and now_text or digits_of(least)
+  local highest = tonumber(raise_fence(shared_fence, fresh_fence) or 0) or 0
+  if highest + 2 <= least then return end
+  fresh_fence = digits_of(highest + 2)
+  raise_fence(shared_fence, fresh_fence)
+end
+
+-- What a state begins with, up to the owner, and what its key lives: the same for all of a call.
+local function prepare_fresh(shared_fence, lease_us)
+  if not fresh_fence then begin_fresh(shared_fence) end
+  fresh_head = 'N0 0000000000000000 ' .. fresh_fence .. ' ' .. now_text .. ' '
+    .. digits_of(now_us + lease_us) .. ' '
+  fresh_ms, fresh_lease = keep_ms(lease_us, true), lease_us
+end
+
+-- The state of a lock without one: it may have had any of those fences.
+local blank_last
+local function blank_state(shared_fence)
+  if not blank_last then
+    local highest = digits_of(tonumber(redis.call('GET', shared_fence) or 0) or 0)
+    blank_last = 'F0 ' .. NOTHING .. ' ' .. highest .. ' ' .. NOTHING .. ' ' .. NOTHING .. ' - - '
+  end
+  return blank_last
+end
