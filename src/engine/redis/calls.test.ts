@@ -1,0 +1,125 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import { type RedisProcess, startRedis } from '../../../test/redis.ts'
+import { redisEngineAt } from '../../../test/redis-engine.ts'
+import { StoreCorruptError } from '../../errors.ts'
+import * as limits from '../../limit/redis/scripts.gen.ts'
+import * as locks from '../../lock/redis/scripts.gen.ts'
+import type { RedisEngine } from './engine.ts'
+
+const opened: { close(): Promise<void> }[] = []
+
+async function openOwn(): Promise<{ engine: RedisEngine; admin: RedisEngine }> {
+  const server: RedisProcess = await startRedis({ args: [] })
+  opened.push({ close: () => server.stop() })
+  const open = () => redisEngineAt(server.url, { prefix: 'calls-test' })
+  const [engine, admin] = [open(), open()]
+  opened.unshift(engine, admin)
+  // What an engine writes of itself when it has connected is done too.
+  for (const one of [engine, admin]) await take(one, 'warm', one.clientId)
+  return { engine, admin }
+}
+
+afterEach(async () => {
+  for (const one of opened.splice(0)) await one.close()
+})
+
+const take = (engine: RedisEngine, name: string, owner = 'me') =>
+  engine.call(
+    locks.take,
+    { lock: engine.keys.key('lock', name) },
+    { owner, ttlUs: 60_000_000, metadata: '' },
+  )
+
+const charge = (engine: RedisEngine) =>
+  engine.call(
+    limits.take,
+    { state: engine.keys.key('limit', 'l') },
+    { kind: 'funnel', limit: 10, paceUs: 1_000_000, cost: 1, peek: 0 },
+  )
+
+const takes = (
+  engine: RedisEngine,
+  count: number,
+  ownerOf = (index: number): string => `o${index}`,
+) => Array.from({ length: count }, (_, index) => take(engine, `n${index}`, ownerOf(index)))
+
+const untilBlocked = (admin: RedisEngine) =>
+  expect.poll(async () => String(await admin.command('CLIENT', 'LIST'))).toContain('flags=b')
+
+/** More than leave before the tick is over, and a rest. */
+const MANY = 70
+
+describe('items of one call', () => {
+  it('are answered at once, fail or wait for a server that takes no writes, each for itself', async () => {
+    const { engine, admin } = await openOwn()
+    await take(engine, 'taken', 'another')
+    await engine.command('RPUSH', engine.keys.key('lock', 'list'), 'x')
+    await admin.command('CONFIG', 'SET', 'min-replicas-to-write', '1')
+    let isServed = false
+    const refused = take(engine, 'free').then((answer) => ({ answer, isServed }))
+    const corrupt = take(engine, 'list').catch((error: unknown) => error)
+    expect(await take(engine, 'taken')).toMatchObject({ tag: 'held', holder: 'another' })
+    expect(await corrupt).toBeInstanceOf(StoreCorruptError)
+    isServed = true
+    await admin.command('CONFIG', 'SET', 'min-replicas-to-write', '0')
+    expect(await refused).toMatchObject({ answer: { tag: 'acquired' }, isServed: true })
+  })
+
+  it('are all repeated when the connection is lost, and say that they may have run before', async () => {
+    const { engine, admin } = await openOwn()
+    await admin.command('CLIENT', 'PAUSE', '5000', 'WRITE')
+    const answers = Promise.all(takes(engine, MANY))
+    await untilBlocked(admin)
+    await admin.command('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
+    await admin.command('CLIENT', 'UNPAUSE')
+    for (const answer of await answers) {
+      expect(answer).toMatchObject({ tag: 'acquired', mayHaveRun: true })
+    }
+    expect(await Promise.all(takes(engine, MANY, () => 'another'))).toMatchObject(
+      Array.from({ length: MANY }, (_, index) => ({ tag: 'held', holder: `o${index}` })),
+    )
+    expect(await take(engine, 'later')).toMatchObject({ tag: 'acquired', mayHaveRun: false })
+  })
+
+  it('that are not safe to repeat all have an unknown outcome when the connection is lost', async () => {
+    const { engine, admin } = await openOwn()
+    await admin.command('CLIENT', 'PAUSE', '5000', 'WRITE')
+    const outcomes = Promise.allSettled(Array.from({ length: 3 }, () => charge(engine)))
+    await untilBlocked(admin)
+    await admin.command('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
+    await admin.command('CLIENT', 'UNPAUSE')
+    for (const outcome of await outcomes) {
+      expect(outcome).toMatchObject({ status: 'rejected', reason: { outcome: 'unknown' } })
+    }
+  })
+
+  it('travel with the text of the script where the server has lost it', async () => {
+    const { engine, admin } = await openOwn()
+    await admin.command('SCRIPT', 'FLUSH')
+    const answers = await Promise.all(takes(engine, MANY))
+    for (const answer of answers) {
+      expect(answer).toMatchObject({ tag: 'acquired', mayHaveRun: false })
+    }
+  })
+
+  it('may be of any text', async () => {
+    const { engine } = await openOwn()
+    const owners = ['plain', 'żółć', '鎖', '🔒', '\u00e9']
+    await Promise.all(owners.map((owner, index) => take(engine, `${index} ${owner}`, owner)))
+    const holders = await Promise.all(
+      owners.map((owner, index) => take(engine, `${index} ${owner}`, 'another')),
+    )
+    expect(holders).toMatchObject(owners.map((holder) => ({ tag: 'held', holder })))
+  })
+})
+
+it('nothing is under way any more when all calls have failed at once', async () => {
+  const { engine } = await openOwn()
+  await engine.close()
+  const failures = Promise.allSettled(takes(engine, MANY))
+  const idle = engine.idle()
+  expect(await failures).toMatchObject(
+    Array.from({ length: MANY }, () => ({ reason: { code: 'SLUICE_CLOSED' } })),
+  )
+  await idle
+})
