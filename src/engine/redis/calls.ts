@@ -34,7 +34,7 @@ interface Batch extends Sent {
   deadlineMs: number
 }
 
-/** Bounds of one script call, so that no call holds the server for long. */
+/** No call holds the server for long. */
 const MOST_BYTES = 1 << 20
 /**
  * So many are sent before the tick is over: the server works on them while this process is busy
