@@ -62,18 +62,29 @@ export function compileScript(name, place, text, loadFragment) {
       brought: [...earlier, ...given],
     })
   }
+  const parts = [CLOCK, FACTS, ...fragments.map((fragment) => fragment.body)].join('\n')
   const body = minify(
     [
       ...shared.map((name) => `local ${name} = KEYS[#KEYS]`),
-      ...onlyUsed([CLOCK, FACTS, ...fragments.map(({ body }) => body)].join('\n'), header.body),
-      `local function one(${own.join(', ')})`,
-      header.body,
-      'end',
+      ...functionOf(header.body, own, parts),
       loopOverItems(header),
     ].join('\n'),
   )
   const sha1 = createHash('sha1').update(body).digest('hex')
   return { name, header, body, sha1 }
+}
+
+/**
+ * The function for one item, after the parts of fragments that it uses. The parts that are used only
+ * after a line `-- RARELY` are inside of it, from there on: they cost nothing until it comes to that.
+ *
+ * @param {string} body @param {string[]} inputs @param {string} fragments
+ */
+function functionOf(body, inputs, fragments) {
+  const [usual = '', rare = ''] = body.split(/^-- RARELY.*$/m)
+  const first = onlyUsed(fragments, usual)
+  const later = onlyUsed(fragments, rare).filter((part) => !first.includes(part))
+  return [...first, `local function one(${inputs.join(', ')})`, usual, ...later, rare, 'end']
 }
 
 /**

@@ -13,7 +13,7 @@ import type { GateStore, Holder, Owner, WaiterView } from '../gate/store.ts'
  * - L7  `acquire` repeated by the same owner gives the same ownership: same fence, fresh lease.
  * - L8  After `leave` the owner's late `acquire` is refused, and what it was granted is passed on.
  * - L9  `inspect` and `list` change nothing.
- * - L10 Nothing outlives its use: an idle lock leaves only its fence, and that for a day.
+ * - L10 Nothing outlives its use: an idle lock leaves at most its fence, and that for a day.
  * - L11 `forceRelease` takes the lock from its holder, or from the one with the expected fence only,
  *       hands it over, and the former holder is told `forced` with the reason until another one holds.
  * - L12 Where order does not matter, a release prefers waiters of its own client, at most 15 in a row.

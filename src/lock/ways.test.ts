@@ -182,6 +182,38 @@ describe('fences', () => {
     expect(await strangerTakes('c')).toBeGreaterThan(first + 1)
   })
 
+  it('grow though several are taken at once after the clock went back', async () => {
+    const names = ['a', 'b', 'c']
+    const asking = (name: string, number: number) => ({
+      ...{ name, owner: ownerOf(number), ttlMs: TTL_MS, claimMs: CLAIM_MS },
+      ...{ enqueue: true, heartbeat: false, ...ORDINARY },
+    })
+    const last = new Map<string, number>()
+    for (const name of names) {
+      await clock.advance(1)
+      await store.acquire(asking(name, 1))
+      await store.acquire(asking(name, 2))
+      await store.release(asking(name, 1))
+      const again = { ...asking(name, 2), heartbeat: true }
+      last.set(name, fenceOf(await store.acquire(again)))
+      await store.release(again)
+    }
+    await clock.advance(GONE_MS)
+    for (const order of [names.toReversed(), names, names]) {
+      await clock.stepWall(-DAY_MS)
+      const stranger = redisEngineAt(inject('redisUrl'), { prefix, clock })
+      const other = redisLockStore(stranger, 'lock')
+      const fences = await Promise.all(order.map((name) => other.acquire(asking(name, 3))))
+      for (const [index, name] of order.entries()) {
+        const fence = fenceOf(fences[index] as AcquireAnswer)
+        expect(fence).toBeGreaterThan((last.get(name) ?? 0) + 1)
+        last.set(name, fence)
+        await other.release(asking(name, 3))
+      }
+      await stranger.close()
+    }
+  })
+
   it('grow though the clock went back and it is acquired the long way where nothing is left', async () => {
     const last = fenceOf(await acquire(1))
     await store.release(request(1))

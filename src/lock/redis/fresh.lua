@@ -5,24 +5,27 @@
 -- where its state says so.
 -- BRINGS raise_fence fresh_fence fresh_lease fresh_head fresh_ms prepare_fresh blank_state
 
--- Written before any lock is: where the server takes no writes, this one is refused.
 local function raise_fence(shared_fence, text)
   return redis.call('SET', shared_fence, text, 'PX', '172800000', 'GET')
 end
 
 local fresh_fence, fresh_lease, fresh_head, fresh_ms
-local function begin_fresh(shared_fence)
-  local least = math.max(now_us, floor + 1)
-  fresh_fence = least == now_us and now_text or digits_of(least)
-  local highest = tonumber(raise_fence(shared_fence, fresh_fence) or 0) or 0
-  if highest + 2 <= least then return end
-  fresh_fence = digits_of(highest + 2)
-  raise_fence(shared_fence, fresh_fence)
-end
-
--- What a state begins with, up to the owner, and what its key lives: the same for all of a call.
+-- What a state begins with, up to the owner, and what its key lives: the same for all of a call. The
+-- fence is written before any lock is: where the server takes no writes, this one is refused.
 local function prepare_fresh(shared_fence, lease_us)
-  if not fresh_fence then begin_fresh(shared_fence) end
+  if not fresh_fence then
+    local least, text = now_us, now_text
+    if floor >= least then
+      least = floor + 1
+      text = digits_of(least)
+    end
+    local highest = tonumber(raise_fence(shared_fence, text) or 0) or 0
+    if highest + 2 > least then
+      text = digits_of(highest + 2)
+      raise_fence(shared_fence, text)
+    end
+    fresh_fence = text
+  end
   fresh_head = 'N0 0000000000000000 ' .. fresh_fence .. ' ' .. now_text .. ' '
     .. digits_of(now_us + lease_us) .. ' '
   fresh_ms, fresh_lease = keep_ms(lease_us, true), lease_us

@@ -15,17 +15,19 @@ if ttl_us ~= fresh_lease then prepare_fresh(shared_fence, ttl_us) end
 if redis.call('SET', lock, fresh_head .. owner .. ' - ' .. metadata, 'PX', fresh_ms, 'NX') then
   return fresh_fence
 end
+-- RARELY: there is a state
 local state = lock_read(lock)
 if string.sub(state, 4, 19) >= now_text then return { 'busy' } end
 local holder, since_us, remaining_us = holder_of(state)
 if holder == owner then return { 'busy' } end
 if holder ~= '' then return { 'held', holder, since_us, remaining_us } end
-local head, fence, least = fresh_head, fresh_fence, tonumber(string.sub(state, 21, 36)) + 2
-if least > tonumber(fence) then
-  fence = digits_of(least)
-  raise_fence(shared_fence, fence)
-  head = string.sub(head, 1, 20) .. fence .. string.sub(head, 37)
+local least = tonumber(string.sub(state, 21, 36)) + 2
+if least > tonumber(fresh_fence) then
+  -- For all that come after it, too: the shared one must never fall.
+  fresh_fence = digits_of(least)
+  raise_fence(shared_fence, fresh_fence)
+  prepare_fresh(shared_fence, ttl_us)
 end
-local text = head .. owner .. ' ' .. releaser_of(state) .. ' ' .. metadata
+local text = fresh_head .. owner .. ' ' .. releaser_of(state) .. ' ' .. metadata
 redis.call('SET', lock, text, 'PX', fresh_ms)
-return fence
+return fresh_fence
