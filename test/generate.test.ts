@@ -90,6 +90,46 @@ describe('refuses', () => {
   })
 })
 
+it('a key that all items share comes last, and is no key of theirs', () => {
+  const header = HEADER.replace('-- REPEAT', '-- SHARES fence\n-- REPEAT')
+  const { body } = compile(
+    header + BODY.replace('return', "redis.call('GET', shared_fence)\nreturn"),
+  )
+  expect(body).toContain('local shared_fence = KEYS[#KEYS]')
+  expect(body).toContain('local function one(thing, amount)')
+  expect(body).toContain('for item = 0, (#KEYS - 1) / 1 - 1 do')
+  expect(() => compile(header + BODY)).toThrow(/shared_fence is declared and never used/)
+  const two = header.replace('-- SHARES', '-- SHARES other\n-- SHARES')
+  expect(() => compile(two + BODY)).toThrow(/SHARES names more than one key/)
+})
+
+it('digits reach the script as they were sent', () => {
+  expect(compile(HEADER + BODY).body).toContain('tonumber(ARGV[at])')
+  expect(compile(HEADER.replace('integer', 'digits') + BODY).body).not.toContain(
+    'tonumber(ARGV[at])',
+  )
+})
+
+it('what is used after RARELY alone is made when it comes to that', () => {
+  const fragment =
+    '-- One.\n-- BRINGS usual rare\nlocal function usual(x) return x end\nlocal function rare(x) return x end\n'
+  const load = (name: string) => parseFragment(fragment, name)
+  const { body } = compile(
+    `${HEADER.replace('-- REPEAT', '-- USE it/first\n-- REPEAT')}if usual(amount) then
+  redis.call('SET', thing, amount)
+  return { 'done' }
+end
+-- RARELY: it is not
+return { 'done', rare(amount) }
+`,
+    load as typeof noFragment,
+  )
+  const places = ['function usual', 'function one', "'SET'", 'function rare', 'rare(amount)']
+  const found = places.map((text) => body.indexOf(text))
+  expect(found).toEqual(found.toSorted((a, b) => a - b))
+  expect(found[0]).toBeGreaterThan(-1)
+})
+
 it('a fragment brings its names, and may use those of the fragments before it', () => {
   const fragments: Record<string, string> = {
     'it/first': '-- One.\n-- BRINGS twice\nlocal function twice(x) return x * 2 end\n',

@@ -19,34 +19,34 @@
 -- REPEAT safe  the same owner gets the same answer
 -- USE   clock facts gate/line lock/state lock/fresh lock/ownership
 local state = lock_read(lock)
-local is_blank = not state
-if is_blank then state = blank_state(shared_fence) end
-local busy = string.sub(state, 4, 19)
+local busy = state and string.sub(state, 4, 19) or ''
 -- Who withdraws makes it busy for as long.
 if busy >= now_text and redis.call('EXISTS', gone) == 1 then return { 'refused' } end
 local waiter_count = redis.call('ZCARD', line)
 if heartbeat == '1' then redis.call('HDEL', waiters, '') end
-
-local is_taken = is_held(state)
-if is_taken and is_owner(state, owner) then return { 'acquired', extend(lock, state, ttl_us) } end
-if not is_taken then
-  local first = waiter_count > 0 and line_find(line, waiters) or nil
-  -- No first in a line that is not empty: more dead waiters than one call drops. Nobody barges in.
-  local is_next = first == owner or waiter_count == 0
-    or not first and redis.call('ZCARD', line) == 0
-  if is_next or fair == '0' then
-    if waiter_count > 0 then line_leave(line, waiters, owner) end
-    local fence = next_fence(state)
-    own(lock, state, fence, owner, ttl_us, metadata, '0')
-    return { 'acquired', fence }
-  end
-  waiter_count = redis.call('ZCARD', line)
+if enqueue == '1' and state and is_held(state) and not is_owner(state, owner) then
+  local position = line_join(line, waiters, owner, 'caller', claim_us, '1', metadata, waiter_count)
+  keep_busy(lock, state, line, waiters, claim_us, waiter_count)
+  return { 'waiting', position, tonumber(string.sub(state, 21, 36)), holder_of(state) }
 end
-if enqueue == '0' then return { 'held', waiter_count, holder_of(state) } end
+-- RARELY: it is free, held by this owner already, or not to be waited for
+local is_blank = not state
+if is_blank then state = blank_state(shared_fence) end
+if is_held(state) then
+  if is_owner(state, owner) then return { 'acquired', extend(lock, state, ttl_us) } end
+  return { 'held', waiter_count, holder_of(state) }
+end
+local first = waiter_count > 0 and line_find(line, waiters) or nil
+-- No first in a line that is not empty: more dead waiters than one call drops. Nobody barges in.
+local is_next = first == owner or waiter_count == 0 or not first and redis.call('ZCARD', line) == 0
+if is_next or fair == '0' then
+  if waiter_count > 0 then line_leave(line, waiters, owner) end
+  local fence = next_fence(state)
+  own(lock, state, fence, owner, ttl_us, metadata, '0')
+  return { 'acquired', fence }
+end
+waiter_count = redis.call('ZCARD', line)
+if enqueue == '0' then return { 'held', waiter_count, '', 0, 0 } end
 local position = line_join(line, waiters, owner, 'caller', claim_us, '1', metadata, waiter_count)
--- A third longer than this one counts: then it is moved by the first heartbeat, not by every one.
-if busy < until_text(claim_us) or waiter_count == 0 then
-  state = be_busy(lock, state, claim_us * 4 / 3, is_blank)
-  line_keep(line, waiters)
-end
-return { 'waiting', position, tonumber(string.sub(state, 21, 36)), holder_of(state) }
+keep_busy(lock, state, line, waiters, claim_us, waiter_count, is_blank)
+return { 'waiting', position, tonumber(string.sub(state, 21, 36)), '', 0, 0 }

@@ -1,5 +1,5 @@
 -- What it means to own a lock, and to wait for one.
--- BRINGS next_fence own extend be_busy begin_draining
+-- BRINGS next_fence own extend be_busy keep_busy begin_draining
 
 local DAY_US = 86400000000
 
@@ -41,6 +41,14 @@ local function be_busy(lock, state, for_us, is_blank)
   local left_us = tonumber(string.sub(state, 55, 70)) - now_us
   redis.call('SET', lock, state, 'PX', keep_ms(math.max(0, left_us)))
   return state
+end
+
+-- Somebody has joined a line of so many, or called again. Busy for a third longer than that one counts:
+-- then the next call moves it again that comes a third of a claim lease later, not every one.
+local function keep_busy(lock, state, line, waiters, claim_us, count, is_blank)
+  if count > 0 and string.sub(state, 4, 19) >= until_text(claim_us) then return end
+  be_busy(lock, state, claim_us * 4 / 3, is_blank)
+  line_keep(line, waiters)
 end
 
 -- A full server refuses a call whose first write may need memory. This one needs none, so that all
