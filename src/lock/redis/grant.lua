@@ -9,7 +9,7 @@
 local function hand_over(lock, state, line, waiters, fair, topic)
   local fence = next_fence(state)
   local passes = string.sub(state, 2, 2)
-  local deaf, calls = nil, 0
+  local deaf, calls, is_out = nil, 0, false
   local function hears(owner, _, _, _, entry)
     local client = string.match(owner, '^(.*)%.') or owner
     if client == self then return true end
@@ -18,6 +18,7 @@ local function hand_over(lock, state, line, waiters, fair, topic)
     redis.call('HDEL', waiters, owner)
     local grant = topic .. ' ' .. fence .. ' ' .. owner .. ' ' .. line_first_of(client, line, owner)
     if redis.call('PUBLISH', inbox .. client, grant) >= counted then
+      is_out = true
       return true
     end
     redis.call('HSET', waiters, owner, entry)
@@ -36,7 +37,8 @@ local function hand_over(lock, state, line, waiters, fair, topic)
     passes = '0'
   end
   if not owner then return nil end
-  line_leave(line, waiters, owner)
+  if not is_out then redis.call('HDEL', waiters, owner) end
+  redis.call('ZREM', line, owner)
   own(lock, state, fence, owner, claim_us, metadata, passes)
   local client = string.match(owner, '^(.*)%.') or owner
   if client ~= self then return '', fence, '' end
