@@ -30,6 +30,9 @@ const take = (engine: RedisEngine, name: string, owner = 'me') =>
     { owner, ttlUs: 60_000_000, metadata: '' },
   )
 
+const give = (engine: RedisEngine, name: string, owner = 'me') =>
+  engine.call(locks.give, { lock: engine.keys.key('lock', name) }, { owner })
+
 const charge = (engine: RedisEngine) =>
   engine.call(
     limits.take,
@@ -52,17 +55,17 @@ const MANY = 70
 describe('items of one call', () => {
   it('are answered at once, fail or wait for a server that takes no writes, each for itself', async () => {
     const { engine, admin } = await openOwn()
-    await take(engine, 'taken', 'another')
+    await take(engine, 'held')
     await engine.command('RPUSH', engine.keys.key('lock', 'list'), 'x')
     await admin.command('CONFIG', 'SET', 'min-replicas-to-write', '1')
     let isServed = false
-    const refused = take(engine, 'free').then((answer) => ({ answer, isServed }))
-    const corrupt = take(engine, 'list').catch((error: unknown) => error)
-    expect(await take(engine, 'taken')).toMatchObject({ tag: 'held', holder: 'another' })
+    const refused = give(engine, 'held').then((answer) => ({ answer, isServed }))
+    const corrupt = give(engine, 'list').catch((error: unknown) => error)
+    expect(await give(engine, 'free')).toMatchObject({ tag: 'gone' })
     expect(await corrupt).toBeInstanceOf(StoreCorruptError)
     isServed = true
     await admin.command('CONFIG', 'SET', 'min-replicas-to-write', '0')
-    expect(await refused).toMatchObject({ answer: { tag: 'acquired' }, isServed: true })
+    expect(await refused).toMatchObject({ answer: { tag: 'released' }, isServed: true })
   })
 
   it('are all repeated when the connection is lost, and say that they may have run before', async () => {
