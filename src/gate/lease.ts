@@ -202,9 +202,9 @@ export class HeldLease<Demand> implements Beat {
     await this.lateRelease
   }
 
-  private async giveUp(): Promise<ReleaseAnswer> {
-    if (this.arrival) await this.arrival
-    return this.context.store.release(this)
+  private giveUp(): Promise<ReleaseAnswer> {
+    const { store } = this.context
+    return this.arrival ? this.arrival.then(() => store.release(this)) : store.release(this)
   }
 
   /** Handed over in this process, it is held on the former lease until the store has answered. */
