@@ -28,7 +28,10 @@ local function prepare_fresh(shared_fence, lease_us)
   end
   fresh_head = 'N0 0000000000000000 ' .. fresh_fence .. ' ' .. now_text .. ' '
     .. digits_of(now_us + lease_us) .. ' '
-  fresh_ms, fresh_lease = keep_ms(lease_us, true), lease_us
+  -- Most are whole milliseconds: to cut the text is 10 us cheaper, alone in flight, than to print a number.
+  local is_whole = said_now == '' and string.sub(lease_us, -3) == '000'
+  fresh_ms = is_whole and string.sub(lease_us, 1, -4) or keep_ms(lease_us, true)
+  fresh_lease = lease_us
 end
 
 -- The state of a lock without one: it may have had any of those fences.
