@@ -84,7 +84,7 @@ export function redisLockStore(engine: RedisEngine, kind: 'lock' | 'election'): 
     if (crowds.isAt(name)) return releaseToLine(request, false)
     return engine.call(scripts.give, { lock: lockOf(name) }, { owner }).then((answer) => {
       const { tag, mayHaveRun } = answer
-      if (tag === 'released') return answer
+      if (tag === 'released') return RELEASED
       if (tag === 'busy') return releaseToLine(request, mayHaveRun)
       // Nobody else may have ended a lease that is valid: the sending whose answer was lost did.
       return mayHaveRun && isCertain(request) ? RELEASED : lostOrUnknown(name, mayHaveRun)
