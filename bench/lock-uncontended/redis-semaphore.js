@@ -13,7 +13,7 @@ export async function open(port) {
   return {
     async acquire(name) {
       const mutex = new Mutex(redis, name, { lockTimeout: TTL_MS, acquireAttemptsLimit: 1 })
-      return (await mutex.tryAcquire()) ? () => mutex.release() : null
+      return (await mutex.tryAcquire()) ? mutex : null
     },
     close: () => redis.quit(),
   }

@@ -16,7 +16,7 @@ export async function open(port) {
       const lock = createLock({ ...terms, performance: 'lean' })
       try {
         const handle = await lock.acquire()
-        return () => lock.release(handle)
+        return { release: () => lock.release(handle) }
       } catch (error) {
         if (error instanceof LockAcquisitionError) return null
         throw error

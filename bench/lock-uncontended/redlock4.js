@@ -15,7 +15,7 @@ export async function open(port) {
     async acquire(name) {
       try {
         const lock = await redlock.lock(name, TTL_MS)
-        return () => lock.unlock()
+        return { release: () => lock.unlock() }
       } catch (error) {
         if (error instanceof Redlock.LockError) return null
         throw error

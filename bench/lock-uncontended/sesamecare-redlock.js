@@ -13,8 +13,7 @@ export async function open(port) {
   return {
     async acquire(name) {
       try {
-        const lock = await redlock.acquire([name], TTL_MS)
-        return () => lock.release()
+        return await redlock.acquire([name], TTL_MS)
       } catch (error) {
         if (error instanceof ExecutionError) return null
         throw error

@@ -4,8 +4,8 @@ import { expect, measureCalls } from '../kit/window.js'
 
 /**
  * @typedef {object} BenchLocks
- * @property {(name: string) => Promise<(() => Promise<unknown>) | null>} acquire what releases it;
- *   null when it is taken, without waiting
+ * @property {(name: string) => Promise<{ release(): Promise<unknown> } | null>} acquire null when it
+ *   is taken, without waiting
  * @property {() => unknown} close
  *
  * @typedef {(port: number) => Promise<BenchLocks>} Open
@@ -17,15 +17,15 @@ export const TTL_MS = 30_000
 /** @param {Open} open @param {number} port */
 export async function check(open, port) {
   const [one, other] = [await open(port), await open(port)]
-  const release = await one.acquire('checked')
-  expect(release !== null, 'a free lock is refused')
+  const lock = await one.acquire('checked')
+  expect(lock !== null, 'a free lock is refused')
   expect((await other.acquire('checked')) === null, 'two clients hold one lock')
   expect((await one.acquire('checked')) === null, 'one client holds a lock twice')
   expect(await expires(port), 'a lock is held for ever')
-  await release?.()
+  await lock?.release()
   const again = await other.acquire('checked')
   expect(again !== null, 'a lock is not released')
-  await again?.()
+  await again?.release()
   await one.close()
   await other.close()
 }
@@ -42,9 +42,9 @@ async function expires(port) {
 export async function measure(open, port, task) {
   const locks = await open(port)
   const outcome = await measureCalls(port, task, async (index) => {
-    const release = await locks.acquire(`bench:${index}`)
-    if (release === null) throw new Error('a lock that nobody wants was refused')
-    await release()
+    const lock = await locks.acquire(`bench:${index}`)
+    if (lock === null) throw new Error('a lock that nobody wants was refused')
+    await lock.release()
   })
   await locks.close()
   return outcome

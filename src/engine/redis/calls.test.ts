@@ -24,11 +24,7 @@ afterEach(async () => {
 })
 
 const take = (engine: RedisEngine, name: string, owner = 'me') =>
-  engine.call(
-    locks.take,
-    { lock: engine.keys.key('lock', name) },
-    { owner, ttlUs: 60_000_000, metadata: '' },
-  )
+  engine.call(locks.take, { lock: engine.keys.key('lock', name) }, { owner, terms: '60000000 ' })
 
 const give = (engine: RedisEngine, name: string, owner = 'me') =>
   engine.call(locks.give, { lock: engine.keys.key('lock', name) }, { owner })

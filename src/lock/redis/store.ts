@@ -43,7 +43,7 @@ export function redisLockStore(engine: RedisEngine, kind: 'lock' | 'election'): 
     const { name, owner, ttlMs, enqueue, heartbeat, metadata, replicas } = request
     if (enqueue) engine.inbox.start()
     if (heartbeat || crowds.isAt(name)) return acquireInLine(request)
-    const args = { owner, ttlUs: toUs(ttlMs), metadata }
+    const args = { owner, terms: `${toUs(ttlMs)} ${metadata}` }
     return engine.call(scripts.take, { lock: lockOf(name) }, args, replicas).then((answer) => {
       if (answer.tag === 'acquired') {
         engine.sawFence(answer.fence)

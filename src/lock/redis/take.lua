@@ -1,9 +1,8 @@
 -- Takes the lock if it is free and nobody may be waiting for it: the short way to acquire.
 -- KEYS  lock  string, see state.lua
 -- SHARES fence  string, see fresh.lua
--- ARGV  owner     string
--- ARGV  ttl_us    digits
--- ARGV  metadata  string
+-- ARGV  owner  string
+-- ARGV  terms  string  'ttl_us metadata': mostly the same for all items, and then cut up once
 -- REPLY acquired fence:integer
 -- REPLY held holder:string since_us:integer remaining_us:integer
 -- REPLY busy  somebody may be waiting or have withdrawn, or it is held already, the long way tells
@@ -11,10 +10,9 @@
 -- COST  O(1)
 -- REPEAT safe  the same owner gets the same answer
 -- USE   clock facts lock/state lock/fresh
-if ttl_us ~= fresh_lease then prepare_fresh(shared_fence, ttl_us) end
-if redis.call('SET', lock, fresh_head .. owner .. ' - ' .. metadata, 'PX', fresh_ms, 'NX') then
-  return fresh_fence
-end
+if terms ~= fresh_terms then prepare_fresh(shared_fence, terms) end
+local text = fresh_head .. owner .. ' - ' .. fresh_metadata
+if redis.call('SET', lock, text, 'PX', fresh_ms, 'NX') then return fresh_fence end
 -- RARELY: there is a state
 local state = lock_read(lock)
 if string.sub(state, 4, 19) >= now_text then return { 'busy' } end
@@ -26,8 +24,8 @@ if least > tonumber(fresh_fence) then
   -- For all that come after it, too: the shared one must never fall.
   fresh_fence = digits_of(least)
   raise_fence(shared_fence, fresh_fence)
-  prepare_fresh(shared_fence, ttl_us)
+  prepare_fresh(shared_fence, terms)
 end
-local text = fresh_head .. owner .. ' ' .. releaser_of(state) .. ' ' .. metadata
+text = fresh_head .. owner .. ' ' .. releaser_of(state) .. ' ' .. fresh_metadata
 redis.call('SET', lock, text, 'PX', fresh_ms)
 return fresh_fence
