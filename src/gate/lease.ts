@@ -57,8 +57,8 @@ export class HeldLease<Demand> implements Beat {
   /** Until the store knows of this lease, it is asked nothing about it. */
   private arrival: Promise<void> | null = null
   /**
-   * Whoever holds it. They are let go at the first renewal, when most leases are over: then, if all
-   * of them were collected, nobody is left to give it up. A weak reference costs as much as the rest.
+   * Whoever holds it. They are let go at the first renewal, when most leases are over: if all of them
+   * were collected then, nobody is left to give it up. Weak references from the start cost too much.
    */
   private handles: Handle[] = []
   private weakHandles: WeakRef<Handle>[] = []
@@ -94,8 +94,9 @@ export class HeldLease<Demand> implements Beat {
   /** One more that holds this lease: it is given up when the last of them is released. */
   handle(): Handle {
     const handle = new Handle(this as unknown as HeldLease<unknown>)
-    this.handles.push(handle)
-    this.openHandles++
+    // A push into an empty list makes room for sixteen.
+    if (this.openHandles++ === 0) this.handles = [handle]
+    else this.handles.push(handle)
     return handle
   }
 

@@ -28,7 +28,14 @@ function toResp(name: string, args: string[]): string {
 }
 
 function withLengths(name: string, args: string[], lengthOf: (text: string) => number): string {
-  let text = `*${args.length + 1}\r\n$${name.length}\r\n${name}\r\n`
-  for (const arg of args) text += `$${lengthOf(arg)}\r\n${arg}\r\n`
-  return text
+  let text = `*${args.length + 1}\r\n$${name.length}\r\n${name}`
+  for (const arg of args) {
+    text += headOf(lengthOf(arg))
+    text += arg
+  }
+  return `${text}\r\n`
 }
+
+/** What ends an argument and begins the next one. Most are short: theirs are made once. */
+const heads: string[] = Array.from({ length: 256 }, (_, length) => `\r\n$${length}\r\n`)
+const headOf = (length: number): string => heads[length] ?? `\r\n$${length}\r\n`
