@@ -164,16 +164,19 @@ export class LockTimeoutError extends SluiceError {
   readonly position: number
   readonly retryAfterMs: number
 
-  /** @param what kind of thing: `Lock`, `Semaphore` */
+  /** @param what kind of thing: `Lock`, `Semaphore`, `Latch` */
   constructor(what: string, name: string, waitedMs: number, conflict: LockConflict) {
     const since = conflict.sinceMs === null ? null : new Date(conflict.sinceMs)
+    const holder = conflict.holder && `held by ${conflict.holder}`
+    const sinceText = since ? ` since ${since.toISOString()}` : ''
+    const within = `within ${Math.round(waitedMs)} ms`
     super(
-      `${what} ${JSON.stringify(name)} was not acquired within ${Math.round(waitedMs)} ms: ` +
-        (conflict.holder
-          ? `held by ${conflict.holder}${since ? ` since ${since.toISOString()}` : ''}, `
-          : 'nobody held it at the last look, ') +
-        `${conflict.position} waiting in front. Retry after ${Math.ceil(conflict.retryAfterMs)} ms, ` +
-        'wait longer, or move the work to a queue.',
+      what === 'Latch'
+        ? `Latch ${JSON.stringify(name)} did not open ${within}: ${conflict.position} have not arrived. ` +
+            'Wait longer, or look for who is late.'
+        : `${what} ${JSON.stringify(name)} was not acquired ${within}: ` +
+            `${holder ? `${holder}${sinceText}, ` : ''}${conflict.position} waiting in front. ` +
+            `Retry after ${Math.ceil(conflict.retryAfterMs)} ms, wait longer, or move the work to a queue.`,
       { code: 'SLUICE_LOCK_TIMEOUT', retryable: true, outcome: 'not-applied' },
     )
     this.holder = conflict.holder
@@ -232,7 +235,7 @@ export class LockLostError extends SluiceError {
   readonly reason: LossReason
   constructor(name: string, reason: LossReason, cause?: unknown) {
     super(
-      `The lease on lock ${JSON.stringify(name)} is lost: ${LOSS_TEXT[reason]}. ` +
+      `The lease on ${JSON.stringify(name)} is lost: ${LOSS_TEXT[reason]}. ` +
         'Stop the work it protected, and guard writes with lease.fence.',
       { code: 'SLUICE_LOCK_LOST', retryable: false, cause },
     )
