@@ -77,18 +77,18 @@ const settingsOf = (durable: boolean) => ({ ttl: '3s', ...(durable && DURABILITY
 describe('a lease that one replica must have', { timeout: TEST_TIMEOUT_MS }, () => {
   beforeAll(() => closePair)
 
-  async function open() {
+  async function open(options: SluiceOptions = {}) {
     const servers = await openPair()
     const { master, replica } = servers
     cleanUps.push(() => replica.resume())
     await waitUntil('the replica is attached', READY_MS, () => isAttached(servers))
     const prefix = `durability-${randomUUID()}`
-    return { master, replica, sluice: connect(master.url, { prefix }), prefix }
+    return { master, replica, sluice: connect(master.url, { prefix, ...options }), prefix }
   }
 
   describe.each(kinds)('$name', ({ get }) => {
     it('is given when the replica has it, and not before', async () => {
-      const { sluice, replica, prefix } = await open()
+      const { sluice, replica, prefix } = await open({ commandTimeout: READY_MS })
       const lease = await get(sluice, true).acquire()
       lease.assertHeld()
       const keys = (await replica.command('KEYS', `${prefix}*`)) as string[]
