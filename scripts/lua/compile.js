@@ -10,8 +10,9 @@ import {
   withoutText,
 } from './refuse.js'
 
+/** The number of the call, which the reply repeats, is `ARGV[1]`. */
 const CLOCK = `
-local now_us = tonumber(ARGV[1])
+local now_us = tonumber(ARGV[2])
 if not now_us then
   local time = redis.call('TIME')
   now_us = time[1] * 1000000 + time[2]
@@ -20,8 +21,8 @@ end`
 /** What the engine says once a call, for all of its items. */
 const FACT_NAMES = ['self', 'inbox', 'counted', 'floor']
 const FACTS = `
-local self, inbox = ARGV[2], ARGV[3]
-local counted, floor = tonumber(ARGV[4]), tonumber(ARGV[5])`
+local self, inbox = ARGV[3], ARGV[4]
+local counted, floor = tonumber(ARGV[5]), tonumber(ARGV[6])`
 
 /**
  * @param {string} name
@@ -72,19 +73,19 @@ export function compileScript(name, place, text, loadFragment) {
  * @param {import('./header.js').Header} header
  */
 function loopOverItems({ keys, args, uses }) {
-  const before = uses.includes('facts') ? 1 + FACT_NAMES.length : 1
+  const before = uses.includes('facts') ? 2 + FACT_NAMES.length : 2
   const keyNames = keys.map((_, index) => `KEYS[item * ${keys.length} + ${index + 1}]`)
   const reads = args.map((argument, index) => readArgument(argument.type, `arg${index}`))
   const argNames = args.map((_, index) => `arg${index}`)
   return `
-local at, replies = ${before + 1}, {}
+local at, replies = ${before + 1}, { ARGV[1] }
 for item = 0, #KEYS / ${keys.length} - 1 do
 ${reads.join('\n')}
 local ok, reply = pcall(one, ${[...keyNames, ...argNames].join(', ')})
 if not ok then
 reply = { 'failed', type(reply) == 'table' and reply.err or tostring(reply) }
 end
-replies[item + 1] = reply
+replies[item + 2] = reply
 end
 return replies`
 }

@@ -53,6 +53,8 @@ export class ScriptCalls {
   private readonly waiting = new Map<AnyScript, Map<number, Item[]>>()
   private readonly idleListeners: (() => void)[] = []
   private underWay = 0
+  /** Random at first: answers that belong to another client's calls are to be told from ours. */
+  private callNumber = Math.floor(Math.random() * 2 ** 32)
 
   /** @param facts what scripts that `USE facts` are told once a call: self, inbox, counted, floor */
   constructor(
@@ -149,13 +151,13 @@ export class ScriptCalls {
     script: AnyScript,
     group: number,
     items: Item[],
-    replies: unknown,
+    replies: readonly unknown[],
     attempt: Attempt,
   ): Item[] {
     let refusal: string | null = null
     const refused = items.filter((item, index) => {
-      // What answers need not be a Redis.
-      const raw: unknown = Array.isArray(replies) ? replies[index] : replies
+      // The first is the number of the call.
+      const raw = replies[index + 1]
       refusal = refusalOf(raw) ?? refusal
       if (refusalOf(raw) !== null && hasTime(attempt)) return true
       settleItem(script, item, raw, attempt)
@@ -172,7 +174,7 @@ export class ScriptCalls {
     group: number,
     items: Item[],
     attempt: Attempt,
-  ): Promise<unknown> {
+  ): Promise<readonly unknown[]> {
     const rest = this.argumentsOf(script, items)
     for (;;) {
       try {
@@ -193,11 +195,12 @@ export class ScriptCalls {
     }
   }
 
-  /** Number of keys, keys, time, facts, and what each item says. */
+  /** Number of keys, keys, number of the call, time, facts, and what each item says. */
   private argumentsOf(script: AnyScript, items: Item[]): string[] {
     const nowUs = this.clock.storeUs()
     const all = [String(items.length * script.keys.length)]
     for (const { keys } of items) for (const key of keys) all.push(key)
+    all.push(String(this.callNumber++))
     all.push(nowUs === null ? '' : String(nowUs))
     if (script.facts) all.push(...this.facts())
     for (const { args } of items) for (const arg of args) all.push(arg)
@@ -209,12 +212,14 @@ export class ScriptCalls {
     group: number,
     rest: string[],
     deadlineMs: number,
-  ): Promise<unknown> {
+  ): Promise<readonly unknown[]> {
+    const ask = (command: string, named: string) =>
+      this.servers.call(group, command, [named, ...rest], deadlineMs) as Promise<unknown[]>
     try {
-      return await this.servers.call(group, 'EVALSHA', [script.sha1, ...rest], deadlineMs)
+      return await ask('EVALSHA', script.sha1)
     } catch (error) {
       if (!isReplyError(error) || !error.message.startsWith('NOSCRIPT')) throw error
-      return await this.servers.call(group, 'EVAL', [script.body, ...rest], deadlineMs)
+      return await ask('EVAL', script.body)
     }
   }
 }

@@ -8,7 +8,7 @@ export const touch: Script<
   | { tag: 'touched'; id: string; markUs: number | null; touchedUs: number }
 > = {
   name: 'engine/touch',
-  sha1: '985627e23af622c7c9341d5c0b098a97da79de38',
+  sha1: 'd49651549c02c45a0d4b273d8a4c50521c424411',
   repeat: 'safe',
   facts: false,
   plain: null,
@@ -17,5 +17,5 @@ export const touch: Script<
   replies: {
     touched: ['touched', [['id', 'string'], ['markUs', 'integer?'], ['touchedUs', 'integer']]],
   },
-  body: "local string_format = string.format\nlocal redis_call = redis.call\nlocal now_us = tonumber(ARGV[1])\nif not now_us then\nlocal time = redis_call('TIME')\nnow_us = time[1] * 1000000 + time[2]\nend\nlocal function one(store, mark, candidate)\nlocal id = redis_call('GET', store)\nlocal mark_us = redis_call('GET', mark) or ''\nredis_call('SET', store, id or candidate, 'PX', 2592000000)\nredis_call('SET', mark, string_format('%.0f', now_us), 'PX', 3600000)\nreturn { 'touched', id or candidate, mark_us, now_us }\nend\nlocal at, replies = 2, {}\nfor item = 0, #KEYS / 2 - 1 do\nlocal arg0 = ARGV[at]\nat = at + 1\nlocal ok, reply = pcall(one, KEYS[item * 2 + 1], KEYS[item * 2 + 2], arg0)\nif not ok then\nreply = { 'failed', type(reply) == 'table' and reply.err or tostring(reply) }\nend\nreplies[item + 1] = reply\nend\nreturn replies",
+  body: "local string_format = string.format\nlocal redis_call = redis.call\nlocal now_us = tonumber(ARGV[2])\nif not now_us then\nlocal time = redis_call('TIME')\nnow_us = time[1] * 1000000 + time[2]\nend\nlocal function one(store, mark, candidate)\nlocal id = redis_call('GET', store)\nlocal mark_us = redis_call('GET', mark) or ''\nredis_call('SET', store, id or candidate, 'PX', 2592000000)\nredis_call('SET', mark, string_format('%.0f', now_us), 'PX', 3600000)\nreturn { 'touched', id or candidate, mark_us, now_us }\nend\nlocal at, replies = 3, { ARGV[1] }\nfor item = 0, #KEYS / 2 - 1 do\nlocal arg0 = ARGV[at]\nat = at + 1\nlocal ok, reply = pcall(one, KEYS[item * 2 + 1], KEYS[item * 2 + 2], arg0)\nif not ok then\nreply = { 'failed', type(reply) == 'table' and reply.err or tostring(reply) }\nend\nreplies[item + 2] = reply\nend\nreturn replies",
 }
