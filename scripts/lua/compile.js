@@ -10,9 +10,13 @@ import {
   withoutText,
 } from './refuse.js'
 
-/** Microseconds as 16 digits, so that texts compare like numbers. `said_now` is empty without a clock of tests. */
+/**
+ * Microseconds as 16 digits, so that texts compare like numbers. In front of them, in `ARGV[1]`, is
+ * the number of the call, which the reply repeats. `said_now` is empty without a clock of
+ * tests.
+ */
 const CLOCK = `
-local said_now = ARGV[1]
+local said_now = ARGV[2]
 local now_text = said_now
 if now_text == '' then
   local time = redis.call('TIME')
@@ -26,10 +30,10 @@ const CLOCK_NAMES = ['said_now', 'now_text', 'now_us']
 /** What the engine says once a call, for all of its items. */
 const FACT_NAMES = ['self', 'inbox', 'counted', 'floor']
 const FACTS = `
-local self = ARGV[2]
-local inbox = ARGV[3]
-local counted = tonumber(ARGV[4])
-local floor = tonumber(ARGV[5])
+local self = ARGV[3]
+local inbox = ARGV[4]
+local counted = tonumber(ARGV[5])
+local floor = tonumber(ARGV[6])
 `
 
 /**
@@ -93,7 +97,7 @@ function functionOf(body, inputs, fragments) {
  * @param {import('./header.js').Header} header
  */
 function loopOverItems({ keys, args, uses, shares }) {
-  const before = uses.includes('facts') ? 1 + FACT_NAMES.length : 1
+  const before = uses.includes('facts') ? 2 + FACT_NAMES.length : 2
   const countText = shares.length === 0 ? '#KEYS' : '(#KEYS - 1)'
   const keyNames = keys.map((_, index) => `KEYS[item * ${keys.length} + ${index + 1}]`)
   const hasLists = args.some(({ type }) => type === 'list')
@@ -103,7 +107,7 @@ function loopOverItems({ keys, args, uses, shares }) {
   )
   const next = hasLists ? '' : `at = at + ${args.length}`
   return `
-local at, replies = ${before + 1}, {}
+local at, replies = ${before + 1}, { ARGV[1] }
 for item = 0, ${countText} / ${keys.length} - 1 do
 ${reads.join('\n')}
 local ok, reply = pcall(one, ${[...keyNames, ...argNames].join(', ')})
@@ -111,7 +115,7 @@ ${next}
 if not ok then
 reply = { 'failed', type(reply) == 'table' and reply.err or tostring(reply) }
 end
-replies[item + 1] = reply
+replies[item + 2] = reply
 end
 return replies`
 }

@@ -22,11 +22,11 @@ export function closing<T extends { close(): unknown }>(one: T): T {
 type Told = { [Name in keyof EngineEvents]: { atMs: number; event: EngineEvents[Name] }[] }
 
 /** A Sluice of its own, closed after the test; what it told, and when. */
-export function connect(url: string, options: SluiceOptions = {}) {
+export function connect(engine: Parameters<typeof createSluice>[0], options: SluiceOptions = {}) {
   const warnings: string[] = []
   const logger = { info() {}, warn: (line: string) => warnings.push(line), error() {} }
   const sluice = closing(
-    createSluice(url, { prefix: `supervisor-${randomUUID()}`, logger, ...options }),
+    createSluice(engine, { prefix: `supervisor-${randomUUID()}`, logger, ...options }),
   )
   const told: Told = { unavailable: [], available: [], reset: [] }
   const note = <Name extends keyof EngineEvents>(name: Name) =>

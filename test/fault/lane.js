@@ -14,6 +14,7 @@
  * @property {number} [resetEvery] at every n-th packet of the proxy, both ends are reset instead
  * @property {number} [resetChance] the same for a random share of the packets, 0 to 1
  * @property {boolean} [garble] each packet is replaced by as many random bytes
+ * @property {string} [preface] comes in front of each packet: an answer that nobody gave, or half of one
  * @property {number} [truncateTo] of each packet only so many bytes pass
  * @property {'close' | 'silence' | 'pass'} [afterTruncation] what follows: FIN (the default),
  *   nothing for ever, or the next packet as if nothing had happened
@@ -111,7 +112,9 @@ export function createLane(source, sink, owner) {
     if (owner.drawsReset(rule)) return owner.reset()
     const isCut = rule.truncateTo !== undefined && rule.truncateTo < packet.length
     const rest = isCut ? packet.subarray(0, rule.truncateTo) : packet
-    const bytes = rule.garble ? Buffer.from(rest.map(() => owner.random() * 256)) : rest
+    const sound =
+      rule.preface === undefined ? rest : Buffer.concat([Buffer.from(rule.preface), rest])
+    const bytes = rule.garble ? Buffer.from(sound.map(() => owner.random() * 256)) : sound
     const delayMs = (rule.delayMs ?? 0) + owner.random() * (rule.jitterMs ?? 0)
     if (rule.dripMs === undefined) send(bytes, delayMs)
     else for (const byte of bytes) send(Buffer.from([byte]), delayMs, rule.dripMs)

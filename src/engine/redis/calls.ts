@@ -59,6 +59,8 @@ export class ScriptCalls {
   private readonly waiting = new Map<number, Batch[]>()
   private readonly idleListeners: (() => void)[] = []
   private underWay = 0
+  /** Random at first: answers that belong to another client's calls are to be told from ours. */
+  private callNumber = Math.floor(Math.random() * 2 ** 32)
 
   /**
    * @param facts what scripts that `USE facts` are told once a call: self, inbox, counted, floor
@@ -147,7 +149,7 @@ export class ScriptCalls {
 
   private send(batch: Batch, rest: string[]): void {
     const { script, group, deadlineMs } = batch
-    const answered = (replies: unknown) => this.settle(batch, replies)
+    const answered = (replies: unknown) => this.settle(batch, replies as readonly unknown[])
     const failed = (error: unknown) => this.recover(batch, rest, error)
     void this.servers
       .call(group, 'EVALSHA', [script.sha1, ...rest], deadlineMs)
@@ -159,13 +161,13 @@ export class ScriptCalls {
   }
 
   /** Answers every item but those that the server refused to write for now, if there is time for them. */
-  private settle(batch: Batch, replies: unknown): void {
+  private settle(batch: Batch, replies: readonly unknown[]): void {
     const { script, group, items } = batch
     let refusal: string | null = null
     const refused: Item[] = []
     for (const [index, item] of items.entries()) {
-      // What answers need not be a Redis.
-      const raw: unknown = Array.isArray(replies) ? replies[index] : replies
+      // The first is the number of the call.
+      const raw = replies[index + 1]
       const failure = failureOf(raw)
       if (failure === null) answer(script, item, raw, batch)
       else {
@@ -204,13 +206,14 @@ export class ScriptCalls {
     for (const listener of this.idleListeners.splice(0)) listener()
   }
 
-  /** Number of keys, keys, time in 16 digits, facts, and what each item says. */
+  /** Number of keys, keys, number of the call, time in 16 digits, facts, and what each item says. */
   private argumentsOf(script: AnyScript, group: number, items: Item[]): string[] {
     const { keys: ownKeys, shares } = script
     const nowUs = this.clock.storeUs()
     const all = [String(items.length * ownKeys.length + (shares === null ? 0 : 1))]
     for (const { keys } of items) for (const key of keys) all.push(key)
     if (shares !== null) all.push(this.sharedKey(shares, group))
+    all.push(String(this.callNumber++))
     all.push(nowUs === null ? '' : String(nowUs).padStart(16, '0'))
     if (script.facts) all.push(...this.facts())
     for (const { args } of items) for (const arg of args) all.push(arg)

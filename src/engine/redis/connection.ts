@@ -4,6 +4,8 @@ import { type Call, CallLine } from './call-line.ts'
 import type { RawClient } from './client.ts'
 import { backoffMs, type ConnectOptions, connect } from './connect.ts'
 import { asFailure, detailOf, isReplyError, isRetryable } from './failures.ts'
+import { fits } from './fitting.ts'
+import { LastAnswer } from './last-answer.ts'
 import { type Pulse, watchPulse } from './pulse.ts'
 
 export interface ConnectionOptions extends ConnectOptions {
@@ -48,9 +50,7 @@ export class Connection {
   /** {@link retire} was called: what it refused may be asked of another. */
   retired = false
   private closed = false
-  private answerCount = 0
-  private seenAnswerCount = 0
-  private lastSeenMs: number | null = null
+  private readonly answers = new LastAnswer()
 
   constructor(options: ConnectionOptions) {
     this.label = options.label
@@ -61,19 +61,9 @@ export class Connection {
     return this.client !== null
   }
 
-  /**
-   * Monotonic time of the last answer, for health; null before the first. Read every 150 ms by the
-   * watch, and exact to that: reading the clock for each answer would cost every call.
-   */
+  /** Monotonic time of the last answer, for health; null before the first. */
   get lastAnswerMs(): number | null {
-    this.noteWhenAnswered()
-    return this.lastSeenMs
-  }
-
-  private noteWhenAnswered(): void {
-    if (this.answerCount === this.seenAnswerCount) return
-    this.seenAnswerCount = this.answerCount
-    this.lastSeenMs = performance.now()
+    return this.answers.atMs
   }
 
   /** Why it is not ready, or was not at last. */
@@ -152,7 +142,7 @@ export class Connection {
         this.dropClient = (cause, silent) => resolve({ cause, silent })
       })
       this.becomeReady(client)
-      const answersBefore = this.answerCount
+      const answersBefore = this.answers.count
       const stopWatching = this.watch()
       const end = await Promise.race([dropped, lost.then(closedBy)])
       stopWatching()
@@ -161,7 +151,7 @@ export class Connection {
       if (this.closed) return
       this.options.onLost?.(end.silent)
       // A server that lets in and serves nothing is not asked in a tight loop.
-      failures = this.answerCount === answersBefore ? failures + 1 : 0
+      failures = this.answers.count === answersBefore ? failures + 1 : 0
       const { signal } = this.stop
       if (failures > 0) await delay(backoffMs(failures), undefined, { signal }).catch(() => {})
     }
@@ -169,7 +159,7 @@ export class Connection {
 
   private becomeReady(client: RawClient): void {
     this.client = client
-    this.answerCount++
+    this.answers.count++
     this.troubled = false
     for (const call of this.calls.list()) if (!call.sent) this.transmit(client, call)
     this.options.onReady?.()
@@ -179,7 +169,6 @@ export class Connection {
     this.client = null
     this.dropClient = null
     this.lastFailure = cause
-    this.noteWhenAnswered()
     for (const call of this.calls.list()) {
       if (call.sent) {
         this.settle(call, this.unavailable('the connection was lost before the answer', true))
@@ -200,17 +189,17 @@ export class Connection {
     if (call.asking) client.send('ASKING', []).catch(() => {})
     client.send(call.command, call.args).then(
       (reply) => {
+        if (this.client !== client) return
+        if (!fits(call.command, call.args, reply)) return this.giveUp()
         this.noteAnswer()
         if (this.calls.settle(call)) call.resolve(reply)
         if (this.retired) this.closeIfRetired()
       },
       (error: unknown) => {
         // Only a reply answers the call; anything else is the socket's end, which becomeLost reports.
+        if (this.client !== client) return
         const failure = asFailure(client, error)
-        if (!isReplyError(failure)) {
-          if (this.client === client) this.dropClient?.(failure, false)
-          return
-        }
+        if (!isReplyError(failure)) return this.dropClient?.(failure, false)
         // Who only refuses is no more there than who is silent.
         if (SERVES_NOTHING.test(failure.message)) this.tellTrouble(failure)
         else this.noteAnswer()
@@ -221,8 +210,14 @@ export class Connection {
     )
   }
 
+  /** Its answers are of other calls than they came to: none that follows is believed. */
+  private giveUp(): void {
+    this.client = null
+    this.dropClient?.(new Error('what came is no answer to what was asked'), false)
+  }
+
   private noteAnswer(): void {
-    this.answerCount++
+    this.answers.count++
     if (!this.troubled || !this.client) return
     this.troubled = false
     this.options.onReady?.()

@@ -1,4 +1,5 @@
 import type { Clock } from '../../clock.ts'
+import { printable } from '../../text.ts'
 import { newClientId } from '../client-id.ts'
 import type { EngineEvents, EngineHealth } from '../engine.ts'
 import { ScriptCalls } from './calls.ts'
@@ -92,7 +93,7 @@ export function openRedisEngine(options: RedisEngineOptions): RedisEngine {
 
   const health = new Health({
     onUnavailable: ({ label }, { message }) =>
-      tell('unavailable', { place, reason: `${label}: ${readable(message)}` }),
+      tell('unavailable', { place, reason: `${label}: ${printable(message).slice(0, 300)}` }),
     onAvailable: (afterMs) => tell('available', { place, afterMs }),
   })
 
@@ -253,10 +254,7 @@ function evictionWarning(warn: (message: string) => void, place: string) {
     if (warned || policy === undefined || policy === 'noeviction') return
     warned = true
     warn(
-      `Redis at ${place} has maxmemory-policy ${readable(policy)}: when memory runs out it drops keys, locks and jobs among them. Set it to noeviction.`,
+      `Redis at ${place} has maxmemory-policy ${printable(policy).slice(0, 300)}: when memory runs out it drops keys, locks and jobs among them. Set it to noeviction.`,
     )
   }
 }
-
-/** What a server said, for a log: one line without control characters. */
-const readable = (text: string) => text.replace(/\p{Cc}+/gu, ' ').slice(0, 300)

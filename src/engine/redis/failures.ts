@@ -5,6 +5,7 @@ import {
   StoreCorruptError,
   StoreFullError,
 } from '../../errors.ts'
+import { printable } from '../../text.ts'
 import type { RawClient } from './client.ts'
 
 /** Errors by which a server says "not now": nothing was done, and waiting may help. */
@@ -20,7 +21,8 @@ const NOT_ALLOWED = /^(?:NOAUTH|WRONGPASS|NOPERM|ERR AUTH|ERR invalid password)\
 /** What an error reply of the server means to a caller. `about` names what was being done. */
 export function fromReply(reply: string, about: string, keys: string[] = []): SluiceError {
   const message = withoutPlace(reply)
-  const text = (message.split('\n')[0] ?? '').replace(/^ERR /, '').replace(/\.$/, '')
+  const [line = ''] = message.split('\n')
+  const text = printable(line).replace(/^ERR /, '').replace(/\.$/, '')
   if (/^OOM\b/.test(message)) {
     return new StoreFullError(
       `Redis has no memory left for ${about}: raise maxmemory, or let consumers drain it. Releases, acknowledgements and renewals still work.`,
@@ -81,7 +83,7 @@ function explained(message: string): string {
       message.split(':').at(-2) ?? ''
     }`
   }
-  return message.replace(/\p{Cc}+/gu, ' ').trim()
+  return printable(message).trim()
 }
 
 /** Why a server does not let a connection in, as told by its reply to the handshake. */

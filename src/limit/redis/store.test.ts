@@ -300,10 +300,10 @@ async function readExpiry(key: string): Promise<{ untilMs: number; takenUs: numb
     local value = redis.call('TYPE', KEYS[1]).ok == 'zset'
       and redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')[2]
       or string.match(redis.call('GET', KEYS[1]), '%d+$')
-    return { before[1], before[2], after[1], after[2], ttl, value }`
+    return { ARGV[1], before[1], before[2], after[1], after[2], ttl, value }`
   for (;;) {
-    const reply = (await engine.command('EVAL', script, '1', key)) as (string | number)[]
-    const [s1, us1, s2, us2, ttlMs = 0, takenUs = 0] = reply.map(Number)
+    const reply = (await engine.command('EVAL', script, '1', key, 'call')) as (string | number)[]
+    const [, s1, us1, s2, us2, ttlMs = 0, takenUs = 0] = reply.map(Number)
     const [beforeMs, afterMs] = [wholeMs(s1, us1), wholeMs(s2, us2)]
     // A TTL tells the moment only if the clock did not tick around it.
     if (beforeMs === afterMs) return { untilMs: beforeMs + ttlMs, takenUs }
