@@ -167,6 +167,18 @@ describe('the checker', () => {
       },
     ],
     [
+      'a hand-over within a process of a lock that the server had lost and given to another one',
+      {
+        holds: [
+          hold('b', 4, 0, released(10)),
+          hold('a', 9, 0, released(12)),
+          hold('b', 5, 20, { number: 95, ...released(30) }),
+        ],
+        writes: [{ who: 'b', number: 95, name: NAME, fence: 5, atMs: 21, isAccepted: false }],
+        faults: [fault('lossy', 0, 40)],
+      },
+    ],
+    [
       'a release that was answered after the clock of the server jumped',
       {
         holds: [hold('a', 1, 0, released(10, { releasedMs: 30, answer: 'lost' }))],
@@ -247,6 +259,30 @@ describe('the checker', () => {
         faults: [fault('lossy', 0, 40)],
       },
       'gave fence 4 after 5',
+    ],
+    [
+      'a fence that falls after a loss of data, though another process had the one before it',
+      {
+        holds: [
+          hold('a', 9, 0, released(10)),
+          hold('b', 4, 0, released(10)),
+          hold('c', 5, 20, released(30)),
+        ],
+        faults: [fault('lossy', 0, 40)],
+      },
+      'gave fence 5 after 9',
+    ],
+    [
+      'a fence after the one before it that falls, and nothing was lost',
+      {
+        holds: [
+          hold('a', 9, 0, released(10)),
+          hold('b', 4, 0, released(10)),
+          hold('b', 5, 20, released(30)),
+        ],
+        faults: [fault('lossy', 31, 40)],
+      },
+      'gave fence 5 after 9',
     ],
     [
       'a fence given twice',

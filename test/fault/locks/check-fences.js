@@ -7,26 +7,52 @@ import { groupBy } from '../outcomes/history.js'
  * @typedef {import('./history.js').Hold} Hold
  * @typedef {import('./history.js').Write} Write
  * @typedef {import('./history.js').Violation} Violation
+ *
+ * @typedef {(before: Hold, after: Hold) => boolean} Excuse
  */
 
 const never = Number.POSITIVE_INFINITY
 
 /** @param {History} history @returns {Violation[]} */
-export function checkFences({ holds, writes }) {
+export function checkFences({ holds, writes, faults }) {
   const byOwner = new Map(holds.map((hold) => [ownerOf(hold), hold]))
+  const numbers = new Set(holds.map(numberOf))
+  /**
+   * A hand-over within a process gives the number after the former one. Where the server has lost
+   * that one, and gave the lock to somebody else, the number is lower than that: so it has to be,
+   * for the resource to refuse it.
+   * @type {Excuse}
+   */
+  const isHandedOnAfterLoss = (before, after) =>
+    numbers.has(numberOf({ ...after, fence: after.fence - 1 })) &&
+    faults.some(
+      ({ effect, fromMs, toMs }) =>
+        effect === 'lossy' && before.invokedMs <= toMs && after.atMs >= fromMs,
+    )
   return [
-    ...[...groupBy(holds, ({ name }) => name).values()].flatMap(checkOrder),
+    ...[...groupBy(holds, ({ name }) => name).values()].flatMap((same) =>
+      checkOrder(same, isHandedOnAfterLoss),
+    ),
     ...[...groupBy(writes, ({ name }) => name).values()].flatMap((same) =>
-      checkWrites(same, byOwner),
+      checkWrites(same, byOwner, isHandedOnAfterLoss),
     ),
   ]
 }
 
+/** @param {Pick<Hold, 'who' | 'name' | 'fence'>} hold */
+const numberOf = ({ who, name, fence }) => `${who} ${name} ${fence}`
+
 /** @param {{who: string, number: number}} record */
 const ownerOf = ({ who, number }) => `${who}/${number}`
 
-/** Who asked after another one was told has a higher fence. @param {readonly Hold[]} same @returns {Violation[]} */
-function checkOrder(same) {
+/**
+ * Who asked after another one was told has a higher fence.
+ *
+ * @param {readonly Hold[]} same
+ * @param {Excuse} isExcused
+ */
+function checkOrder(same, isExcused) {
+  /** @type {Violation[]} */
   const found = []
   const told = same.toSorted((a, b) => a.atMs - b.atMs)
   /** @type {Map<number, Hold>} */
@@ -42,7 +68,7 @@ function checkOrder(same) {
     if (twin) {
       const what = `lock ${hold.name} gave fence ${hold.fence} twice`
       found.push({ what, witness: [twin, hold] })
-    } else if (highest && hold.fence < highest.fence) {
+    } else if (highest && hold.fence < highest.fence && !isExcused(highest, hold)) {
       const what = `lock ${hold.name} gave fence ${hold.fence} after ${highest.fence}`
       found.push({ what, witness: [highest, hold] })
     }
@@ -56,9 +82,9 @@ function checkOrder(same) {
  *
  * @param {readonly Write[]} same in the order in which they came
  * @param {Map<string, Hold>} byOwner
- * @returns {Violation[]}
+ * @param {Excuse} isExcused
  */
-function checkWrites(same, byOwner) {
+function checkWrites(same, byOwner, isExcused) {
   /** @type {Violation[]} */
   const found = []
   /** @type {Write | undefined} */
@@ -70,7 +96,7 @@ function checkWrites(same, byOwner) {
     const hold = byOwner.get(ownerOf(write))
     if (!write.isAccepted) {
       const before = highest && byOwner.get(ownerOf(highest))
-      if (highest && hold && before && before.atMs < hold.invokedMs) {
+      if (highest && hold && before && before.atMs < hold.invokedMs && !isExcused(before, hold)) {
         const what = `${name} refused a write of its newer holder`
         found.push({ what, witness: [before, highest, hold, write] })
       }
