@@ -5,6 +5,7 @@ import { Handle } from './handle.ts'
 import { DAY_MS, SHORTEST_TTL_MS } from './options.ts'
 import type { Beat, Rhythm } from './rhythm.ts'
 import type { GateStore, Owner, ReleaseAnswer, RenewAnswer } from './store.ts'
+import { afterArrival } from './succession.ts'
 import { type Acquired, type HoldTerms, leaseFor, marginOf } from './terms.ts'
 import type { UnderWay } from './under-way.ts'
 
@@ -88,7 +89,7 @@ export class HeldLease<Demand> implements Beat {
     this.setDue()
     rhythm.add(this)
     if (acquired.claimed) this.confirmSoon()
-    if (acquired.arrival) this.arrival = this.arrive(acquired.arrival)
+    if (acquired.arrival) this.arrival = this.arrive(acquired.arrival, terms.ttlMs)
   }
 
   /** One more that holds this lease: it is given up when the last of them is released. */
@@ -205,31 +206,29 @@ export class HeldLease<Demand> implements Beat {
 
   private giveUp(): Promise<ReleaseAnswer> {
     const { store } = this.context
-    return this.arrival ? this.arrival.then(() => store.release(this)) : store.release(this)
+    return afterArrival(this.arrival, this.name, store, () => store.release(this))
   }
 
   /** Handed over in this process, it is held on the former lease until the store has answered. */
-  private async arrive(answer: Promise<RenewAnswer>): Promise<void> {
-    try {
-      this.heed(await answer, this.ttlMs)
-      this.arrival = null
-    } catch {
-      this.arrival = null
-      this.confirm()
-    }
+  private async arrive(answer: Promise<RenewAnswer>, leaseMs: number): Promise<void> {
+    const told = await answer.catch(() => null)
+    this.arrival = null
+    if (told) this.heed(told, leaseMs)
+    else this.confirm()
   }
 
   /** Asks for a fresh lease at once. Rejects if the engine did not answer. */
-  private async renew(): Promise<void> {
-    const { store, clock } = this.context
-    if (this.arrival) await this.arrival
-    const { name, owner, ttlMs, replicas } = this
-    const leftMs = this.holdUntilMs - clock.monotonicMs()
-    const leaseMs = Math.min(ttlMs, Math.max(leaseFor(leftMs), SHORTEST_TTL_MS))
-    // A shorter lease may begin with the call, and its answer may never come.
-    const untilMs = clock.monotonicMs() + leaseMs - marginOf(leaseMs)
-    if (untilMs < this.validUntilMs) this.becomeValidUntil(untilMs)
-    this.heed(await store.renew({ name, owner, ttlMs: leaseMs, replicas }), leaseMs)
+  private renew(): Promise<void> {
+    return afterArrival(this.arrival, this.name, this.context.store, async () => {
+      const { store, clock } = this.context
+      const { name, owner, ttlMs, replicas } = this
+      const leftMs = this.holdUntilMs - clock.monotonicMs()
+      const leaseMs = Math.min(ttlMs, Math.max(leaseFor(leftMs), SHORTEST_TTL_MS))
+      // A shorter lease may begin with the call, and its answer may never come.
+      const untilMs = clock.monotonicMs() + leaseMs - marginOf(leaseMs)
+      if (untilMs < this.validUntilMs) this.becomeValidUntil(untilMs)
+      this.heed(await store.renew({ name, owner, ttlMs: leaseMs, replicas }), leaseMs)
+    })
   }
 
   private heed(answer: RenewAnswer, leaseMs: number): void {

@@ -1,3 +1,5 @@
+import type { Deadlines } from '../deadlines.ts'
+
 /**
  * What every store does that gives things out for a limited time: locks, permits of a semaphore,
  * shares of a read-write lock. `Demand` is what a kind of thing needs to know besides. Each store
@@ -108,6 +110,8 @@ export interface GateStore<Demand> {
    * asked, and is told afterwards whether that was right, as by a renewal.
    */
   handOver?(request: HandOverRequest): Promise<RenewAnswer>
+  /** Bounds what waits for a hand-over, where there are some. */
+  readonly deadlines?: Deadlines
   /** Withdraws: out of the line, and passed on if it was granted meanwhile. */
   leave(request: ReleaseRequest<Demand>): Promise<void>
   /** Calls back with each grant to an owner of this client. Returns what unsubscribes. */

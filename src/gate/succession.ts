@@ -1,3 +1,4 @@
+import { EngineUnavailableError } from '../errors.ts'
 import type { HeldLease } from './lease.ts'
 import type { GateStore, RenewAnswer } from './store.ts'
 import type { WaitingRoom } from './waiting.ts'
@@ -24,4 +25,21 @@ export function handOver<Demand>(
   const arrival = store.handOver({ name, owner, successor, fence, ttlMs, metadata })
   waiter.takeOver({ fence, validUntilMs, claimed: false, arrival })
   return arrival
+}
+
+/**
+ * What is asked about a lease that was handed over waits until the store has said something of that:
+ * it must not overtake it. Both together take no longer than a call may.
+ */
+export function afterArrival<Answer>(
+  arrival: Promise<void> | null,
+  name: string,
+  { deadlines }: Pick<GateStore<never>, 'deadlines'>,
+  ask: () => Promise<Answer>,
+): Promise<Answer> {
+  if (!arrival || !deadlines) return ask()
+  return deadlines.bound(arrival.then(ask), () => {
+    const what = `The hand-over of ${JSON.stringify(name)} to its holder was not answered in time`
+    return new EngineUnavailableError(`${what}, so the outcome is unknown.`, { outcome: 'unknown' })
+  })
 }

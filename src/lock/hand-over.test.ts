@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { afterEach, describe, expect, inject, it } from 'vitest'
 import { watched } from '../../test/faults.ts'
 import { type RedisProcess, startRedis } from '../../test/redis.ts'
+import { timed } from '../../test/stopwatch.ts'
 import type { Duration } from '../duration.ts'
 import { LockLostError } from '../errors.ts'
 import type { Lease } from '../gate/handle.ts'
@@ -156,6 +157,27 @@ describe('a hand-over that the server does not confirm', () => {
     expect(performance.now() + next.remainingMs).toBeLessThan(untilMs + 5)
     await expect.poll(() => released.error, PATIENT).toMatchObject({ outcome: 'unknown' })
     await expect.poll(() => next.signal.reason, PATIENT).toMatchObject({ reason: 'expired' })
+    server.resume()
+  })
+
+  it('holds up what is asked about the next lease no longer than a call may take', async () => {
+    const server = await startOwnServer()
+    const prefix = randomUUID()
+    const ours = open(server.url, prefix, '700ms')
+    const holder = await ours.lock('door', { ttl: '4s' }).acquire()
+    const waiter = watched(ours.lock('door', { ttl: '4s' }).acquire({ wait: '1m' }))
+    await expect.poll(() => lengthOf(ours), PATIENT).toBe(1)
+    server.pause()
+    void holder.release().catch(() => {})
+    const next = await gotten(waiter)
+    await new Promise((resolve) => setTimeout(resolve, 350))
+    const { result, tookMs } = await timed(() =>
+      Promise.allSettled([next.extend('1m'), next.release()]),
+    )
+    for (const call of result) {
+      expect(call).toMatchObject({ status: 'rejected', reason: { outcome: 'unknown' } })
+    }
+    expect(tookMs).toBeLessThan(700 + 250)
     server.resume()
   })
 

@@ -1,10 +1,10 @@
 // Every call is answered by its own deadline, however many wait in front of it.
 import { afterEach, describe, expect, it } from 'vitest'
 import { refusal, silence, watched } from '../../test/faults.ts'
+import { Deadlines } from '../deadlines.ts'
 import { insideOf } from '../sluice.ts'
 import { type FaultPlan, faulty } from '../testing/faulty.ts'
 import { createTestSluice } from '../testing/index.ts'
-import { Deadlines } from './deadlines.ts'
 import { openQueueStore } from './open.ts'
 import { createQueues } from './queue.ts'
 import type { QueueStore } from './store.ts'

@@ -1,5 +1,5 @@
+import type { Deadlines } from '../deadlines.ts'
 import { EngineUnavailableError, InternalError } from '../errors.ts'
-import type { Deadlines } from './deadlines.ts'
 import type { NewJob, QueueStore } from './store.ts'
 
 interface Waiting {

@@ -1,9 +1,9 @@
 import type { Clock, Timer } from '../clock.ts'
+import type { Deadlines } from '../deadlines.ts'
 import type { Duration } from '../duration.ts'
 import { EngineUnavailableError, StaleDeliveryError } from '../errors.ts'
 import { readOptions } from '../options.ts'
 import { Consumer, type Settlement } from './consumer.ts'
-import type { Deadlines } from './deadlines.ts'
 import {
   type BackoffTerms,
   backoffMs,

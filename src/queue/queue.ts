@@ -1,8 +1,8 @@
 import type { Clock } from '../clock.ts'
+import { Deadlines } from '../deadlines.ts'
 import { ArgumentError, ClosedError, EngineUnavailableError } from '../errors.ts'
 import { callback, count, readName, readOptions } from '../options.ts'
 import { describe } from '../text.ts'
-import { Deadlines } from './deadlines.ts'
 import {
   type AddOptions,
   type CloseOptions,

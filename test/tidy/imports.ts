@@ -5,6 +5,7 @@ import { type Finding, isTest, lineAt, type Rule, type TextFile } from './rule.t
 
 const baseFiles = [
   'clock.ts',
+  'deadlines.ts',
   'duration.ts',
   'errors.ts',
   'events.ts',

@@ -1,3 +1,4 @@
+import { Deadlines } from '../../deadlines.ts'
 import type { RedisEngine } from '../../engine/redis/engine.ts'
 import { GONE_MS, holderOf, listInUse, releasedOrLost, toUs } from '../../gate/redis/answers.ts'
 import { redisGrants, splitOnce } from '../../gate/redis/grants.ts'
@@ -21,6 +22,7 @@ export function redisLockStore(engine: RedisEngine, kind: 'lock' | 'election'): 
   const { tell, onGrant, onDoubt } = redisGrants(engine, kind)
   const forcedListeners = new Set<(forced: { owner: string; reason: string }) => void>()
   const crowds = new Crowds(engine.clock)
+  const deadlines = new Deadlines(engine.clock, engine.commandTimeoutMs)
 
   const lockOf = (name: string) => engine.keys.key(kind, name)
   const keysOf = (name: string) => ({
@@ -142,7 +144,7 @@ export function redisLockStore(engine: RedisEngine, kind: 'lock' | 'election'): 
 
     release,
 
-    ...(kind === 'lock' ? { handOver } : {}),
+    ...(kind === 'lock' ? { handOver, deadlines } : {}),
 
     async leave({ name, owner }) {
       const args = { owner, goneMs: GONE_MS, topic: kind }
