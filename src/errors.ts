@@ -151,36 +151,23 @@ export interface LockConflict {
   holder: string | null
   /** Epoch milliseconds, on the engine's clock, since when it is held. */
   sinceMs: number | null
-  /** How many wait in front; 0 is the head of the line. */
+  /** How many wait in front; 0 is the head of the line. Of a latch: how many have not arrived. */
   position: number
   /** When the current lease ends unless it is renewed: the earliest time worth a retry. */
   retryAfterMs: number
 }
 
-/** A lock, or what else can be held, was taken by someone else for the whole `wait`. */
+/** A lock, or what else can be held, was taken for the whole `wait`; or a latch did not open. */
 export class LockTimeoutError extends SluiceError {
   readonly holder: string | null
   readonly since: Date | null
   readonly position: number
   readonly retryAfterMs: number
 
-  /** @param what kind of thing: `Lock`, `Semaphore`, `Latch` */
-  constructor(what: string, name: string, waitedMs: number, conflict: LockConflict) {
-    const since = conflict.sinceMs === null ? null : new Date(conflict.sinceMs)
-    const holder = conflict.holder && `held by ${conflict.holder}`
-    const sinceText = since ? ` since ${since.toISOString()}` : ''
-    const within = `within ${Math.round(waitedMs)} ms`
-    super(
-      what === 'Latch'
-        ? `Latch ${JSON.stringify(name)} did not open ${within}: ${conflict.position} have not arrived. ` +
-            'Wait longer, or look for who is late.'
-        : `${what} ${JSON.stringify(name)} was not acquired ${within}: ` +
-            `${holder ? `${holder}${sinceText}, ` : ''}${conflict.position} waiting in front. ` +
-            `Retry after ${Math.ceil(conflict.retryAfterMs)} ms, wait longer, or move the work to a queue.`,
-      { code: 'SLUICE_LOCK_TIMEOUT', retryable: true, outcome: 'not-applied' },
-    )
+  constructor(message: string, conflict: LockConflict) {
+    super(message, { code: 'SLUICE_LOCK_TIMEOUT', retryable: true, outcome: 'not-applied' })
     this.holder = conflict.holder
-    this.since = since
+    this.since = conflict.sinceMs === null ? null : new Date(conflict.sinceMs)
     this.position = conflict.position
     this.retryAfterMs = conflict.retryAfterMs
   }

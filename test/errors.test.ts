@@ -17,7 +17,7 @@ const samples: Record<string, errors.SluiceError> = {
   InternalError: new errors.InternalError('Odd.'),
   JobTimeoutError: new errors.JobTimeoutError('emails', '1', 1),
   LockLostError: new errors.LockLostError('a', 'expired'),
-  LockTimeoutError: new errors.LockTimeoutError('Lock', 'a', 1, conflict),
+  LockTimeoutError: new errors.LockTimeoutError('Not got.', conflict),
   SettingsMismatchError: new errors.SettingsMismatchError('Semaphore', 'a', 3, 5),
   StaleDeliveryError: new errors.StaleDeliveryError('emails', '1'),
   StoreCorruptError: new errors.StoreCorruptError('key', 'Odd.'),

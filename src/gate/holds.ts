@@ -202,6 +202,13 @@ export class Holds<Demand> {
   }
 
   private gaveUp(name: string, waitedMs: number, conflict: LockConflict): LockTimeoutError {
-    return new LockTimeoutError(this.what, name, waitedMs, conflict)
+    const { holder, sinceMs, position, retryAfterMs } = conflict
+    const since = sinceMs === null ? '' : ` since ${new Date(sinceMs).toISOString()}`
+    const held = holder === null ? '' : `held by ${holder}${since}, `
+    const message =
+      `${this.what} ${JSON.stringify(name)} was not acquired within ${Math.round(waitedMs)} ms: ` +
+      `${held}${position} waiting in front. Retry after ${Math.ceil(retryAfterMs)} ms, ` +
+      'wait longer, or move the work to a queue.'
+    return new LockTimeoutError(message, conflict)
   }
 }

@@ -171,9 +171,12 @@ class LatchWait {
     this.isOverdue = true
     if (this.failure !== undefined) return this.end(this.failure)
     if (this.left === null) return
+    const waitedMs = Math.round(this.clock.monotonicMs() - this.startedMs)
+    const message =
+      `Latch ${JSON.stringify(this.request.name)} did not open within ${waitedMs} ms: ` +
+      `${this.left} have not arrived. Wait longer, or look for who is late.`
     const conflict = { holder: null, sinceMs: null, position: this.left, retryAfterMs: 0 }
-    const waitedMs = this.clock.monotonicMs() - this.startedMs
-    this.end(new LockTimeoutError('Latch', this.request.name, waitedMs, conflict))
+    this.end(new LockTimeoutError(message, conflict))
   }
 }
 
