@@ -75,6 +75,25 @@ describe('errors', () => {
     expect(messageOf('Latch')).not.toContain('resize')
   })
 
+  test('of a lost lease name it, say how it was lost, and what to do', () => {
+    const texts: Record<errors.LossReason, string> = {
+      expired: 'validity ran out',
+      taken: 'another owner',
+      reset: 'other data',
+      forced: 'forceRelease',
+      forgotten: 'garbage',
+      'max-hold': 'the whole maxHold',
+      closed: 'was closed',
+      released: 'released before',
+    }
+    for (const [reason, text] of Object.entries(texts)) {
+      const { message } = new errors.LockLostError('a', reason as errors.LossReason)
+      expect(message).toMatch(
+        new RegExp(`^The lease on "a" is lost: .*${text}.* Stop the work .* lease\\.fence\\.$`),
+      )
+    }
+  })
+
   test('are the rows of docs/errors.md', () => {
     const rows = readRows().map(({ code, name }) => ({ code, name }))
     const expected = [...classNames].sort().map((name) => ({ code: codeOf(name), name }))

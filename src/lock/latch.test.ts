@@ -116,7 +116,12 @@ describe('waiting', () => {
     expect(wait.isPending).toBe(true)
     await clock.advance(1)
     expect(wait.error).toBeInstanceOf(LockTimeoutError)
-    expect(wait.error).toMatchObject({ holder: null, since: null, position: 3, retryAfterMs: 0 })
+    expect(wait.error).toMatchObject({
+      message:
+        'Latch "a" did not open within 12000 ms: 3 have not arrived. ' +
+        'Wait longer, or look for who is late.',
+      ...{ holder: null, since: null, position: 3, retryAfterMs: 0 },
+    })
   })
 
   it('is 10 s unless it is said', async () => {

@@ -94,7 +94,11 @@ describe('acquiring', () => {
     })
     expect(error.retryAfterMs).toBeGreaterThan(0)
     expect(error.retryAfterMs).toBeLessThanOrEqual(TTL_MS)
-    expect(error.message).toContain(holder.owner)
+    expect(error.message).toBe(
+      `Lock "a" was not acquired within 5000 ms: held by ${holder.owner} ` +
+        `since ${new Date(startMs).toISOString()}, 1 waiting in front. ` +
+        `Retry after ${Math.ceil(error.retryAfterMs)} ms, wait longer, or move the work to a queue.`,
+    )
     expect((await others.lock('a').inspect()).waiters).toHaveLength(1)
     expect(first.isPending).toBe(true)
   })
@@ -110,6 +114,22 @@ describe('acquiring', () => {
       retryAfterMs: TTL_MS - 1_000,
     })
     expect((await others.lock('a').inspect()).waiters).toEqual([])
+  })
+
+  it('says of no holder where nobody holds it but others wait in front', async () => {
+    const { locks, others, clock } = openFaultyLocks(({ method }) =>
+      method === 'acquire' ? undefined : { callAfter: silence },
+    )
+    await locks.lock('a', { ttl: '1500ms' }).acquire()
+    const next = watched(others.lock('a').acquire())
+    await clock.advance(1_500)
+    expect(next.isPending).toBe(true)
+    await expect(locks.lock('a').acquire({ wait: 0 })).rejects.toMatchObject({
+      message:
+        'Lock "a" was not acquired within 0 ms: 1 waiting in front. ' +
+        'Retry after 0 ms, wait longer, or move the work to a queue.',
+      ...{ holder: null, since: null },
+    })
   })
 
   it('waits 10 s by default', async () => {
@@ -227,6 +247,7 @@ describe('holding', () => {
     expect(lostAtMs).toBe(VALID_MS)
     expect(lease.signal.reason).toBeInstanceOf(LockLostError)
     expect(lease.signal.reason).toMatchObject({ code: 'SLUICE_LOCK_LOST', reason: 'expired' })
+    expect(lease.signal.reason.message).toMatch(/^The lease on "a" is lost: its validity ran out /)
     expect(() => lease.assertHeld()).toThrow(lease.signal.reason)
     expect(lease.remainingMs).toBe(0)
     expect(await lease.release()).toBe('lost')

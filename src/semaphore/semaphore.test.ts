@@ -157,8 +157,11 @@ describe.each(permitEngines)('semaphores on $name', (engine) => {
       })
       expect(error.retryAfterMs).toBeGreaterThan(0)
       expect(error.retryAfterMs).toBeLessThanOrEqual(TTL_MS)
-      expect(error.message).toMatch(/^Semaphore "a" was not acquired within 5000 ms: /)
-      expect(error.message).toContain('1 waiting in front')
+      expect(error.message).toBe(
+        `Semaphore "a" was not acquired within 5000 ms: held by ${holder.owner} ` +
+          `since ${new Date(startMs).toISOString()}, 1 waiting in front. ` +
+          `Retry after ${Math.ceil(error.retryAfterMs)} ms, wait longer, or move the work to a queue.`,
+      )
       expect(await waiterCount(three(others))).toBe(1)
       expect(first.isPending).toBe(true)
     })
