@@ -62,11 +62,17 @@ export async function expectRefusal(pass: () => unknown, argument: string): Prom
   expect(performance.now() - startedMs).toBeLessThan(2_000)
 }
 
-/** A store, or part of one, that must not be reached. */
-export function untouchable<T extends object>(): T {
-  return new Proxy({} as T, {
-    get: (_, method) => () => {
-      throw new Error(`${String(method)} was called with input that must be refused`)
+/**
+ * A store that may be listened to, but of which nothing may be asked: every call rejects, but for
+ * those to `answers`.
+ */
+export function untouchable<Store extends object>(answers: Partial<Store> = {}): Store {
+  return new Proxy(answers as Store, {
+    get(_, method: string) {
+      if (method in answers) return answers[method as keyof Store]
+      if (method.startsWith('on')) return () => () => {}
+      const refusal = `${method} was called with input that must be refused`
+      return () => Promise.reject(new Error(refusal))
     },
   })
 }

@@ -404,15 +404,12 @@ describe('on Redis', () => {
   })
 })
 
-const locks: LockStore = {
-  ...untouchable<LockStore>(),
-  acquire: () => Promise.reject(new Error('acquire was called with input that must be refused')),
-  onGrant: () => () => {},
-  onForced: () => () => {},
-  onDoubt: () => () => {},
-}
-const leaderless = untouchable<LeaderStore>()
-const refusing: Elections = createElections(locks, leaderless, systemClock, 'host:1:a')
+const refusing: Elections = createElections(
+  untouchable<LockStore>(),
+  untouchable<LeaderStore>(),
+  systemClock,
+  'host:1:a',
+)
 const election = refusing.election('it')
 
 const TABLE: { argument: string; values: unknown[]; pass: (value: unknown) => unknown }[] = [

@@ -18,23 +18,9 @@ import { createLocks } from './lock.ts'
 import { createReadWriteLocks } from './read-write-lock.ts'
 import type { LockStore } from './store.ts'
 
-const refuse = () => Promise.reject(new Error('acquire was called with input that must be refused'))
-const store: LockStore = {
-  ...untouchable<LockStore>(),
-  acquire: refuse,
-  onGrant: () => () => {},
-  onForced: () => () => {},
-  onDoubt: () => () => {},
-}
-const locks = createLocks(store, systemClock, 'host:1:a')
+const locks = createLocks(untouchable<LockStore>(), systemClock, 'host:1:a')
 const lock = locks.lock('it')
-const permitStore: SemaphoreStore = {
-  ...untouchable<SemaphoreStore>(),
-  acquire: refuse,
-  onGrant: store.onGrant,
-  onForced: store.onForced,
-  onDoubt: store.onDoubt,
-}
+const permitStore = untouchable<SemaphoreStore>()
 const { readWriteLock } = createReadWriteLocks(permitStore, systemClock, 'host:1:a')
 const { semaphore } = createSemaphores(permitStore, systemClock, 'host:1:a')
 

@@ -14,25 +14,14 @@ import { systemClock } from '../clock.ts'
 import type { SemaphoreStore } from '../semaphore/open.ts'
 import { createReadWriteLocks } from './read-write-lock.ts'
 
-const refuse = (method: string) => () =>
-  Promise.reject(new Error(`${method} was called with input that must be refused`))
-const store: SemaphoreStore = {
-  ...untouchable<SemaphoreStore>(),
-  acquire: refuse('acquire'),
-  reweigh: refuse('reweigh'),
-  onGrant: () => () => {},
-  onForced: () => () => {},
-  onDoubt: () => () => {},
-}
-const locks = createReadWriteLocks(store, systemClock, 'host:1:a')
+const locks = createReadWriteLocks(untouchable<SemaphoreStore>(), systemClock, 'host:1:a')
 const lock = locks.readWriteLock('it')
 const make = (options: object) => locks.readWriteLock('it', unchecked(options))
 
 /** An upgrade needs a lease, so this store gives one out; it has nothing else. */
-const giving: SemaphoreStore = {
-  ...store,
+const giving = untouchable<SemaphoreStore>({
   acquire: async () => ({ tag: 'acquired', fence: 1, sentAtMs: systemClock.monotonicMs() }),
-}
+})
 const lease = await createReadWriteLocks(giving, systemClock, 'host:1:a')
   .readWriteLock('it', { ttl: '1d' })
   .upgradable()

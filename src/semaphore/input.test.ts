@@ -14,17 +14,7 @@ import { systemClock } from '../clock.ts'
 import { createSemaphores } from './semaphore.ts'
 import type { SemaphoreStore } from './store.ts'
 
-const refuse = (method: string) => () =>
-  Promise.reject(new Error(`${method} was called with input that must be refused`))
-const store: SemaphoreStore = {
-  ...untouchable<SemaphoreStore>(),
-  acquire: refuse('acquire'),
-  resize: refuse('resize'),
-  onGrant: () => () => {},
-  onForced: () => () => {},
-  onDoubt: () => () => {},
-}
-const semaphores = createSemaphores(store, systemClock, 'host:1:a')
+const semaphores = createSemaphores(untouchable<SemaphoreStore>(), systemClock, 'host:1:a')
 const semaphore = semaphores.semaphore('it', { permits: 3 })
 const make = (options: object) => semaphores.semaphore('it', unchecked({ permits: 3, ...options }))
 
