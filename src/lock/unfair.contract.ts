@@ -33,20 +33,20 @@ export function unfairContract(bench: Bench): void {
     it('L12 a release prefers the first waiter of its own client, and the others keep their order', async () => {
       const [holder, waiters] = await lineOf('-+-+')
       const [strangerA, ownA, strangerB, ownB] = waiters as [Asker, Asker, Asker, Asker]
-      expect(await holder.release('a', false)).toBe('released')
+      expect(await holder.release('a', { fair: false })).toBe('released')
       await ownA.granted()
       expect(await bench.holderOf('a')).toBe(ownA.owner)
       expect(await bench.waitersOf('a')).toEqual(ownersOf([strangerA, strangerB, ownB]))
-      expect(await ownA.release('a', false)).toBe('released')
+      expect(await ownA.release('a', { fair: false })).toBe('released')
       await ownB.granted()
       expect(await bench.waitersOf('a')).toEqual(ownersOf([strangerA, strangerB]))
-      expect(await ownB.release('a', false)).toBe('released')
+      expect(await ownB.release('a', { fair: false })).toBe('released')
       expect(await bench.holderOf('a')).toBe(strangerA.owner)
     })
 
     it('L12 L4 a release of one to whom order matters goes to the head all the same', async () => {
       const [holder, [stranger]] = await lineOf('-+')
-      await holder.release('a', true)
+      await holder.release('a', { fair: true })
       expect(await bench.holderOf('a')).toBe(stranger?.owner)
     })
 
@@ -58,7 +58,7 @@ export function unfairContract(bench: Bench): void {
       let releaser = holder
       for (const _ of waiters) {
         // A stranger would prefer those of its own client.
-        expect(await releaser.release('a', strangers.includes(releaser))).toBe('released')
+        expect(await releaser.release('a', { fair: strangers.includes(releaser) })).toBe('released')
         const owner = await bench.holderOf('a')
         releaser = waiters.find((waiter) => waiter.owner === owner) as Asker
         served.push(releaser)
@@ -78,14 +78,14 @@ export function unfairContract(bench: Bench): void {
       await bench.pass(CLAIM_MS)
       await stranger?.join('a')
       await bench.pass(MICROSECOND_MS)
-      expect(await holder.release('a', false)).toBe('released')
+      expect(await holder.release('a', { fair: false })).toBe('released')
       expect(await bench.holderOf('a')).toBe(stranger?.owner)
       expect(dead?.grants).toEqual([])
     })
 
     it('L12 where nobody of its own client waits the head of the line gets it', async () => {
       const [holder, waiters] = await lineOf('--')
-      await holder.release('a', false)
+      await holder.release('a', { fair: false })
       expect(await bench.holderOf('a')).toBe(waiters[0]?.owner)
       expect(await bench.waitersOf('a')).toEqual([waiters[1]?.owner])
     })
@@ -98,7 +98,9 @@ export function unfairContract(bench: Bench): void {
       const fair = bench.asker()
       expect(await fair.acquire('a', { enqueue: false })).toMatchObject({ tag: 'held' })
       const unfair = bench.asker(bench.second)
-      expect(await unfair.acquire('a', { fair: false })).toMatchObject({ tag: 'acquired' })
+      expect(await unfair.acquire('a', { demand: { fair: false } })).toMatchObject({
+        tag: 'acquired',
+      })
       expect(await bench.waitersOf('a')).toEqual(ownersOf([head, tail]))
       expect(await head.join('a')).toBe(0)
       expect(await tail.join('a')).toBe(1)
@@ -107,10 +109,12 @@ export function unfairContract(bench: Bench): void {
     it('L12 L1 a held lock is refused to them like to everyone', async () => {
       const [holder] = await lineOf('')
       const unfair = bench.asker()
-      expect(await unfair.acquire('a', { enqueue: false, fair: false })).toMatchObject({
+      expect(await unfair.acquire('a', { enqueue: false, demand: { fair: false } })).toMatchObject({
         tag: 'held',
       })
-      expect(await unfair.acquire('a', { fair: false })).toMatchObject({ tag: 'waiting' })
+      expect(await unfair.acquire('a', { demand: { fair: false } })).toMatchObject({
+        tag: 'waiting',
+      })
       expect(await bench.holderOf('a')).toBe(holder.owner)
     })
   })

@@ -104,7 +104,7 @@ export async function walk(
     askers = [...askers.filter((other) => other !== asker), bench.asker(pick(clients))]
   }
   const clients = [bench.first, bench.second]
-  const asking = ({ owner }: Asker) => ({ fair, metadata: metadataOf(owner) })
+  const asking = ({ owner }: Asker) => ({ demand: { fair }, metadata: metadataOf(owner) })
 
   const acts: ((asker: Asker) => Promise<AcquireAnswer | undefined>)[] = [
     (asker) => asker.acquire('a', asking(asker)),
@@ -112,7 +112,7 @@ export async function walk(
     (asker) => asker.acquire('a', { ...asking(asker), enqueue: false }),
     async (asker) => void (await asker.renew('a')),
     async (asker) => {
-      if ((await asker.release('a', fair)) === 'released') retire(asker)
+      if ((await asker.release('a', { fair })) === 'released') retire(asker)
       return undefined
     },
     async (asker) => {

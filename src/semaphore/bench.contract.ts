@@ -1,7 +1,9 @@
 import { afterEach, beforeEach, expect } from 'vitest'
-import type { AcquireAnswer, Grant, Owner } from '../gate/store.ts'
+import { CLAIM_MS, GateAsker, TTL_MS } from '../../test/asker.ts'
 import type { TestClock } from '../testing/clock.ts'
-import type { SemaphoreStore, StoredSemaphore } from './store.ts'
+import type { SemaphoreDemand, SemaphoreStore, StoredSemaphore } from './store.ts'
+
+export { CLAIM_MS, TTL_MS } from '../../test/asker.ts'
 
 /** One client of the data. */
 export interface SemaphoreClient {
@@ -25,95 +27,23 @@ export interface OpenedSemaphoreStore {
 }
 
 export const PERMITS = 3
-export const TTL_MS = 10_000
-export const CLAIM_MS = 3_000
 export const DAY_MS = 86_400_000
 /** The resolution of every store. */
 export const MICROSECOND_MS = 0.001
 
-/** What one acquisition says in each of its calls. */
-interface Wish {
-  weight: number
-  permits: number
-  solo: boolean
-  metadata: string
-}
+const PLAIN: SemaphoreDemand = { weight: 1, permits: PERMITS, solo: false }
 
-const PLAIN: Wish = { weight: 1, permits: PERMITS, solo: false, metadata: '' }
+/** What one acquisition says in each of its calls; what is left out is plain. */
+type Wish = Partial<SemaphoreDemand> & { metadata?: string }
 
-/** One acquisition, by one client. */
-export class Asker {
-  readonly owner: Owner
-  readonly wish: Wish
-  /** Those that it was told of, in that order, and was not asked about yet. */
-  readonly grants: Grant[] = []
-  private readonly store: SemaphoreStore
-  private hasAsked = false
-
-  constructor(owner: Owner, store: SemaphoreStore, wish: Partial<Wish>) {
-    this.owner = owner
-    this.store = store
-    this.wish = { ...PLAIN, ...wish }
-    this.store.onGrant((grant) => {
-      if (grant.owner === this.owner) this.grants.push(grant)
-    })
-  }
-
-  async acquire(
-    name: string,
-    options: { enqueue?: boolean; ttlMs?: number; claimMs?: number; permits?: number } = {},
-  ): Promise<AcquireAnswer> {
-    const { metadata, ...demand } = this.wish
-    const { enqueue = true, ttlMs = TTL_MS, claimMs = CLAIM_MS, permits = demand.permits } = options
-    const heartbeat = this.hasAsked
-    this.hasAsked = true
-    return this.store.acquire({
-      name,
-      owner: this.owner,
-      ttlMs,
-      claimMs,
-      enqueue,
-      heartbeat,
-      metadata,
-      replicas: 0,
-      demand: { ...demand, permits },
-    })
-  }
-
-  /** Asks without joining the line. */
-  tryAcquire = (name: string) => this.acquire(name, { enqueue: false })
-
-  /** Acquires what must be free, and answers the fence. */
-  async take(name: string, ttlMs = TTL_MS): Promise<number> {
-    const answer = await this.acquire(name, { ttlMs })
-    if (answer.tag !== 'acquired') throw new Error(`${this.owner} got ${JSON.stringify(answer)}`)
-    return answer.fence
-  }
-
-  /** Joins the line of what must be taken, and answers the position. */
-  async join(name: string): Promise<number> {
-    const answer = await this.acquire(name)
-    if (answer.tag !== 'waiting') throw new Error(`${this.owner} got ${JSON.stringify(answer)}`)
-    return answer.position
-  }
-
-  /** Waits for a grant, which comes by itself. */
-  async granted(): Promise<Grant> {
-    const deadlineMs = performance.now() + 5_000
-    while (this.grants.length === 0 && performance.now() < deadlineMs) {
-      await new Promise((resolve) => setTimeout(resolve, 1))
-    }
-    const grant = this.grants.shift()
-    if (!grant) throw new Error(`${this.owner} was not told of its grant`)
-    return grant
-  }
-
+/** One acquisition of permits, whose weight may change. */
+export class Asker extends GateAsker<SemaphoreDemand, SemaphoreStore> {
   /** Asks for another weight; for what it has besides, unless told otherwise. */
   reweigh(
     name: string,
     weight: number,
     {
-      solo = this.wish.solo,
+      solo = this.demand.solo,
       ttlMs = TTL_MS,
       claimMs = CLAIM_MS,
     }: { solo?: boolean; ttlMs?: number; claimMs?: number } = {},
@@ -134,17 +64,6 @@ export class Asker {
   /** Asks for a weight that must not be free now. */
   async grow(name: string, weight: number, options: { solo?: boolean } = {}): Promise<void> {
     expect(await this.reweigh(name, weight, options)).toMatchObject({ tag: 'waiting' })
-  }
-
-  renew = async (name: string, ttlMs = TTL_MS) =>
-    (await this.store.renew({ name, owner: this.owner, ttlMs, replicas: 0 })).tag
-  release = async (name: string) =>
-    (await this.store.release({ name, owner: this.owner, demand: this.demand() })).tag
-  leave = (name: string) => this.store.leave({ name, owner: this.owner, demand: this.demand() })
-
-  private demand() {
-    const { weight, permits, solo } = this.wish
-    return { weight, permits, solo }
   }
 }
 
@@ -183,17 +102,18 @@ export class Bench {
 
   /** Of the two clients in turn, so that every order runs across both. */
   asker(
-    wish: Partial<Wish> = {},
+    { metadata, ...demand }: Wish = {},
     client: SemaphoreClient = this.askerCount % 2 === 0 ? this.first : this.second,
     kind: 'semaphore' | 'readWriteLock' = 'semaphore',
   ): Asker {
-    return new Asker(`${client.clientId}.${++this.askerCount}`, client[kind], wish)
+    const owner = `${client.clientId}.${++this.askerCount}`
+    return new Asker(owner, client[kind], { ...PLAIN, ...demand }, metadata)
   }
 
   /** One for each weight. */
   askers<const Weights extends readonly number[]>(
     weights: Weights,
-    wish: Partial<Wish> = {},
+    wish: Wish = {},
   ): AskerOf<Weights> {
     return weights.map((weight) => this.asker({ ...wish, weight })) as AskerOf<Weights>
   }
@@ -254,7 +174,7 @@ export class Bench {
           heartbeat: false,
           metadata: '',
           replicas: 0,
-          demand: { weight, permits: PERMITS, solo: false },
+          demand: { ...PLAIN, weight },
         }),
       ),
     )

@@ -63,7 +63,7 @@ export function handOverContract(bench: Bench): void {
         expect(await bench.holdOf('a', waiter)).toEqual({
           owner: waiter.owner,
           fence,
-          weight: waiter.wish.weight,
+          weight: waiter.demand.weight,
           solo: false,
           metadata: '',
           sinceMs,

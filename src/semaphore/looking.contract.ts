@@ -43,7 +43,7 @@ export function lookingContract(bench: Bench): void {
             remainingMs: TTL_MS,
           },
         ],
-        waiters: waiters.map(({ owner, wish: { weight, solo } }) => ({
+        waiters: waiters.map(({ owner, demand: { weight, solo } }) => ({
           owner,
           kind: 'caller',
           metadata: '',

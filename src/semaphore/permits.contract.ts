@@ -7,7 +7,9 @@ export function permitsContract(bench: Bench): void {
 
   async function expectMismatch(asker: Asker, said: number, permits: number): Promise<void> {
     for (const enqueue of [true, false]) {
-      await expect(asker.acquire('a', { permits: said, enqueue })).rejects.toMatchObject({
+      await expect(
+        asker.acquire('a', { demand: { permits: said }, enqueue }),
+      ).rejects.toMatchObject({
         code: 'SLUICE_SETTINGS_MISMATCH',
         stored: permits,
         said,

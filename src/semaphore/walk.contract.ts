@@ -203,7 +203,7 @@ export async function walk(bench: Bench, seed: number, steps: number): Promise<v
   }
 
   async function acquire(asker: Asker, enqueue: boolean): Promise<Outcome> {
-    const { owner, wish } = asker
+    const { owner, demand } = asker
     const held = model.holdOf(owner)
     const answer = await asker.acquire('a', { enqueue })
     if (held) {
@@ -212,7 +212,7 @@ export async function walk(bench: Bench, seed: number, steps: number): Promise<v
       return {}
     }
     expect(answer.tag).toBeOneOf(['acquired', 'waiting', 'held'])
-    if (answer.tag !== 'held') model.waits(owner, { ...wish, grows: false })
+    if (answer.tag !== 'held') model.waits(owner, { ...demand, grows: false })
     return answer.tag === 'acquired' ? { mustServe: true, answered: owner } : {}
   }
 
