@@ -44,7 +44,7 @@ export class Holds<Demand> {
     this.line = { clock, rhythm: new Rhythm(clock), room: new WaitingRoom(store) }
     this.heldContext = {
       ...{ store, clock, rhythm: this.leases, underWay: this.underWay },
-      handOver: (held) => handOver(store, this.line.room, held),
+      handOver: (held) => handOver(store, this.line, held),
     }
     store.onDoubt(() => {
       for (const lease of this.leases.members()) lease.confirm()

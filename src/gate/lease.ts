@@ -210,11 +210,10 @@ export class HeldLease<Demand> implements Beat {
   }
 
   /** Handed over in this process, it is held on the former lease until the store has answered. */
-  private async arrive(answer: Promise<RenewAnswer>, leaseMs: number): Promise<void> {
-    const told = await answer.catch(() => null)
+  private async arrive(answer: Promise<RenewAnswer | null>, leaseMs: number): Promise<void> {
+    const told = await answer
     this.arrival = null
     if (told) this.heed(told, leaseMs)
-    else this.confirm()
   }
 
   /** Asks for a fresh lease at once. Rejects if the engine did not answer. */
@@ -245,7 +244,8 @@ export class HeldLease<Demand> implements Beat {
   /** A renewal whose outcome is unknown is tried again as long as the lease is valid. */
   private async keepAlive(): Promise<void> {
     const { clock } = this.context
-    if (this.renewing || this.ended || clock.monotonicMs() >= this.holdUntilMs) return
+    if (this.renewing || this.arrival || this.ended) return
+    if (clock.monotonicMs() >= this.holdUntilMs) return
     this.renewing = true
     try {
       await this.renew()

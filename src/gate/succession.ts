@@ -1,7 +1,10 @@
-import { EngineUnavailableError } from '../errors.ts'
+import { ClosedError, EngineUnavailableError } from '../errors.ts'
 import type { HeldLease } from './lease.ts'
 import type { GateStore, RenewAnswer } from './store.ts'
-import type { WaitingRoom } from './waiting.ts'
+import type { LineContext } from './waiting.ts'
+
+/** Pause before the store is told again. */
+const RETRY_MS = 100
 
 /**
  * Gives what is held to the next in line at once, if that is one of this very process: its turn
@@ -13,18 +16,37 @@ import type { WaitingRoom } from './waiting.ts'
  */
 export function handOver<Demand>(
   store: GateStore<Demand>,
-  room: WaitingRoom,
+  { clock, room }: Pick<LineContext, 'clock' | 'room'>,
   held: HeldLease<Demand>,
 ): Promise<RenewAnswer> | null {
+  const { handOver: tell } = store
   const waiter = held.successor === null ? undefined : room.waiterOf(held.successor)
-  if (!store.handOver || !waiter || waiter.terms.replicas > 0) return null
+  if (!tell || !waiter || waiter.terms.replicas > 0) return null
   const { owner: successor, ttlMs, metadata } = waiter.terms
   if (held.remainingMs() < waiter.claimMs / 2) return null
   const { name, owner, validUntilMs } = held
   const fence = held.fence + 1
-  const arrival = store.handOver({ name, owner, successor, fence, ttlMs, metadata })
-  waiter.takeOver({ fence, validUntilMs, claimed: false, arrival })
-  return arrival
+  const request = { name, owner, successor, fence, ttlMs, metadata }
+  const sentAtMs = clock.monotonicMs()
+  const answer = tell(request)
+
+  /**
+   * The store is told until it has answered, or until the lease that it was on is over. The first time
+   * may be the one that counted, so the new lease is as old as that.
+   */
+  const arrive = async (): Promise<RenewAnswer | null> => {
+    for (let told = answer; ; told = tell(request)) {
+      try {
+        const said = await told
+        return said.tag === 'renewed' ? { ...said, sentAtMs } : said
+      } catch (error) {
+        if (error instanceof ClosedError || clock.monotonicMs() >= validUntilMs) return null
+      }
+      await new Promise<void>((resolve) => clock.after(RETRY_MS, resolve))
+    }
+  }
+  waiter.takeOver({ fence, validUntilMs, claimed: false, arrival: arrive() })
+  return answer
 }
 
 /**

@@ -18,8 +18,8 @@ export interface Acquired {
   claimed: boolean
   /** Who stands first in line after that, if it is of this client and known. */
   successor?: Owner | null
-  /** It was handed over in this process: what the store says of that. */
-  arrival?: Promise<RenewAnswer>
+  /** It was handed over in this process: what the store says of that, null if it never does. */
+  arrival?: Promise<RenewAnswer | null>
 }
 
 /** What somebody who waits will hold. */

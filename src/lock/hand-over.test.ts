@@ -181,6 +181,32 @@ describe('a hand-over that the server does not confirm', () => {
     server.resume()
   })
 
+  it('is told again until the server answers, and keeps the lock meanwhile', async () => {
+    const server = await startOwnServer()
+    const prefix = randomUUID()
+    const ours = open(server.url, prefix, '400ms')
+    const holder = await ours.lock('door').acquire()
+    const waiter = watched(ours.lock('door').acquire({ wait: '1m' }))
+    await expect.poll(() => lengthOf(ours), PATIENT).toBe(1)
+    server.pause()
+    const released = watched(holder.release())
+    const next = await gotten(waiter)
+    await expect.poll(() => released.error, PATIENT).toMatchObject({ outcome: 'unknown' })
+    server.resume()
+    const fenceThere = async () =>
+      (
+        await ours
+          .lock('door')
+          .inspect()
+          .catch(() => null)
+      )?.holder?.fence
+    await expect.poll(fenceThere, PATIENT).toBe(next.fence)
+    expect(next.signal.aborted).toBe(false)
+    await expect(next.extend('1m')).resolves.toBe(undefined)
+    expect(await next.release()).toBe('released')
+    expect(await ours.lock('door').tryAcquire()).not.toBe(null)
+  })
+
   it('is told as lost to both when the server has forgotten the lock', async () => {
     const server = await startOwnServer()
     const { ours, holder, waiting } = await openLine(server.url, ['ours'])
