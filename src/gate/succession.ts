@@ -1,6 +1,7 @@
 import { ClosedError, EngineUnavailableError } from '../errors.ts'
 import type { HeldLease } from './lease.ts'
 import type { GateStore, RenewAnswer } from './store.ts'
+import { marginOf } from './terms.ts'
 import type { LineContext } from './waiting.ts'
 
 /** Pause before the store is told again. */
@@ -24,10 +25,12 @@ export function handOver<Demand>(
   if (!tell || !waiter || waiter.terms.replicas > 0) return null
   const { owner: successor, ttlMs, metadata } = waiter.terms
   if (held.remainingMs() < waiter.claimMs / 2) return null
-  const { name, owner, validUntilMs } = held
+  const { name, owner, validUntilMs: heldUntilMs } = held
   const fence = held.fence + 1
   const request = { name, owner, successor, fence, ttlMs, metadata }
   const sentAtMs = clock.monotonicMs()
+  // A shorter lease of its own may begin with the call, and its answer may never come.
+  const validUntilMs = Math.min(heldUntilMs, sentAtMs + ttlMs - marginOf(ttlMs))
   const answer = tell(request)
 
   /**
@@ -40,7 +43,7 @@ export function handOver<Demand>(
         const said = await told
         return said.tag === 'renewed' ? { ...said, sentAtMs } : said
       } catch (error) {
-        if (error instanceof ClosedError || clock.monotonicMs() >= validUntilMs) return null
+        if (error instanceof ClosedError || clock.monotonicMs() >= heldUntilMs) return null
       }
       await new Promise<void>((resolve) => clock.after(RETRY_MS, resolve))
     }

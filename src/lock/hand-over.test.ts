@@ -160,6 +160,21 @@ describe('a hand-over that the server does not confirm', () => {
     server.resume()
   })
 
+  it('ends with its own lease, where that is the shorter one', async () => {
+    const server = await startOwnServer()
+    const prefix = randomUUID()
+    const ours = open(server.url, prefix, '700ms')
+    const holder = await ours.lock('door', { ttl: '10s' }).acquire()
+    const waiter = watched(ours.lock('door', { ttl: '500ms' }).acquire({ wait: '1m' }))
+    await expect.poll(() => lengthOf(ours), PATIENT).toBe(1)
+    server.pause()
+    const releasedMs = performance.now()
+    void holder.release().catch(() => {})
+    const next = await gotten(waiter)
+    expect(performance.now() + next.remainingMs).toBeLessThan(releasedMs + 500)
+    server.resume()
+  })
+
   it('holds up what is asked about the next lease no longer than a call may take', async () => {
     const server = await startOwnServer()
     const prefix = randomUUID()

@@ -37,7 +37,7 @@ describe.each(Object.entries(CLIENTS))('%s', (_, clientTo) => {
     async (_, preface) => {
       const server = closing(await startServer())
       const proxy = closing(await startProxy({ to: server }))
-      const { sluice } = connect(clientTo(proxy.port), { commandTimeout: 300 })
+      const { sluice } = connect(clientTo(proxy.port), { commandTimeout: '1s' })
       const queue = sluice.queue<number>('q')
       const limiter = sluice.limiter('l', slidingLog({ limit: 5, per: '1h' }))
       const callAll = () =>

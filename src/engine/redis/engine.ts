@@ -21,7 +21,7 @@ import { Tokens } from './tokens.ts'
 import { Writes } from './writes.ts'
 
 /** Loss is told within 2 s: a silent socket is asked after this long, and told 0.6 s later. */
-const PING_AFTER_MS = 800
+const PING_AFTER_MS = 700
 /** The connection for messages carries hints, so it may be found dead later. */
 const MESSAGES_PING_AFTER_MS = 5_000
 const LONGEST_PING_TIMEOUT_MS = 5_000

@@ -47,13 +47,8 @@ export const networkKinds = [
   proxied('deaf', 'requests vanish', 'deaf'),
   proxied('resets', 'every fifth reply is a reset', 'resetsBeforeReply', { tellsIdle: false }),
   proxied('slow', '300 to 500 ms each way', 'slow', { tells: 'never' }),
-  proxied('garbage', 'replies are random bytes', 'garbage', {
-    tellsIdle: 'whenLong',
-    garbles: true,
-  }),
-  proxied('truncated', 'replies and their connections end after two bytes', 'truncated', {
-    tellsIdle: 'whenLong',
-  }),
+  proxied('garbage', 'replies are random bytes', 'garbage', { garbles: true }),
+  proxied('truncated', 'replies and their connections end after two bytes', 'truncated'),
   {
     name: 'kernel-loss',
     about: 'the kernel loses all packets, and sends them again afterwards',

@@ -28,8 +28,7 @@ import { topologyKinds } from './kinds-topology.js'
  * @typedef {object} Expectation
  * @property {'always' | 'whenLong' | 'never'} tells whether the busy clients tell `unavailable` within
  *   2 s: `whenLong` for those that last longer than that, `never` where calls are not cut off
- * @property {boolean | 'whenLong'} tellsIdle whether a client that is only waiting must tell so, too:
- *   `whenLong` where it can only notice while the outage lasts, by a PING of its own
+ * @property {boolean} tellsIdle whether a client that is only waiting must tell so, too
  * @property {'none' | 'failover' | 'all'} loses what may be gone afterwards: what was answered around a
  *   failover, since replication is asynchronous, or everything
  * @property {number} resumeWithinMs
