@@ -1,12 +1,23 @@
-/** User text inside a key: what Redis Cluster or our own layout reads is percent-encoded. */
-const escapePart = (text: string) => (SPECIAL.test(text) ? escaped(text) : text)
-/** To look first costs a fifth of a replacement that finds nothing. */
-const SPECIAL = /[%{}:*?[\]\\]/
-const escaped = (text: string) =>
-  text.replace(
-    /[%{}:*?[\]\\]/g,
-    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
-  )
+/** What Redis Cluster or our own layout reads in a key. */
+const ENCODED = new Map(
+  [...'%{}:*?[]\\'].map((character) => [
+    character.charCodeAt(0),
+    `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  ]),
+)
+
+/** User text inside a key, percent-encoded. A third of the cost of a replacement: many names have a colon. */
+function escapePart(text: string): string {
+  let escaped = ''
+  let from = 0
+  for (let at = 0; at < text.length; at++) {
+    const encoded = ENCODED.get(text.charCodeAt(at))
+    if (encoded === undefined) continue
+    escaped += text.slice(from, at) + encoded
+    from = at + 1
+  }
+  return from === 0 ? text : escaped + text.slice(from)
+}
 
 /** The inverse of what {@link keyspace} does to a name. */
 export const unescapePart = (text: string) =>
