@@ -1,4 +1,4 @@
-import type { Context, Env, MiddlewareHandler } from 'hono'
+import type { Context, MiddlewareHandler } from 'hono'
 import type { Peer } from './client.ts'
 import { createDecider } from './decide.ts'
 import { type Field, joined } from './fields.ts'
@@ -23,9 +23,7 @@ const SWITCHING_PROTOCOLS = 101
  *
  * @throws {ArgumentError}
  */
-export function rateLimit<E extends Env = Env>(
-  options: RateLimitOptions<Context<E>>,
-): MiddlewareHandler<E> {
+export function rateLimit(options: RateLimitOptions<Context>): MiddlewareHandler {
   const decide = createDecider(options)
   return async (context, next) => {
     const { fields, refusal } = await decide(context, peerOf(context))
