@@ -57,7 +57,7 @@ export function rateLimit<Request extends HookRequest = HookRequest>(
  */
 export function rateLimitHook<Request extends HookRequest = HookRequest>(
   options: RateLimitOptions<Request>,
-): FastifyHook<Request> {
+): FastifyHook<NoInfer<Request>> {
   const decide = createDecider(options)
   return async (request, reply) => {
     const { fields, refusal } = await decide(request, peerOf(request.raw))
