@@ -21,6 +21,12 @@ const modules = Object.entries(manifest.exports).flatMap(([entry, target]) =>
   typeof target === 'string' ? [] : [{ entry, ...target }],
 )
 
+/** Where in src the module of an entry is. Frameworks share a folder, and have a file each. */
+const moduleOf = (entry: string) =>
+  existsSync(path.join(root, 'src/http', `${entry}.ts`))
+    ? path.posix.join('http', entry)
+    : path.posix.join(entry, 'index')
+
 interface Names {
   readonly values: readonly string[]
   readonly types: readonly string[]
@@ -68,6 +74,19 @@ const names: Record<string, Names> = {
     values: words('funnel slidingLog'),
     types: words(`
       CostOptions FunnelRule Limiter LimiterOptions Rule SlidingLogRule Verdict`),
+  },
+  './hono': { values: ['rateLimit'], types: words('Clients RateLimitOptions') },
+  './express': {
+    values: ['rateLimit'],
+    types: words('Clients RateLimitOptions ServerReply ServerRequest'),
+  },
+  './fastify': {
+    values: words('rateLimit rateLimitHook'),
+    types: words('Clients FastifyHook HookReply HookRequest HookTarget RateLimitOptions'),
+  },
+  './koa': {
+    values: ['rateLimit'],
+    types: words('Clients KoaContext RateLimitOptions'),
   },
   './inspect': {
     values: words('createInspector'),
@@ -141,16 +160,16 @@ describe('exports', () => {
     }
   })
 
-  test('are the folders of src with an index, named alike', () => {
+  test('are the folders of src with an index, named alike, and the frameworks of http', () => {
     for (const { entry, types, default: file } of modules) {
-      const folder = path.posix.join('dist', entry)
-      expect([types, file]).toEqual([`./${folder}/index.d.ts`, `./${folder}/index.js`])
+      const module = path.posix.join('dist', moduleOf(entry))
+      expect([types, file]).toEqual([`./${module}.d.ts`, `./${module}.js`])
     }
   })
 
   test('are written out, name by name', () => {
     for (const { entry } of modules) {
-      const source = readFileSync(path.join(root, 'src', entry, 'index.ts'), 'utf8')
+      const source = readFileSync(path.join(root, 'src', `${moduleOf(entry)}.ts`), 'utf8')
       expect(source, entry).not.toMatch(/export \*/)
     }
   })
