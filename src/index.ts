@@ -24,11 +24,15 @@ export {
 } from './errors.ts'
 export {
   type CostOptions,
+  fixedWindow,
   funnel,
   type Limiter,
   type LimiterOptions,
   type Rule,
+  type RuleVerdict,
+  slidingCounter,
   slidingLog,
+  tokenBucket,
   type Verdict,
 } from './limit/index.ts'
 export type {

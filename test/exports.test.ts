@@ -31,7 +31,7 @@ const words = (text: string) => text.trim().split(/\s+/).sort()
 const names: Record<string, Names> = {
   '.': {
     values: words(`
-      createSluice funnel slidingLog
+      createSluice fixedWindow funnel slidingCounter slidingLog tokenBucket
       ArgumentError ClosedError DriverMissingError EngineUnavailableError InternalError
       JobTimeoutError LockLostError LockTimeoutError SettingsMismatchError SluiceError
       StaleDeliveryError StoreCorruptError StoreFullError StoreResetError StoreVersionError`),
@@ -44,7 +44,7 @@ const names: Record<string, Names> = {
       Semaphore SemaphoreOptions SemaphoreView ShareMode UpgradableLease Waiter WriteLease
       AddOptions Backoff CloseOptions DeadLetter Delivery Handler Job Queue QueueCounts
       QueueOptions TakeOptions WorkOptions Worker
-      CostOptions Limiter LimiterOptions Rule Verdict`),
+      CostOptions Limiter LimiterOptions Rule RuleVerdict Verdict`),
   },
   './lock': {
     values: [],
@@ -65,9 +65,10 @@ const names: Record<string, Names> = {
       QueueOptions TakeOptions WorkOptions Worker`),
   },
   './limit': {
-    values: words('funnel slidingLog'),
+    values: words('fixedWindow funnel slidingCounter slidingLog tokenBucket'),
     types: words(`
-      CostOptions FunnelRule Limiter LimiterOptions Rule SlidingLogRule Verdict`),
+      CostOptions FixedWindowRule FunnelRule Limiter LimiterOptions RefillMode Rule RuleVerdict
+      SlidingCounterRule SlidingLogRule TokenBucketRule Verdict`),
   },
   './inspect': {
     values: words('createInspector'),

@@ -51,6 +51,10 @@ beforeEach(() => {
       takeCount++
       return real.take(request)
     },
+    takeSeveral(request) {
+      takeCount++
+      return real.takeSeveral(request)
+    },
     list: (limit) => real.list(limit),
   }
 })
@@ -141,20 +145,7 @@ const BAD_INPUTS: BadInput[] = [
   {
     argument: 'limiter.rule',
     values: [
-      ...[
-        undefined,
-        null,
-        5,
-        'funnel',
-        {},
-        [],
-        [RULE],
-        funnel,
-        () => RULE,
-        { ...RULE },
-        10n,
-        Symbol('x'),
-      ],
+      ...[undefined, null, 5, 'funnel', {}, [], funnel, () => RULE, { ...RULE }, 10n, Symbol('x')],
       ...[Object.create(RULE), JSON.parse(JSON.stringify(RULE)), { kind: 'toString' }],
     ],
     pass: (rule) => make('it', rule),
@@ -302,16 +293,18 @@ describe('rules', () => {
 
 describe('limiter', () => {
   it('answers a verdict in milliseconds, to the microsecond', async () => {
-    const limiter = createLimiter(store, 'sms', slidingLog({ limit: 2, per: '1m' }))
-    const verdict = { limit: 2, source: 'engine', degraded: false }
+    const rule = slidingLog({ limit: 2, per: '1m' })
+    const limiter = createLimiter(store, 'sms', rule)
+    const own = { source: 'engine', degraded: false }
+    const first = { allowed: true, limit: 2, remaining: 1, retryAfterMs: 0, resetAfterMs: 60_000 }
     expect(await limiter.take('ada')).toEqual({
-      ...verdict,
-      ...{ allowed: true, remaining: 1, retryAfterMs: 0, resetAfterMs: 60_000 },
+      ...{ ...first, ...own, refusedBy: [], rules: [{ rule, ...first }] },
     })
     await clock.advance(1.234)
+    const waits = { retryAfterMs: 59_998.766, resetAfterMs: 59_998.766 }
+    const second = { ...first, allowed: false, ...waits }
     expect(await limiter.take('ada', { cost: 2 })).toEqual({
-      ...verdict,
-      ...{ allowed: false, remaining: 1, retryAfterMs: 59_998.766, resetAfterMs: 59_998.766 },
+      ...{ ...second, ...own, refusedBy: [rule], rules: [{ rule, ...second }] },
     })
     expect(await limiter.take('ada', { cost: 3 })).toMatchObject({
       allowed: false,
@@ -319,7 +312,7 @@ describe('limiter', () => {
     })
     expect(await limiter.peek('ada')).toMatchObject({ allowed: true, remaining: 0 })
     expect(await limiter.peek('ada', { cost: 0 })).toMatchObject({ allowed: true, remaining: 1 })
-    expect(limiter).toMatchObject({ name: 'sms', rule: { kind: 'slidingLog', limit: 2 } })
+    expect(limiter).toMatchObject({ name: 'sms', rules: [rule] })
   })
 
   it('costs 1 unless told', async () => {

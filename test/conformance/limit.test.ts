@@ -19,6 +19,7 @@ function takingTurns(first: LimitStore, second: LimitStore): LimitStore {
   }
   return {
     take: (request) => ofThisTurn().take(request),
+    takeSeveral: (request) => ofThisTurn().takeSeveral(request),
     list: (limit) => ofThisTurn().list(limit),
   }
 }
