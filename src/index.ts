@@ -32,6 +32,8 @@ export {
   type RuleVerdict,
   slidingCounter,
   slidingLog,
+  type ThrottleNumbers,
+  throttleNumbers,
   tokenBucket,
   type Verdict,
 } from './limit/index.ts'

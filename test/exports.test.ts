@@ -31,7 +31,7 @@ const words = (text: string) => text.trim().split(/\s+/).sort()
 const names: Record<string, Names> = {
   '.': {
     values: words(`
-      createSluice fixedWindow funnel slidingCounter slidingLog tokenBucket
+      createSluice fixedWindow funnel slidingCounter slidingLog throttleNumbers tokenBucket
       ArgumentError ClosedError DriverMissingError EngineUnavailableError InternalError
       JobTimeoutError LockLostError LockTimeoutError SettingsMismatchError SluiceError
       StaleDeliveryError StoreCorruptError StoreFullError StoreResetError StoreVersionError`),
@@ -44,7 +44,7 @@ const names: Record<string, Names> = {
       Semaphore SemaphoreOptions SemaphoreView ShareMode UpgradableLease Waiter WriteLease
       AddOptions Backoff CloseOptions DeadLetter Delivery Handler Job Queue QueueCounts
       QueueOptions TakeOptions WorkOptions Worker
-      CostOptions Limiter LimiterOptions Rule RuleVerdict Verdict`),
+      CostOptions Limiter LimiterOptions Rule RuleVerdict ThrottleNumbers Verdict`),
   },
   './lock': {
     values: [],
@@ -65,10 +65,10 @@ const names: Record<string, Names> = {
       QueueOptions TakeOptions WorkOptions Worker`),
   },
   './limit': {
-    values: words('fixedWindow funnel slidingCounter slidingLog tokenBucket'),
+    values: words('fixedWindow funnel slidingCounter slidingLog throttleNumbers tokenBucket'),
     types: words(`
       CostOptions FixedWindowRule FunnelRule Limiter LimiterOptions RefillMode Rule RuleVerdict
-      SlidingCounterRule SlidingLogRule TokenBucketRule Verdict`),
+      SlidingCounterRule SlidingLogRule ThrottleNumbers TokenBucketRule Verdict`),
   },
   './inspect': {
     values: words('createInspector'),

@@ -15,3 +15,4 @@ export type {
   TokenBucketRule,
 } from './rules.ts'
 export { fixedWindow, funnel, slidingCounter, slidingLog, tokenBucket } from './rules.ts'
+export { type ThrottleNumbers, throttleNumbers } from './throttle.ts'

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { Duration } from '../duration.ts'
 import type { TestClock } from '../testing/clock.ts'
 import {
   type Admission,
@@ -18,7 +19,15 @@ import {
   type Step,
   stepsOver,
 } from './oracle.contract.ts'
-import { funnel, readRule, slidingLog } from './rules.ts'
+import {
+  fixedWindow,
+  funnel,
+  type Rule,
+  readRule,
+  slidingCounter,
+  slidingLog,
+  tokenBucket,
+} from './rules.ts'
 import type { LimitStore, StoredRule, TakeAnswer } from './store.ts'
 
 /** A store of its own, empty, on a clock that only the test moves. */
@@ -39,8 +48,13 @@ function only(answers: TakeAnswer[]): TakeAnswer {
 type FunnelOptions = Parameters<typeof funnel>[0]
 type LogOptions = Parameters<typeof slidingLog>[0]
 
-const aFunnel = (options: FunnelOptions) => readRule(funnel(options), 'rule')
-const aLog = (options: LogOptions) => readRule(slidingLog(options), 'rule')
+const stored = (rule: Rule) => readRule(rule, 'rule')
+const aFunnel = (options: FunnelOptions) => stored(funnel(options))
+const aLog = (options: LogOptions) => stored(slidingLog(options))
+const aBucket = (options: { capacity: number; refill: number; per: Duration }) =>
+  stored(tokenBucket({ ...options, mode: 'interval' }))
+const aCounter = (options: { limit: number; per: Duration; strict?: boolean }) =>
+  stored(slidingCounter(options))
 
 /** Names that have broken key layouts, patterns, objects and terminals. */
 const HOSTILE_NAMES = [
@@ -244,6 +258,14 @@ export function limitContract(open: () => OpenedLimitStore | Promise<OpenedLimit
     { kind: 'sliding log', rule: aLog({ limit: 5, per: '1m' }), emptyUs: 60e6 },
     { kind: 'funnel', rule: aFunnel({ capacity: 5, leak: 5, per: '1m' }), emptyUs: 60e6 },
     { kind: 'uneven funnel', rule: aFunnel({ capacity: 5, leak: 0.7, per: 7e3 }), emptyUs: 50e6 },
+    { kind: 'fixed window', rule: stored(fixedWindow({ limit: 5, per: '1m' })), emptyUs: 60e6 },
+    { kind: 'token bucket', rule: aBucket({ capacity: 5, refill: 2, per: '20s' }), emptyUs: 60e6 },
+    { kind: 'sliding counter', rule: aCounter({ limit: 5, per: '30s' }), emptyUs: 60e6 },
+    {
+      kind: 'strict sliding counter',
+      rule: aCounter({ limit: 5, per: '1m', strict: true }),
+      emptyUs: 66e6,
+    },
   ])('$kind', ({ rule, emptyUs }) => {
     it('R3 a refused take and a peek change no later answer', async () => {
       const steps = fc.array(fc.tuple(fc.nat(20e6), fc.integer({ min: 0, max: 9 })), {
@@ -395,7 +417,12 @@ export function limitContract(open: () => OpenedLimitStore | Promise<OpenedLimit
   })
 
   it('R5 a key that is as good as new is gone', async () => {
-    const rules = [aLog({ limit: 2, per: '20ms' }), aFunnel({ capacity: 2, leak: 2, per: '20ms' })]
+    const rules = [
+      aLog({ limit: 2, per: '20ms' }),
+      aFunnel({ capacity: 2, leak: 2, per: '20ms' }),
+      aBucket({ capacity: 2, refill: 1, per: '10ms' }),
+      aCounter({ limit: 2, per: '10ms' }),
+    ]
     for (const [index, rule] of rules.entries()) await take(rule, `short-${index}`)
     await take(aLog({ limit: 2, per: '1h' }), 'long')
     await later(25_000)
