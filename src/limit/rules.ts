@@ -1,7 +1,8 @@
-import { type Duration, formatMs, LONGEST_MS } from '../duration.ts'
+import type { Duration } from '../duration.ts'
 import { ArgumentError } from '../errors.ts'
 import { amount, count, duration, flag, oneOf, readOptions, withDefault } from '../options.ts'
 import { describe } from '../text.ts'
+import { leaking, microseconds, stepwise } from './rates.ts'
 import { MOST_RULES, type StoredRule } from './store.ts'
 
 /** Shortest `per`: below it a window would be smaller than the jitter of a network call. */
@@ -10,8 +11,6 @@ const SHORTEST_PER_MS = 1
 const LONGEST_LOG = 10_000
 /** Up to here a thousandth of a unit is still exact in the arithmetic of a funnel. */
 const LARGEST_CAPACITY = 1e9
-/** A billion units a second: a thousand within one microsecond of the store's clock. */
-const SHORTEST_EMISSION_US = 0.001
 /** A strict counter counts units for up to a tenth of its period too long. */
 const STRICT_SLICES = 10
 
@@ -217,48 +216,6 @@ export function tokenBucket(options: {
   return rule
 }
 
-/** `units` per `per`, evenly. */
-function leaking(
-  argument: string,
-  { capacity, units, per }: { capacity: number; units: number; per: number },
-): StoredRule {
-  const emissionUs = microseconds(per) / units
-  if (emissionUs < SHORTEST_EMISSION_US) {
-    throw new ArgumentError(argument, 'at most a billion units a second', rateText(units, per))
-  }
-  refuseSlow(argument, emissionUs * capacity, { capacity, units, per })
-  return { kind: 'funnel', capacity, emissionUs }
-}
-
-/** `refill` per `per`, at once. */
-function stepwise(options: {
-  capacity: number
-  refill: number
-  per: number
-  isAligned: boolean
-}): StoredRule {
-  const { capacity, per, isAligned } = options
-  const refill = count(1, capacity)(options.refill, 'tokenBucket.refill')
-  const intervalUs = microseconds(per)
-  const emptyUs = Math.ceil(capacity / refill) * intervalUs
-  refuseSlow('tokenBucket.refill', emptyUs, { capacity, units: refill, per })
-  return { kind: 'bucket', capacity, refill, intervalUs, isAligned }
-}
-
-function refuseSlow(
-  argument: string,
-  recoveryUs: number,
-  { capacity, units, per }: { capacity: number; units: number; per: number },
-): void {
-  if (recoveryUs <= microseconds(LONGEST_MS)) return
-  const what = argument.startsWith('funnel') ? 'empty the funnel' : 'fill the bucket'
-  throw new ArgumentError(
-    argument,
-    `enough to ${what} within ${formatMs(LONGEST_MS)}`,
-    `${rateText(units, per)} for a capacity of ${capacity}`,
-  )
-}
-
 /**
  * One rule or a list of them, as the caller gave it.
  * @throws {ArgumentError} naming `argument`
@@ -298,7 +255,3 @@ export function readRule(value: unknown, argument: string): StoredRule {
     'A copy of a rule is none: pass the object that the function returned.',
   )
 }
-
-const microseconds = (ms: number) => Math.round(ms * 1000)
-
-const rateText = (units: number, perMs: number) => `${describe(units)} per ${formatMs(perMs)}`
