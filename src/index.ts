@@ -24,11 +24,17 @@ export {
 } from './errors.ts'
 export {
   type CostOptions,
+  fixedWindow,
   funnel,
   type Limiter,
   type LimiterOptions,
   type Rule,
+  type RuleVerdict,
+  slidingCounter,
   slidingLog,
+  type ThrottleNumbers,
+  throttleNumbers,
+  tokenBucket,
   type Verdict,
 } from './limit/index.ts'
 export type {

@@ -88,8 +88,8 @@ export interface Sluice extends AsyncDisposable {
   semaphore(name: string, options: SemaphoreOptions): Semaphore
   /** @throws {ArgumentError} */
   queue<Data = unknown>(name: string, options?: QueueOptions): Queue<Data>
-  /** @throws {ArgumentError} */
-  limiter(name: string, rule: Rule, options?: LimiterOptions): Limiter
+  /** How often each key may do something: by one rule, or by several at once. @throws {ArgumentError} */
+  limiter(name: string, rules: Rule | readonly Rule[], options?: LimiterOptions): Limiter
   /**
    * Calls `listener` back when a Redis is lost, silent or takes no writes (`unavailable`, within 2 s),
    * serves again (`available`), or came back without its data (`reset`). Calls wait and fail by their
@@ -254,7 +254,7 @@ export function createSluice(target?: SluiceTarget, options?: SluiceOptions): Sl
     election: (name, options) => inside.elections.election(name, options),
     semaphore: (name, options) => inside.semaphores.semaphore(name, options),
     queue: (name, queueOptions) => inside.queues.queue(name, queueOptions),
-    limiter: (name, rule, limiterOptions) => inside.limits.limiter(name, rule, limiterOptions),
+    limiter: (name, rules, limiterOptions) => inside.limits.limiter(name, rules, limiterOptions),
     on: (event, listener) => events.on(event, listener),
     health: () => healthOf(engine),
     async close(options) {

@@ -58,6 +58,16 @@ async function use({ first, clock }: OpenedEngine): Promise<void> {
   const request = { limiter: 'l', key: 'k', cost: 1, peek: false }
   await first.limit.take({ ...request, rule: { kind: 'slidingLog', limit: 5, perUs: 60e6 } })
   await first.limit.take({ ...request, rule: { kind: 'funnel', capacity: 5, emissionUs: 1e6 } })
+  const half = { limit: 5, slices: 1, sliceUs: 30e6, isStrict: false }
+  await first.limit.takeSeveral({
+    ...request,
+    rules: [
+      { kind: 'bucket', capacity: 5, refill: 1, intervalUs: 1e6, isAligned: true },
+      { kind: 'counter', ...half },
+      { kind: 'funnel', capacity: 5, emissionUs: 1e6 },
+      { kind: 'counter', ...half, slices: 10, isStrict: true },
+    ],
+  })
   await clock.advance(1)
 }
 
@@ -111,6 +121,9 @@ const REDIS_DAMAGE: [finding: string, ...command: string[]][] = [
   ['holds without a lease', 'HSET', 'semaphore:{a}:held', 'stranger', '1 0 1 1 '],
   ['9 of 2 used', 'HSET', 'semaphore:{a}', 'used', '9'],
   ['2 hold alone', 'HSET', 'readwrite:{a}:held', 'stranger', '1 1 1 1 '],
+  ['without a TTL', 'PERSIST', 'limit:{l/k}:bucket'],
+  ['without a TTL', 'PERSIST', 'limit:{l/k}:counter:2'],
+  ['no kind of key', 'SET', 'limit:{l/k}:funnel:5', '1 1'],
   ['holds a lease for nothing', 'ZADD', 'queue:{q}:leases', '5', 'stranger'],
   ['holds jobs without a lease', 'ZREM', 'queue:{q}:leases', 'e'],
   ['is no job', 'RPUSH', 'queue:{q}:ready', 'nonsense'],
@@ -124,7 +137,7 @@ describe.runIf(labels.includes('redis'))('on redis, the audit finds', () => {
     const engine = await open('redis')
     await use(engine)
     const prefixed = args.map((arg) =>
-      /^(lock|semaphore|readwrite|queue|what)/.test(arg) ? name(engine, arg) : arg,
+      /^(lock|semaphore|readwrite|queue|limit|what)/.test(arg) ? name(engine, arg) : arg,
     )
     await redisAdmin().call(command, ...prefixed)
     expect((await engine.audit()).join('\n')).toContain(finding)
@@ -164,6 +177,8 @@ const SQLITE_DAMAGE: [finding: string, sql: string][] = [
   ['a lease for nothing', 'DELETE FROM job WHERE state = 2'],
   ['more than one suspect', 'UPDATE job SET state = 2, is_suspect = 1, epoch = 1 WHERE state <> 3'],
   ['an entry of no log', 'DELETE FROM sliding_log'],
+  ['is never removed', 'UPDATE bucket SET until_us = 9007199254740991'],
+  ['a counter of other things', `UPDATE counter SET counts = '[1,"a"]'`],
 ]
 
 // Only where the run has that engine, which ENGINES may leave out.

@@ -37,7 +37,7 @@ const words = (text: string) => text.trim().split(/\s+/).sort()
 const names: Record<string, Names> = {
   '.': {
     values: words(`
-      createSluice funnel slidingLog
+      createSluice fixedWindow funnel slidingCounter slidingLog throttleNumbers tokenBucket
       ArgumentError ClosedError DriverMissingError EngineUnavailableError InternalError
       JobTimeoutError LockLostError LockTimeoutError SettingsMismatchError SluiceError
       StaleDeliveryError StoreCorruptError StoreFullError StoreResetError StoreVersionError`),
@@ -50,7 +50,7 @@ const names: Record<string, Names> = {
       Semaphore SemaphoreOptions SemaphoreView ShareMode UpgradableLease Waiter WriteLease
       AddOptions Backoff CloseOptions DeadLetter Delivery Handler Job Queue QueueCounts
       QueueOptions TakeOptions WorkOptions Worker
-      CostOptions Limiter LimiterOptions Rule Verdict`),
+      CostOptions Limiter LimiterOptions Rule RuleVerdict ThrottleNumbers Verdict`),
   },
   './lock': {
     values: [],
@@ -71,9 +71,10 @@ const names: Record<string, Names> = {
       QueueOptions TakeOptions WorkOptions Worker`),
   },
   './limit': {
-    values: words('funnel slidingLog'),
+    values: words('fixedWindow funnel slidingCounter slidingLog throttleNumbers tokenBucket'),
     types: words(`
-      CostOptions FunnelRule Limiter LimiterOptions Rule SlidingLogRule Verdict`),
+      CostOptions FixedWindowRule FunnelRule Limiter LimiterOptions RefillMode Rule RuleVerdict
+      SlidingCounterRule SlidingLogRule ThrottleNumbers TokenBucketRule Verdict`),
   },
   './hono': { values: ['rateLimit'], types: words('Clients RateLimitOptions') },
   './express': {

@@ -142,6 +142,7 @@ class StoreHost {
     const call = this.calling(clock, handle, 'limit')
     return {
       take: (request) => call('take', request),
+      takeSeveral: (request) => call('takeSeveral', request),
       list: (limit) => call('list', limit),
     }
   }

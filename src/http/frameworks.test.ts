@@ -249,13 +249,16 @@ describe('koa', () => {
 })
 
 describe('a limiter that decides without its engine', () => {
-  const without = (allowed: boolean, retryAfterMs: number | null): Limiter => ({
-    ...openLimiter(),
-    take: async () => ({
-      ...{ allowed, retryAfterMs, limit: 1, remaining: 0, resetAfterMs: 900 },
-      ...{ source: 'engine', degraded: true },
-    }),
-  })
+  const without = (allowed: boolean, retryAfterMs: number | null): Limiter => {
+    const limiter = openLimiter()
+    const said = { allowed, retryAfterMs, limit: 1, remaining: 0, resetAfterMs: 900 }
+    const rules = limiter.rules.map((rule) => ({ rule, ...said }))
+    const refusedBy = allowed ? [] : limiter.rules
+    return {
+      ...limiter,
+      take: async () => ({ ...said, rules, refusedBy, source: 'engine', degraded: true }),
+    }
+  }
   const ask = async (limiter: Limiter) => {
     const app = new Hono()
     app.use(limitHono({ limiter, key: everybody, legacyHeaders: true, retryJitter: 0 }))

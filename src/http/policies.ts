@@ -1,4 +1,5 @@
-import type { Limiter, Verdict } from '../limit/index.ts'
+import { formatMs } from '../duration.ts'
+import type { Limiter, Rule, Verdict } from '../limit/index.ts'
 
 /** What a limiter allows, in the words of `RateLimit-Policy`. */
 export interface Policy {
@@ -15,13 +16,24 @@ export interface Judgement {
 }
 
 /** What each policy of a limiter said. The one place that knows how limiters tell of themselves. */
-export const judgementsOf = (limiter: Limiter, verdict: Verdict): Judgement[] => [
-  { policy: policyOf(limiter), verdict },
-]
+export function judgementsOf({ name }: Limiter, { rules }: Verdict): Judgement[] {
+  return rules.map((verdict) => ({ policy: policyOf(name, verdict.rule, rules.length), verdict }))
+}
 
-function policyOf({ name, rule }: Limiter): Policy {
-  if (rule.kind === 'slidingLog') return { name, quota: rule.limit, windowMs: rule.perMs }
-  // The time in which a full funnel empties: quota per window is then the rate at which it leaks.
-  const windowMs = (rule.capacity * rule.perMs) / rule.leak
-  return { name, quota: rule.capacity, windowMs }
+function policyOf(limiter: string, rule: Rule, count: number): Policy {
+  const { quota, windowMs } = quotaOf(rule)
+  const name = count === 1 ? limiter : `${limiter}/${rule.kind}/${formatMs(Math.ceil(windowMs))}`
+  return { name, quota, windowMs }
+}
+
+/** The time in which a full funnel empties, or an empty bucket fills: quota per window is its rate. */
+function quotaOf(rule: Rule): Omit<Policy, 'name'> {
+  switch (rule.kind) {
+    case 'funnel':
+      return { quota: rule.capacity, windowMs: (rule.capacity * rule.perMs) / rule.leak }
+    case 'tokenBucket':
+      return { quota: rule.capacity, windowMs: (rule.capacity * rule.perMs) / rule.refill }
+    default:
+      return { quota: rule.limit, windowMs: rule.perMs }
+  }
 }

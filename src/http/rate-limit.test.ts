@@ -97,6 +97,25 @@ describe.each(frameworks)('$name', (framework) => {
     },
   )
 
+  test('names each of several rules, and of a refusal the one that it is by', async () => {
+    const { sluice } = open()
+    const rules = [twoAMinute, funnel({ capacity: 30, leak: 30, per: '1h' })]
+    const served = await serve(framework, byUser(sluice.limiter('api', rules)))
+
+    const policies = '"api/slidingLog/1m";q=2;w=60, "api/funnel/1h";q=30;w=3600'
+    expect(fieldsOf(await get(served.url))).toEqual({
+      'ratelimit-policy': policies,
+      ratelimit: '"api/slidingLog/1m";r=1;t=60, "api/funnel/1h";r=29;t=120',
+    })
+    await get(served.url)
+    const refused = await get(served.url)
+    expect(fieldsOf(refused)).toMatchObject({
+      'ratelimit-policy': policies,
+      ratelimit: '"api/slidingLog/1m";r=0;t=60',
+    })
+    expect(await refused.json()).toMatchObject({ 'violated-policies': ['api/slidingLog/1m'] })
+  })
+
   test('answers a HEAD and a POST with a body', async () => {
     const served = await serve(framework, byUser(open().sluice.limiter('api', twoAMinute)))
     for (let used = 0; used < 2; used++) await get(served.url)

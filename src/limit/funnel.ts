@@ -5,8 +5,9 @@
  * that leaks every 1.1 µs through 10 % too fast, next to the debt it has billionths. And what a
  * clock that ran ahead left behind can be told from a debt made under a larger capacity.
  *
- * `redis/take.lua` is the same, line by line: both engines give the same answers.
+ * `redis/funnel.lua` is the same, line by line: both engines give the same answers.
  */
+import type { Judgement } from './store.ts'
 
 /** What is kept of a funnel. A key without state is empty. */
 export interface FunnelState {
@@ -23,15 +24,6 @@ export interface FunnelTake {
   nowUs: number
 }
 
-export interface FunnelVerdict {
-  allowed: boolean
-  remaining: number
-  retryAfterUs: number | null
-  resetAfterUs: number
-  /** What to keep if the take is allowed and is no peek. */
-  next: FunnelState
-}
-
 /**
  * Sums of fractions end a hair off: what exceeds the capacity by this share of it, or by less than
  * the clock can tell, still fits. It stays in the debt, so it never adds up to a unit.
@@ -40,7 +32,10 @@ const TOLERANCE = 2 ** -44
 const LARGEST_TOLERANCE_US = 0.25
 
 /** Judges one take, which changes nothing itself. */
-export function judgeFunnel(state: FunnelState | undefined, take: FunnelTake): FunnelVerdict {
+export function judgeFunnel(
+  state: FunnelState | undefined,
+  take: FunnelTake,
+): Judgement<FunnelState> {
   const { capacity, emissionUs, cost, nowUs } = take
   const fullUs = capacity * emissionUs
   const slackUs = Math.min(LARGEST_TOLERANCE_US, fullUs * TOLERANCE)

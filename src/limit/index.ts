@@ -1,3 +1,18 @@
-export type { CostOptions, Limiter, LimiterOptions, Verdict } from './limiter.ts'
-export type { FunnelRule, Rule, SlidingLogRule } from './rules.ts'
-export { funnel, slidingLog } from './rules.ts'
+export type {
+  CostOptions,
+  Limiter,
+  LimiterOptions,
+  RuleVerdict,
+  Verdict,
+} from './limiter.ts'
+export type {
+  FixedWindowRule,
+  FunnelRule,
+  RefillMode,
+  Rule,
+  SlidingCounterRule,
+  SlidingLogRule,
+  TokenBucketRule,
+} from './rules.ts'
+export { fixedWindow, funnel, slidingCounter, slidingLog, tokenBucket } from './rules.ts'
+export { type ThrottleNumbers, throttleNumbers } from './throttle.ts'

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { TestClock } from '../testing/clock.ts'
+import { describe, expect, it } from 'vitest'
+import type { Duration } from '../duration.ts'
+import { admittedOnly, driveStore, type OpenLimitStore } from './driver.contract.ts'
 import {
-  type Admission,
   allowed,
   exactFunnel,
   FUNNEL_SPAN_US,
@@ -13,34 +13,29 @@ import {
   logOracle,
   mostInAnyWindow,
   mostOverPace,
-  type Oracle,
   refused,
-  type Step,
   stepsOver,
 } from './oracle.contract.ts'
-import { funnel, readRule, slidingLog } from './rules.ts'
-import type { LimitStore, StoredRule, TakeAnswer } from './store.ts'
-
-/** A store of its own, empty, on a clock that only the test moves. */
-export interface OpenedLimitStore {
-  store: LimitStore
-  clock: TestClock
-  close(): Promise<void>
-}
-
-const admittedOnly = (answer: TakeAnswer) => answer.allowed
-
-function only(answers: TakeAnswer[]): TakeAnswer {
-  const [answer] = answers
-  if (!answer || answers.length > 1) throw new Error(`${answers.length} answers instead of one`)
-  return answer
-}
+import {
+  fixedWindow,
+  funnel,
+  type Rule,
+  readRule,
+  slidingCounter,
+  slidingLog,
+  tokenBucket,
+} from './rules.ts'
 
 type FunnelOptions = Parameters<typeof funnel>[0]
 type LogOptions = Parameters<typeof slidingLog>[0]
 
-const aFunnel = (options: FunnelOptions) => readRule(funnel(options), 'rule')
-const aLog = (options: LogOptions) => readRule(slidingLog(options), 'rule')
+const stored = (rule: Rule) => readRule(rule, 'rule')
+const aFunnel = (options: FunnelOptions) => stored(funnel(options))
+const aLog = (options: LogOptions) => stored(slidingLog(options))
+const aBucket = (options: { capacity: number; refill: number; per: Duration }) =>
+  stored(tokenBucket({ ...options, mode: 'interval' }))
+const aCounter = (options: { limit: number; per: Duration; strict?: boolean }) =>
+  stored(slidingCounter(options))
 
 /** Names that have broken key layouts, patterns, objects and terminals. */
 const HOSTILE_NAMES = [
@@ -89,45 +84,9 @@ const HOSTILE_NAMES = [
 ]
 
 /** The suite that every engine must pass; its titles carry the promises of `store.ts`. */
-export function limitContract(open: () => OpenedLimitStore | Promise<OpenedLimitStore>): void {
-  let store: LimitStore
-  let clock: TestClock
-  let close: () => Promise<void>
-  let keyCount = 0
-
-  beforeEach(async () => {
-    const opened = await open()
-    store = opened.store
-    clock = opened.clock
-    close = () => opened.close()
-  })
-  afterEach(() => close())
-
-  const newKey = () => `key-${keyCount++}`
-  const later = (us: number) => clock.advance(us / 1000)
-  /** Sends the takes of one tick, in order. */
-  const takeAll = (rule: StoredRule, key: string, costs: number[], peek = false) =>
-    Promise.all(costs.map((cost) => store.take({ limiter: 'contract', key, rule, cost, peek })))
-  const take = async (rule: StoredRule, key: string, cost = 1) =>
-    only(await takeAll(rule, key, [cost]))
-  const peek = async (rule: StoredRule, key: string, cost = 1) =>
-    only(await takeAll(rule, key, [cost], true))
-
-  /** Plays the steps and answers what was admitted, when, in whole units. */
-  async function admissions(rule: StoredRule, steps: Step[]): Promise<Admission[]> {
-    const key = newKey()
-    const admitted: Admission[] = []
-    let atUs = 0
-    for (const { pauseUs, costs } of steps) {
-      await later(pauseUs)
-      atUs += pauseUs
-      const answers = await takeAll(rule, key, costs)
-      answers.forEach(({ allowed }, index) => {
-        if (allowed) admitted.push({ atUs, units: costs[index] ?? 0 })
-      })
-    }
-    return admitted
-  }
+export function limitContract(open: OpenLimitStore): void {
+  const driver = driveStore(open)
+  const { newKey, later, takeAll, take, peek, admissions, compare } = driver
 
   describe('R1 sliding log', () => {
     it('R1 admits the limit, refuses the next, and frees each unit when its window is over', async () => {
@@ -244,6 +203,14 @@ export function limitContract(open: () => OpenedLimitStore | Promise<OpenedLimit
     { kind: 'sliding log', rule: aLog({ limit: 5, per: '1m' }), emptyUs: 60e6 },
     { kind: 'funnel', rule: aFunnel({ capacity: 5, leak: 5, per: '1m' }), emptyUs: 60e6 },
     { kind: 'uneven funnel', rule: aFunnel({ capacity: 5, leak: 0.7, per: 7e3 }), emptyUs: 50e6 },
+    { kind: 'fixed window', rule: stored(fixedWindow({ limit: 5, per: '1m' })), emptyUs: 60e6 },
+    { kind: 'token bucket', rule: aBucket({ capacity: 5, refill: 2, per: '20s' }), emptyUs: 60e6 },
+    { kind: 'sliding counter', rule: aCounter({ limit: 5, per: '30s' }), emptyUs: 60e6 },
+    {
+      kind: 'strict sliding counter',
+      rule: aCounter({ limit: 5, per: '1m', strict: true }),
+      emptyUs: 66e6,
+    },
   ])('$kind', ({ rule, emptyUs }) => {
     it('R3 a refused take and a peek change no later answer', async () => {
       const steps = fc.array(fc.tuple(fc.nat(20e6), fc.integer({ min: 0, max: 9 })), {
@@ -271,7 +238,7 @@ export function limitContract(open: () => OpenedLimitStore | Promise<OpenedLimit
       const expected = await peek(rule, key, 3)
       expect(await peek(rule, key, 3)).toEqual(expected)
       expect(await take(rule, newKey(), 6)).toEqual(await peek(rule, key, 6))
-      expect(await store.list(10)).toEqual([])
+      expect(await driver.store.list(10)).toEqual([])
       expect(await take(rule, key, 3)).toEqual(expected)
       expect(await peek(rule, key, 0)).toEqual(expected)
       expect(await peek(rule, key, 3)).toMatchObject({ allowed: false, remaining: 2 })
@@ -325,7 +292,7 @@ export function limitContract(open: () => OpenedLimitStore | Promise<OpenedLimit
     it('R6 a clock that stepped back a day refuses nobody for longer than a period', async () => {
       const key = newKey()
       await take(rule, key, 5)
-      clock.stepWall(-86_400_000)
+      driver.clock.stepWall(-86_400_000)
       await expectServiceWithin(key, emptyUs)
       await expectLimitAgain(key)
     })
@@ -333,9 +300,9 @@ export function limitContract(open: () => OpenedLimitStore | Promise<OpenedLimit
     it('R6 takes of a clock that ran a day ahead refuse nobody for longer than a period', async () => {
       const key = newKey()
       await take(rule, key, 2)
-      clock.stepWall(86_400_000)
+      driver.clock.stepWall(86_400_000)
       await take(rule, key, 5)
-      clock.stepWall(-86_400_000)
+      driver.clock.stepWall(-86_400_000)
       await expectServiceWithin(key, emptyUs)
       await expectLimitAgain(key)
     })
@@ -345,7 +312,7 @@ export function limitContract(open: () => OpenedLimitStore | Promise<OpenedLimit
       await take(rule, key, 3)
       await later(2_000_000)
       await take(rule, key, 2)
-      clock.stepWall(-1)
+      driver.clock.stepWall(-1)
       const answers = await takeAll(rule, key, [1, 1, 1])
       expect(answers.map(admittedOnly)).toEqual([false, false, false])
       for (const { retryAfterUs } of answers) expect(retryAfterUs).toBeLessThanOrEqual(emptyUs)
@@ -368,9 +335,9 @@ export function limitContract(open: () => OpenedLimitStore | Promise<OpenedLimit
       const key = newKey()
       const request = { limiter: 'contract', key, rule, cost: 1 }
       const answers = await Promise.all([
-        store.take({ ...request, peek: false }),
-        store.take({ ...request, cost: 0, peek: true }),
-        store.take({ ...request, peek: false }),
+        driver.store.take({ ...request, peek: false }),
+        driver.store.take({ ...request, cost: 0, peek: true }),
+        driver.store.take({ ...request, peek: false }),
       ])
       expect(answers.map(({ remaining }) => remaining)).toEqual([4, 4, 3])
     })
@@ -395,16 +362,21 @@ export function limitContract(open: () => OpenedLimitStore | Promise<OpenedLimit
   })
 
   it('R5 a key that is as good as new is gone', async () => {
-    const rules = [aLog({ limit: 2, per: '20ms' }), aFunnel({ capacity: 2, leak: 2, per: '20ms' })]
+    const rules = [
+      aLog({ limit: 2, per: '20ms' }),
+      aFunnel({ capacity: 2, leak: 2, per: '20ms' }),
+      aBucket({ capacity: 2, refill: 1, per: '10ms' }),
+      aCounter({ limit: 2, per: '10ms' }),
+    ]
     for (const [index, rule] of rules.entries()) await take(rule, `short-${index}`)
     await take(aLog({ limit: 2, per: '1h' }), 'long')
     await later(25_000)
     // The engine removes by its own clock, which the test cannot move.
     const deadlineMs = performance.now() + 5_000
-    while ((await store.list(10)).length > 1 && performance.now() < deadlineMs) {
+    while ((await driver.store.list(10)).length > 1 && performance.now() < deadlineMs) {
       await new Promise((resolve) => setTimeout(resolve, 5))
     }
-    expect(await store.list(10)).toEqual([{ limiter: 'contract', key: 'long' }])
+    expect(await driver.store.list(10)).toEqual([{ limiter: 'contract', key: 'long' }])
   })
 
   it('keys of hostile names are kept apart, and listed as they are', async () => {
@@ -423,13 +395,13 @@ export function limitContract(open: () => OpenedLimitStore | Promise<OpenedLimit
       ].map(([limiter = '', key = '']) => ({ limiter, key })),
     ]
     const takeEach = () =>
-      Promise.all(pairs.map((pair) => store.take({ ...pair, rule, cost: 1, peek: false })))
+      Promise.all(pairs.map((pair) => driver.store.take({ ...pair, rule, cost: 1, peek: false })))
     expect((await takeEach()).every(admittedOnly)).toBe(true)
     expect((await takeEach()).some(admittedOnly)).toBe(false)
-    const listed = (await store.list(1_000)).map((pair) => JSON.stringify(pair))
+    const listed = (await driver.store.list(1_000)).map((pair) => JSON.stringify(pair))
     const expected = pairs.map(({ limiter, key }) => JSON.stringify({ limiter, key }))
     expect(listed.sort()).toEqual(expected.sort())
-    expect(await store.list(3)).toHaveLength(3)
+    expect(await driver.store.list(3)).toHaveLength(3)
     expect(({} as Record<string, unknown>).a).toBeUndefined()
   })
 
@@ -446,15 +418,4 @@ export function limitContract(open: () => OpenedLimitStore | Promise<OpenedLimit
     await take(long, key, 5)
     expect(await take(short, key)).toEqual(refused(0, 60e6, 60e6))
   })
-
-  /** Plays the steps on a new key and on the oracle. */
-  async function compare(rule: StoredRule, steps: Step[], oracle: Oracle): Promise<void> {
-    const key = newKey()
-    let atUs = 0
-    for (const { pauseUs, costs } of steps) {
-      await later(pauseUs)
-      atUs += pauseUs
-      expect(await takeAll(rule, key, costs)).toEqual(costs.map((cost) => oracle(atUs, cost)))
-    }
-  }
 }

@@ -1,13 +1,23 @@
 import { randomUUID } from 'node:crypto'
+import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest'
 import { redisEngineAt } from '../../test/redis-engine.ts'
 import type { RedisEngine } from '../engine/redis/engine.ts'
 import { ArgumentError, EngineUnavailableError } from '../errors.ts'
 import { type TestClock, testClock } from '../testing/clock.ts'
+import { judgeCounter } from './counter.ts'
 import { judgeFunnel } from './funnel.ts'
 import { createLimiter, type Limiter } from './limiter.ts'
 import { redisLimitStore } from './redis/store.ts'
-import { funnel, type Rule, readRule, slidingLog } from './rules.ts'
+import {
+  fixedWindow,
+  funnel,
+  type Rule,
+  readRule,
+  slidingCounter,
+  slidingLog,
+  tokenBucket,
+} from './rules.ts'
 import type { LimitStore } from './store.ts'
 
 /** What comes where a number should be. */
@@ -50,6 +60,10 @@ beforeEach(() => {
     take(request) {
       takeCount++
       return real.take(request)
+    },
+    takeSeveral(request) {
+      takeCount++
+      return real.takeSeveral(request)
     },
     list: (limit) => real.list(limit),
   }
@@ -137,24 +151,92 @@ const BAD_INPUTS: BadInput[] = [
     pass: (per) => pour({ capacity: 5, leak: 1, per }),
   },
   { argument: 'funnel', values: BAD_OPTIONS, pass: (options) => pour(options) },
+  {
+    argument: 'fixedWindow.limit',
+    values: [...BAD_NUMBERS, 0, -0, 1e9 + 1],
+    pass: (limit) => fixedWindow(unchecked({ limit, per: '1m' })),
+  },
+  {
+    argument: 'fixedWindow.per',
+    values: [...without(BAD_NUMBERS, legal(1.5, '5s')), 0, 0.999, '3651d'],
+    pass: (per) => fixedWindow(unchecked({ limit: 5, per })),
+  },
+  {
+    argument: 'fixedWindow',
+    values: BAD_OPTIONS,
+    pass: (options) => fixedWindow(unchecked(options)),
+  },
+  {
+    argument: 'slidingCounter.limit',
+    values: [...BAD_NUMBERS, 0, -0, 1e9 + 1],
+    pass: (limit) => slidingCounter(unchecked({ limit, per: '1m' })),
+  },
+  {
+    argument: 'slidingCounter.per',
+    values: [...without(BAD_NUMBERS, legal(1.5, '5s')), 0, 0.999, '3651d'],
+    pass: (per) => slidingCounter(unchecked({ limit: 5, per })),
+  },
+  {
+    argument: 'slidingCounter.strict',
+    values: [null, 0, 1, '', 'yes', 'true', [], {}],
+    pass: (strict) => slidingCounter(unchecked({ limit: 5, per: '1m', strict })),
+  },
+  {
+    argument: 'slidingCounter',
+    values: BAD_OPTIONS,
+    pass: (options) => slidingCounter(unchecked(options)),
+  },
+  {
+    argument: 'tokenBucket.capacity',
+    values: [...BAD_NUMBERS, 0, -0, 1e9 + 1],
+    pass: (capacity) => tokenBucket(unchecked({ capacity, refill: 1, per: '1m' })),
+  },
+  {
+    argument: 'tokenBucket.refill',
+    values: [...without(BAD_NUMBERS, legal(0.1, 1.5)), 0, -0, 1e-9, 60e9 + 1e6],
+    pass: (refill) => tokenBucket(unchecked({ capacity: 1, refill, per: '1m' })),
+  },
+  {
+    argument: 'tokenBucket.refill',
+    values: [...BAD_NUMBERS, 0, 6],
+    pass: (refill) => tokenBucket(unchecked({ capacity: 5, refill, per: '1m', mode: 'interval' })),
+  },
+  {
+    argument: 'tokenBucket.refill',
+    values: [1, 9],
+    pass: (refill) =>
+      tokenBucket(unchecked({ capacity: 100, refill, per: '365d', mode: 'aligned' })),
+  },
+  {
+    argument: 'tokenBucket.per',
+    values: [...without(BAD_NUMBERS, legal(1.5, '5s')), 0, 0.999, '3651d'],
+    pass: (per) => tokenBucket(unchecked({ capacity: 5, refill: 1, per })),
+  },
+  {
+    argument: 'tokenBucket.mode',
+    values: [null, '', 'Greedy', 'evenly', true, 1, ['greedy'], 'toString', '__proto__'],
+    pass: (mode) => tokenBucket(unchecked({ capacity: 5, refill: 1, per: '1m', mode })),
+  },
+  {
+    argument: 'tokenBucket',
+    values: BAD_OPTIONS,
+    pass: (options) => tokenBucket(unchecked(options)),
+  },
+  {
+    argument: 'limiter.rule',
+    values: [[], [RULE, RULE, RULE, RULE, RULE], new Array(17).fill(RULE)],
+    pass: (rules) => make('it', rules),
+  },
+  {
+    argument: 'limiter.rule[1]',
+    values: [null, {}, 'funnel', RULE, [RULE], { ...RULE }],
+    pass: (rule) => make('it', [RULE, rule]),
+  },
   { argument: 'limiter.name', values: BAD_TEXTS, pass: (name) => make(name, RULE) },
   {
     argument: 'limiter.rule',
     values: [
-      ...[
-        undefined,
-        null,
-        5,
-        'funnel',
-        {},
-        [],
-        [RULE],
-        funnel,
-        () => RULE,
-        { ...RULE },
-        10n,
-        Symbol('x'),
-      ],
+      ...[undefined, null, 5, 'funnel', {}, [], funnel, () => RULE, { ...RULE }, 10n, Symbol('x')],
       ...[Object.create(RULE), JSON.parse(JSON.stringify(RULE)), { kind: 'toString' }],
     ],
     pass: (rule) => make('it', rule),
@@ -290,6 +372,32 @@ describe('rules', () => {
     expect(readRule(rule, 'rule')).toMatchObject({ kind: rule.kind, ...stored })
   })
 
+  it.each<[Rule, object]>([
+    [
+      fixedWindow({ limit: 5, per: '1s' }),
+      { kind: 'bucket', capacity: 5, refill: 5, intervalUs: 1e6, isAligned: false },
+    ],
+    [
+      tokenBucket({ capacity: 5, refill: 2, per: '1h', mode: 'aligned' }),
+      { kind: 'bucket', capacity: 5, refill: 2, intervalUs: 3_600e6, isAligned: true },
+    ],
+    [
+      tokenBucket({ capacity: 5, refill: 0.5, per: '1s' }),
+      { kind: 'funnel', capacity: 5, emissionUs: 2e6 },
+    ],
+    [
+      slidingCounter({ limit: 5, per: 1.5 }),
+      { kind: 'counter', limit: 5, slices: 1, sliceUs: 1_500, isStrict: false },
+    ],
+    [
+      slidingCounter({ limit: 5, per: 1.001, strict: true }),
+      { kind: 'counter', limit: 5, slices: 10, sliceUs: 101, isStrict: true },
+    ],
+  ])('%j is kept as %j', (rule, stored) => {
+    expect(readRule(rule, 'rule')).toEqual(stored)
+    expect(Object.isFrozen(rule)).toBe(true)
+  })
+
   it('a leak that no clock could tell apart says how much is possible', () => {
     expect(() => funnel({ capacity: 1, leak: 2e6, per: 1 })).toThrow(
       'funnel.leak must be at most a billion units a second, received 2000000 per 1ms.',
@@ -302,16 +410,18 @@ describe('rules', () => {
 
 describe('limiter', () => {
   it('answers a verdict in milliseconds, to the microsecond', async () => {
-    const limiter = createLimiter(store, 'sms', slidingLog({ limit: 2, per: '1m' }))
-    const verdict = { limit: 2, source: 'engine', degraded: false }
+    const rule = slidingLog({ limit: 2, per: '1m' })
+    const limiter = createLimiter(store, 'sms', rule)
+    const own = { source: 'engine', degraded: false }
+    const first = { allowed: true, limit: 2, remaining: 1, retryAfterMs: 0, resetAfterMs: 60_000 }
     expect(await limiter.take('ada')).toEqual({
-      ...verdict,
-      ...{ allowed: true, remaining: 1, retryAfterMs: 0, resetAfterMs: 60_000 },
+      ...{ ...first, ...own, refusedBy: [], rules: [{ rule, ...first }] },
     })
     await clock.advance(1.234)
+    const waits = { retryAfterMs: 59_998.766, resetAfterMs: 59_998.766 }
+    const second = { ...first, allowed: false, ...waits }
     expect(await limiter.take('ada', { cost: 2 })).toEqual({
-      ...verdict,
-      ...{ allowed: false, remaining: 1, retryAfterMs: 59_998.766, resetAfterMs: 59_998.766 },
+      ...{ ...second, ...own, refusedBy: [rule], rules: [{ rule, ...second }] },
     })
     expect(await limiter.take('ada', { cost: 3 })).toMatchObject({
       allowed: false,
@@ -319,7 +429,35 @@ describe('limiter', () => {
     })
     expect(await limiter.peek('ada')).toMatchObject({ allowed: true, remaining: 0 })
     expect(await limiter.peek('ada', { cost: 0 })).toMatchObject({ allowed: true, remaining: 1 })
-    expect(limiter).toMatchObject({ name: 'sms', rule: { kind: 'slidingLog', limit: 2 } })
+    expect(limiter).toMatchObject({ name: 'sms', rules: [rule] })
+  })
+
+  it('by several rules says what each says, who refused, and when all will admit', async () => {
+    const few = slidingLog({ limit: 2, per: '1m' })
+    const many = fixedWindow({ limit: 3, per: '1d' })
+    const limiter = createLimiter(store, 'sms', [few, many])
+    expect(limiter.rules).toEqual([few, many])
+    const dayMs = 86_400_000
+    expect(await limiter.take('ada', { cost: 2 })).toMatchObject({
+      ...{ allowed: true, limit: 2, remaining: 0, retryAfterMs: 0, resetAfterMs: dayMs },
+      rules: [
+        { rule: few, allowed: true, limit: 2, remaining: 0, resetAfterMs: 60_000 },
+        { rule: many, allowed: true, limit: 3, remaining: 1, resetAfterMs: dayMs },
+      ],
+      refusedBy: [],
+    })
+    expect(await limiter.take('ada')).toMatchObject({
+      ...{ allowed: false, limit: 2, remaining: 0, retryAfterMs: 60_000, refusedBy: [few] },
+    })
+    expect(await limiter.take('ada', { cost: 2 })).toMatchObject({
+      ...{ allowed: false, retryAfterMs: dayMs, refusedBy: [few, many] },
+    })
+    expect(await limiter.take('ada', { cost: 3 })).toMatchObject({
+      ...{ allowed: false, retryAfterMs: null, refusedBy: [few, many] },
+    })
+    await clock.advance('1m')
+    expect(await limiter.peek('ada', { cost: 2 })).toMatchObject({ refusedBy: [many] })
+    expect(await limiter.take('ada')).toMatchObject({ allowed: true, limit: 3, remaining: 0 })
   })
 
   it('costs 1 unless told', async () => {
@@ -393,5 +531,32 @@ describe('funnel arithmetic', () => {
       remaining: 3,
       resetAfterUs: 1_500,
     })
+  })
+})
+
+describe('counter arithmetic', () => {
+  it('R4 is exact for a billion units in ten years, where products have no room for all digits', () => {
+    const years = fc.record({
+      limit: fc.integer({ min: 2, max: 1e9 }),
+      sliceUs: fc.integer({ min: 1_000, max: 315_360_000e6 }),
+      share: fc.double({ min: 0, max: 1, noNaN: true }),
+      elapsed: fc.double({ min: 0, max: 0.999, noNaN: true }),
+      split: fc.double({ min: 0, max: 1, noNaN: true }),
+    })
+    const property = fc.property(years, ({ limit, sliceUs, share, elapsed, split }) => {
+      const atUs = 1_767_225_600_000_000
+      const old = Math.floor(limit * split)
+      const state = { counts: [limit - old, old], atUs }
+      const nowUs = atUs + Math.floor(sliceUs * elapsed)
+      const cost = Math.max(1, Math.floor(limit * share))
+      const take = { limit, slices: 1, sliceUs, isStrict: false, cost }
+      const { allowed, retryAfterUs } = judgeCounter(state, { ...take, nowUs })
+      if (allowed) return
+      const dueUs = nowUs + (retryAfterUs ?? Number.NaN)
+      expect(judgeCounter(state, { ...take, nowUs: dueUs })).toMatchObject({ allowed: true })
+      const early = judgeCounter(state, { ...take, nowUs: dueUs - 1 })
+      expect(early).toMatchObject({ allowed: false, retryAfterUs: 1 })
+    })
+    fc.assert(property, { numRuns: 20_000 })
   })
 })

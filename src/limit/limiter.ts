@@ -1,9 +1,10 @@
 import { count, oneOf, readName, readOptions, withDefault } from '../options.ts'
-import { type Rule, readRule } from './rules.ts'
+import { type Rule, readRule, readRules } from './rules.ts'
 import type { LimitStore, StoredRule, TakeAnswer } from './store.ts'
 
-/** The answer to one take. A refusal is an answer; a failure of the engine is thrown instead. */
-export interface Verdict {
+/** What one rule says to one take. */
+export interface RuleVerdict {
+  readonly rule: Rule
   readonly allowed: boolean
   /** Most units that the rule allows at once. */
   readonly limit: number
@@ -17,6 +18,18 @@ export interface Verdict {
   readonly retryAfterMs: number | null
   /** Milliseconds until the key is as good as new, exact to the microsecond. */
   readonly resetAfterMs: number
+}
+
+/**
+ * The answer to one take. A refusal is an answer; a failure of the engine is thrown instead. Of
+ * several rules, `limit` and `remaining` are those of the one that has the fewest units left,
+ * `retryAfterMs` and `resetAfterMs` the longest of all.
+ */
+export interface Verdict extends Omit<RuleVerdict, 'rule'> {
+  /** What each rule says, in their order; nothing was charged unless all allow. */
+  readonly rules: readonly RuleVerdict[]
+  /** The rules that refused; none when it was allowed. */
+  readonly refusedBy: readonly Rule[]
   /** Who decided. */
   readonly source: 'engine'
   /** Whether it was decided without the engine, because that failed. */
@@ -33,12 +46,12 @@ export interface LimiterOptions {
   onEngineFailure?: 'throw'
 }
 
-/** One rule, applied to each key alone. Promises and failure modes: the README of this folder. */
+/** Rules, applied to each key alone. Promises and failure modes: the README of this folder. */
 export interface Limiter {
   readonly name: string
-  readonly rule: Rule
+  readonly rules: readonly Rule[]
   /**
-   * Takes `cost` units of `key` if the rule allows it, all or none; a refusal is not charged.
+   * Takes `cost` units of `key` if every rule allows it, all or none; a refusal is not charged.
    *
    * @param key what is limited, such as a user's id: 1 to 1024 characters, never sensitive data
    * @param options.cost whole units, at least 1. Defaults to 1
@@ -67,47 +80,96 @@ const peekOptions = { cost: withDefault(count(0, LARGEST_COST), DEFAULT_COST) }
  * A limiter on any store. Two limiters of one name share their keys, in all processes; when their
  * rules differ, each judges what is stored by its own.
  *
+ * @param rules one, or up to four that must all allow
  * @throws {ArgumentError}
  */
 export function createLimiter(
   store: LimitStore,
   name: string,
-  rule: Rule,
+  rules: Rule | readonly Rule[],
   options?: LimiterOptions,
 ): Limiter {
   const limiter = readName(name, 'limiter.name')
-  const stored = readRule(rule, 'limiter.rule')
+  const list = readRules(rules, 'limiter.rule')
   readOptions('limiter', options, { onEngineFailure: withDefault(oneOf('throw'), 'throw') })
-  const limit = mostAtOnce(stored)
+  const judges = list.map((rule) => judgeOf(rule))
+  const [only] = judges
+  const stored = judges.map((judge) => judge.stored)
+
+  async function ask(key: string, cost: number, peek: boolean): Promise<Verdict> {
+    if (only !== undefined && judges.length === 1) {
+      const answer = await store.take({ limiter, key, rule: only.stored, cost, peek })
+      return alone(only.verdict(answer))
+    }
+    const answers = await store.takeSeveral({ limiter, key, rules: stored, cost, peek })
+    return together(answers.flatMap((answer, index) => judges[index]?.verdict(answer) ?? []))
+  }
 
   return {
     name: limiter,
-    rule,
+    rules: list,
     async take(key, given) {
       const checkedKey = readName(key, 'take.key')
       const { cost } = readOptions('take', given, takeOptions)
-      const request = { limiter, key: checkedKey, rule: stored, cost, peek: false }
-      return verdict(limit, await store.take(request))
+      return ask(checkedKey, cost, false)
     },
     async peek(key, given) {
       const checkedKey = readName(key, 'peek.key')
       const { cost } = readOptions('peek', given, peekOptions)
-      const request = { limiter, key: checkedKey, rule: stored, cost, peek: true }
-      return verdict(limit, await store.take(request))
+      return ask(checkedKey, cost, true)
     },
   }
 }
 
-const mostAtOnce = (rule: StoredRule) => (rule.kind === 'funnel' ? rule.capacity : rule.limit)
-
-function verdict(limit: number, answer: TakeAnswer): Verdict {
-  const { allowed, remaining, retryAfterUs, resetAfterUs } = answer
-  return {
-    allowed,
+/** A rule as the store knows it, and how its answers read. */
+function judgeOf(rule: Rule) {
+  const stored = readRule(rule, 'limiter.rule')
+  const limit = mostAtOnce(stored)
+  const verdict = (answer: TakeAnswer): RuleVerdict => ({
+    rule,
+    allowed: answer.allowed,
     limit,
-    remaining,
-    retryAfterMs: retryAfterUs === null ? null : retryAfterUs / 1000,
-    resetAfterMs: resetAfterUs / 1000,
+    remaining: answer.remaining,
+    retryAfterMs: answer.retryAfterUs === null ? null : answer.retryAfterUs / 1000,
+    resetAfterMs: answer.resetAfterUs / 1000,
+  })
+  return { stored, verdict }
+}
+
+const mostAtOnce = (rule: StoredRule) => ('capacity' in rule ? rule.capacity : rule.limit)
+
+const NONE: readonly Rule[] = Object.freeze([])
+
+/** Spelt out, as every take comes through here: spreading took longer than all else. */
+function alone(one: RuleVerdict): Verdict {
+  return {
+    allowed: one.allowed,
+    limit: one.limit,
+    remaining: one.remaining,
+    retryAfterMs: one.retryAfterMs,
+    resetAfterMs: one.resetAfterMs,
+    rules: [one],
+    refusedBy: one.allowed ? NONE : [one.rule],
+    source: 'engine',
+    degraded: false,
+  }
+}
+
+function together(rules: RuleVerdict[]): Verdict {
+  const tightest = rules.reduce((least, one) => (one.remaining < least.remaining ? one : least))
+  const refusals = rules.filter(({ allowed }) => !allowed)
+  return {
+    allowed: refusals.length === 0,
+    limit: tightest.limit,
+    remaining: tightest.remaining,
+    retryAfterMs: refusals.reduce<number | null>(
+      (longest, { retryAfterMs }) =>
+        longest === null || retryAfterMs === null ? null : Math.max(longest, retryAfterMs),
+      0,
+    ),
+    resetAfterMs: Math.max(...rules.map(({ resetAfterMs }) => resetAfterMs)),
+    rules,
+    refusedBy: refusals.length === 0 ? NONE : refusals.map(({ rule }) => rule),
     source: 'engine',
     degraded: false,
   }

@@ -8,7 +8,7 @@ import type { LimitStore } from './store.ts'
 /** The limiters of one engine. */
 export interface Limits {
   /** See {@link createLimiter}. */
-  limiter(name: string, rule: Rule, options?: LimiterOptions): Limiter
+  limiter(name: string, rules: Rule | readonly Rule[], options?: LimiterOptions): Limiter
   /** Keys that are not as good as new, at most `limit`, in no order. */
   list(limit: number): Promise<{ limiter: string; key: string }[]>
 }
@@ -20,7 +20,7 @@ export function openLimitStore(engine: Engine): LimitStore {
 export function openLimits(engine: Engine): Limits {
   const store = openLimitStore(engine)
   return {
-    limiter: (name, rule, options) => createLimiter(store, name, rule, options),
+    limiter: (name, rules, options) => createLimiter(store, name, rules, options),
     list: (limit) => store.list(limit),
   }
 }

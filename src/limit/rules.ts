@@ -1,8 +1,9 @@
-import { type Duration, formatMs, LONGEST_MS } from '../duration.ts'
+import type { Duration } from '../duration.ts'
 import { ArgumentError } from '../errors.ts'
-import { amount, count, duration, readOptions } from '../options.ts'
+import { amount, count, duration, flag, oneOf, readOptions, withDefault } from '../options.ts'
 import { describe } from '../text.ts'
-import type { StoredRule } from './store.ts'
+import { leaking, microseconds, stepwise } from './rates.ts'
+import { MOST_RULES, type StoredRule } from './store.ts'
 
 /** Shortest `per`: below it a window would be smaller than the jitter of a network call. */
 const SHORTEST_PER_MS = 1
@@ -10,8 +11,8 @@ const SHORTEST_PER_MS = 1
 const LONGEST_LOG = 10_000
 /** Up to here a thousandth of a unit is still exact in the arithmetic of a funnel. */
 const LARGEST_CAPACITY = 1e9
-/** A billion units a second: a thousand within one microsecond of the store's clock. */
-const SHORTEST_EMISSION_US = 0.001
+/** A strict counter counts units for up to a tenth of its period too long. */
+const STRICT_SLICES = 10
 
 /** What {@link slidingLog} made. Frozen. */
 export interface SlidingLogRule {
@@ -31,8 +32,43 @@ export interface FunnelRule {
   readonly perMs: number
 }
 
+/** What {@link fixedWindow} made. Frozen. */
+export interface FixedWindowRule {
+  readonly kind: 'fixedWindow'
+  /** Units in a window. */
+  readonly limit: number
+  readonly perMs: number
+}
+
+/** What {@link slidingCounter} made. Frozen. */
+export interface SlidingCounterRule {
+  readonly kind: 'slidingCounter'
+  readonly limit: number
+  readonly perMs: number
+  readonly strict: boolean
+}
+
+/** How a token bucket is refilled. */
+export type RefillMode = 'greedy' | 'interval' | 'aligned'
+
+/** What {@link tokenBucket} made. Frozen. */
+export interface TokenBucketRule {
+  readonly kind: 'tokenBucket'
+  /** Tokens that it holds when it is full. */
+  readonly capacity: number
+  /** Tokens that come back per `perMs`. */
+  readonly refill: number
+  readonly perMs: number
+  readonly mode: RefillMode
+}
+
 /** What a limiter allows each of its keys. */
-export type Rule = SlidingLogRule | FunnelRule
+export type Rule =
+  | SlidingLogRule
+  | FunnelRule
+  | FixedWindowRule
+  | SlidingCounterRule
+  | TokenBucketRule
 
 /** Only checked rules are in here, so a look-alike or a spread copy is refused. */
 const storedRules = new WeakMap<Rule, StoredRule>()
@@ -75,20 +111,134 @@ export function funnel(options: { capacity: number; leak: number; per: Duration 
     leak: amount(Number.MAX_SAFE_INTEGER),
     per: duration({ minMs: SHORTEST_PER_MS }),
   })
-  const emissionUs = microseconds(per) / leak
-  if (emissionUs < SHORTEST_EMISSION_US) {
-    throw new ArgumentError('funnel.leak', 'at most a billion units a second', leakText(leak, per))
+  const stored = leaking('funnel.leak', { capacity, units: leak, per })
+  const rule: FunnelRule = Object.freeze({ kind: 'funnel', capacity, leak, perMs: per })
+  storedRules.set(rule, stored)
+  return rule
+}
+
+/**
+ * At most `limit` units in a window of `per` that begins with the first take of a key, and again
+ * with the first after it is over. Cheap, and easy to explain, but the end of one window and the
+ * start of the next may be close: any window of length w admits at most
+ * `limit × (ceil(w / per) + 1)` units. For a hard limit take {@link slidingLog}, or a strict
+ * {@link slidingCounter}; for windows that begin on the hour, an aligned {@link tokenBucket}.
+ *
+ * @param options.limit whole number from 1 to 1,000,000,000
+ * @param options.per from 1 ms to 10 years, kept to the microsecond
+ * @throws {ArgumentError}
+ */
+export function fixedWindow(options: { limit: number; per: Duration }): FixedWindowRule {
+  const { limit, per } = readOptions('fixedWindow', options, {
+    limit: count(1, LARGEST_CAPACITY),
+    per: duration({ minMs: SHORTEST_PER_MS }),
+  })
+  const rule: FixedWindowRule = Object.freeze({ kind: 'fixedWindow', limit, perMs: per })
+  const intervalUs = microseconds(per)
+  const steps = { capacity: limit, refill: limit, intervalUs, isAligned: false }
+  storedRules.set(rule, { kind: 'bucket', ...steps })
+  return rule
+}
+
+/**
+ * About `limit` units in any window of `per`, in one small stored value: units are counted by
+ * windows, and those of the last one count for the share of it that is less than `per` ago. That
+ * takes them to have come evenly. When they came at its end, any window of `per` admits more, but
+ * always less than `2 × limit`.
+ *
+ * With `strict`, never more than `limit` in any window of `per`: it counts by tenths of `per`, and
+ * a tenth that is partly in the window as a whole. A unit so counts for up to a tenth of `per`
+ * longer than in a {@link slidingLog}.
+ *
+ * @param options.limit whole number from 1 to 1,000,000,000
+ * @param options.per from 1 ms to 10 years, kept to the microsecond
+ * @param options.strict defaults to false
+ * @throws {ArgumentError}
+ */
+export function slidingCounter(options: {
+  limit: number
+  per: Duration
+  strict?: boolean
+}): SlidingCounterRule {
+  const { limit, per, strict } = readOptions('slidingCounter', options, {
+    limit: count(1, LARGEST_CAPACITY),
+    per: duration({ minMs: SHORTEST_PER_MS }),
+    strict: withDefault(flag, false),
+  })
+  const rule: SlidingCounterRule = Object.freeze({
+    kind: 'slidingCounter',
+    ...{ limit, perMs: per, strict },
+  })
+  const slices = strict ? STRICT_SLICES : 1
+  // Rounded up: slices that add up to less than a period would let one unit leave too early.
+  const sliceUs = Math.ceil(microseconds(per) / slices)
+  storedRules.set(rule, { kind: 'counter', limit, slices, sliceUs, isStrict: strict })
+  return rule
+}
+
+/**
+ * A bucket of `capacity` tokens, of which each unit takes one; `refill` tokens come back per `per`.
+ *
+ * - `greedy` (the default): one by one, evenly. That is a {@link funnel} seen from the other side:
+ *   any window of length w admits at most `capacity + w × refill / per` units.
+ * - `interval`: all `refill` at once, each `per` after the first take from the full bucket. Any
+ *   window of length w admits at most `capacity + refill × ceil(w / per)` units.
+ * - `aligned`: the same, at multiples of `per` since 1970 in UTC: on the hour for `'1h'`, at
+ *   midnight for `'1d'`. For all keys at once, so many clients may come back at that moment.
+ *
+ * @param options.capacity whole number from 1 to 1,000,000,000
+ * @param options.refill for `greedy` a number above 0, at most a billion a second; else a whole
+ *   number from 1 to `capacity`. Enough that an empty bucket is full within 10 years
+ * @param options.per from 1 ms to 10 years, kept to the microsecond
+ * @throws {ArgumentError}
+ */
+export function tokenBucket(options: {
+  capacity: number
+  refill: number
+  per: Duration
+  mode?: RefillMode
+}): TokenBucketRule {
+  const { capacity, refill, per, mode } = readOptions('tokenBucket', options, {
+    capacity: count(1, LARGEST_CAPACITY),
+    refill: amount(Number.MAX_SAFE_INTEGER),
+    per: duration({ minMs: SHORTEST_PER_MS }),
+    mode: withDefault(oneOf('greedy', 'interval', 'aligned'), 'greedy' as const),
+  })
+  const stored: StoredRule =
+    mode === 'greedy'
+      ? leaking('tokenBucket.refill', { capacity, units: refill, per })
+      : stepwise({ capacity, refill, per, isAligned: mode === 'aligned' })
+  const rule: TokenBucketRule = Object.freeze({
+    kind: 'tokenBucket',
+    ...{ capacity, refill, perMs: per, mode },
+  })
+  storedRules.set(rule, stored)
+  return rule
+}
+
+/**
+ * One rule or a list of them, as the caller gave it.
+ * @throws {ArgumentError} naming `argument`
+ */
+export function readRules(value: unknown, argument: string): readonly Rule[] {
+  if (!Array.isArray(value)) {
+    readRule(value, argument)
+    return Object.freeze([value as Rule])
   }
-  if (emissionUs * capacity > microseconds(LONGEST_MS)) {
+  if (value.length < 1 || value.length > MOST_RULES) {
     throw new ArgumentError(
-      'funnel.leak',
-      `enough to empty the funnel within ${formatMs(LONGEST_MS)}`,
-      `${leakText(leak, per)} for a capacity of ${capacity}`,
+      argument,
+      `a rule, or a list of 1 to ${MOST_RULES} rules`,
+      `a list of ${value.length}`,
     )
   }
-  const rule: FunnelRule = Object.freeze({ kind: 'funnel', capacity, leak, perMs: per })
-  storedRules.set(rule, { kind: 'funnel', capacity, emissionUs })
-  return rule
+  for (const [index, rule] of value.entries()) {
+    readRule(rule, `${argument}[${index}]`)
+    if (value.indexOf(rule) !== index) {
+      throw new ArgumentError(`${argument}[${index}]`, 'another rule', 'the same one again')
+    }
+  }
+  return Object.freeze([...value])
 }
 
 /**
@@ -100,12 +250,8 @@ export function readRule(value: unknown, argument: string): StoredRule {
   if (stored) return stored
   throw new ArgumentError(
     argument,
-    'a rule made by slidingLog(…) or funnel(…)',
+    'a rule made by funnel(…), slidingLog(…) or another function of their kind',
     describe(value),
     'A copy of a rule is none: pass the object that the function returned.',
   )
 }
-
-const microseconds = (ms: number) => Math.round(ms * 1000)
-
-const leakText = (leak: number, perMs: number) => `${describe(leak)} per ${formatMs(perMs)}`

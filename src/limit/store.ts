@@ -11,6 +11,11 @@
  * - R6  A clock that stepped back, or state from a clock that ran ahead, refuses nobody for longer
  *       than one period.
  * - R7  Takes of one tick on one key are judged one after the other, in call order.
+ * - R8  A bucket never admits more than `capacity + refill × ceil(window / intervalUs)` in any window.
+ * - R9  A counter never admits `2 × limit` in any window of `slices × sliceUs`; a strict one never
+ *       more than `limit`.
+ * - R10 Several rules of one take admit together or not at all: what one refuses changes none of
+ *       them, and when the last of their waits is over, all of them admit.
  */
 
 /** What a key may do; all durations are in microseconds. */
@@ -18,11 +23,45 @@ export type StoredRule =
   | { kind: 'slidingLog'; limit: number; perUs: number }
   /** GCRA: `emissionUs` is the time one unit takes to leak, it may be fractional. */
   | { kind: 'funnel'; capacity: number; emissionUs: number }
+  /** Refilled in steps: a fixed window is one whose steps refill all of it. */
+  | {
+      kind: 'bucket'
+      capacity: number
+      refill: number
+      intervalUs: number
+      /** Whether steps are at multiples of `intervalUs` since 1970. */
+      isAligned: boolean
+    }
+  | { kind: 'counter'; limit: number; slices: number; sliceUs: number; isStrict: boolean }
 
-export interface TakeRequest {
+export type RuleKind = StoredRule['kind']
+
+/** Rules that one take may have. */
+export const MOST_RULES = 4
+
+/** For each rule of a list, that it is the first, second … of its kind. */
+export function placesOf(rules: readonly StoredRule[]): number[] {
+  const found = new Map<RuleKind, number>()
+  return rules.map(({ kind }) => {
+    const place = (found.get(kind) ?? 0) + 1
+    found.set(kind, place)
+    return place
+  })
+}
+
+export interface TakeRequest extends Demand {
+  rule: StoredRule
+}
+
+/** The second rule of a kind has a state of its own, and so on: in the order of the list. */
+export interface TakeSeveralRequest extends Demand {
+  /** From 2 to {@link MOST_RULES}. */
+  rules: readonly StoredRule[]
+}
+
+interface Demand {
   limiter: string
   key: string
-  rule: StoredRule
   /** Whole units; 0 only looks. */
   cost: number
   /** Answer as a take would, and change nothing. */
@@ -38,9 +77,20 @@ export interface TakeAnswer {
   resetAfterUs: number
 }
 
+/** What the arithmetic of a rule says about one take. */
+export interface Judgement<State> extends TakeAnswer {
+  /** What to keep if the take is allowed and is no peek. */
+  next: State
+}
+
 export interface LimitStore {
   /** Takes of one tick may share one round trip. */
   take(request: TakeRequest): Promise<TakeAnswer>
+  /**
+   * The same for several rules at once. Answers for each in their order; it was charged if all of
+   * them are allowed. If not, those that are say what is left of them as it is.
+   */
+  takeSeveral(request: TakeSeveralRequest): Promise<TakeAnswer[]>
   /** Keys that are not as good as new, at most `limit`. */
   list(limit: number): Promise<{ limiter: string; key: string }[]>
 }

@@ -15,6 +15,8 @@ const NAME = '\\{[^{}:*?[\\]\\\\]+\\}'
 const LOCK = '(?:lock|election)'
 /** What has permits: a read-write lock is a semaphore under another name. */
 const PERMITS = '(?:semaphore|readwrite)'
+/** The second rule of a kind, the third, the fourth. */
+const PLACE = '(?::[2-4])?'
 
 interface KnownKey {
   what: string
@@ -60,8 +62,10 @@ const KNOWN_KEYS: readonly KnownKey[] = [
   known('last batch of a producer', `queue:${NAME}:producer:.+`, 'string', 10 * MINUTE_MS),
   known('wake-up token', `queue:${NAME}:wake`, 'zset', 'none'),
   known('dead letters', `queue:${NAME}:dead`, 'list', 'none'),
-  known('funnel', `limit:${NAME}:funnel`, 'string', 366 * DAY_MS),
-  known('sliding log', `limit:${NAME}:log`, 'zset', 366 * DAY_MS),
+  known('funnel', `limit:${NAME}:funnel${PLACE}`, 'string', 366 * DAY_MS),
+  known('sliding log', `limit:${NAME}:log${PLACE}`, 'zset', 366 * DAY_MS),
+  known('bucket', `limit:${NAME}:bucket${PLACE}`, 'string', 366 * DAY_MS),
+  known('counter', `limit:${NAME}:counter${PLACE}`, 'string', 366 * DAY_MS),
   known('poke of a client', `poke:${NAME}:.+`, 'zset', MINUTE_MS),
   known('identity of the store', 'store:\\{identity\\}', 'string', 30 * DAY_MS),
   known('mark of a client', 'store:\\{identity\\}:.+', 'string', 60 * MINUTE_MS),

@@ -125,6 +125,18 @@ const KNOWN_TABLES: readonly KnownTable[] = [
   },
   { name: 'producer', ends: { column: 'added_us', withinUs: 0 } },
   { name: 'funnel', ends: { column: 'until_us', withinUs: 366 * DAY_US } },
+  { name: 'bucket', ends: { column: 'until_us', withinUs: 366 * DAY_US } },
+  {
+    name: 'counter',
+    ends: { column: 'until_us', withinUs: 366 * DAY_US },
+    contradictions: [
+      {
+        what: 'a counter of other things than units',
+        sql: `SELECT limiter FROM counter, json_each(counts)
+              WHERE json_each.type <> 'integer' OR json_each.value < 0`,
+      },
+    ],
+  },
   { name: 'sliding_log', ends: { column: 'until_us', withinUs: 366 * DAY_US } },
   {
     name: 'log_entry',

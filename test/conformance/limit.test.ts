@@ -1,5 +1,7 @@
 import { describe } from 'vitest'
+import { countedContract } from '../../src/limit/counted.contract.ts'
 import { limitContract } from '../../src/limit/limit.contract.ts'
+import { severalContract } from '../../src/limit/several.contract.ts'
 import type { LimitStore } from '../../src/limit/store.ts'
 import { engines } from '../engines.ts'
 
@@ -19,12 +21,13 @@ function takingTurns(first: LimitStore, second: LimitStore): LimitStore {
   }
   return {
     take: (request) => ofThisTurn().take(request),
+    takeSeveral: (request) => ofThisTurn().takeSeveral(request),
     list: (limit) => ofThisTurn().list(limit),
   }
 }
 
 describe.each(engines)('limits on $name', ({ open }) => {
-  limitContract(async () => {
+  async function openTwice() {
     const opened = await open()
     const second = await opened.second()
     return {
@@ -32,5 +35,8 @@ describe.each(engines)('limits on $name', ({ open }) => {
       clock: opened.clock,
       close: () => opened.close(),
     }
-  })
+  }
+  limitContract(openTwice)
+  describe('steps and slices', () => countedContract(openTwice))
+  describe('together', () => severalContract(openTwice))
 })

@@ -31,9 +31,9 @@ const give = (engine: RedisEngine, name: string, owner = 'me') =>
 
 const charge = (engine: RedisEngine) =>
   engine.call(
-    limits.take,
+    limits.takeFunnel,
     { state: engine.keys.key('limit', 'l') },
-    { kind: 'funnel', limit: 10, paceUs: 1_000_000, cost: 1, peek: 0 },
+    { capacity: 10, emissionUs: 1_000_000, cost: 1, peek: 0 },
   )
 
 const takes = (

@@ -1,16 +1,28 @@
 import type { Keyspace } from '../../engine/redis/keys.ts'
-import type { StoredRule } from '../store.ts'
+import type { RuleKind } from '../store.ts'
 
 /** A rule of another kind starts anew under a key of its own. */
-const PARTS: Record<StoredRule['kind'], string> = { funnel: 'funnel', slidingLog: 'log' }
+const PARTS: Record<RuleKind, string> = {
+  funnel: 'funnel',
+  slidingLog: 'log',
+  bucket: 'bucket',
+  counter: 'counter',
+}
 
-/** The one key of a limiter's key: `prefix:limit:{limiter/key}:funnel` or `…:log`. */
-export const stateKey = (
+/**
+ * The key of one rule: `prefix:limit:{limiter/key}:funnel`, `…:log`, `…:bucket` or `…:counter`; that
+ * of the second rule of its kind ends in `:2`. All rules of a limiter's key are in one slot.
+ */
+export function stateKey(
   keys: Keyspace,
   limiter: string,
   key: string,
-  kind: StoredRule['kind'],
-): string => keys.key('limit', `${escapeLimiter(limiter)}/${key}`, PARTS[kind])
+  kind: RuleKind,
+  place = 1,
+): string {
+  const part = place === 1 ? PARTS[kind] : `${PARTS[kind]}:${place}`
+  return keys.key('limit', `${escapeLimiter(limiter)}/${key}`, part)
+}
 
 /** A `SCAN` pattern for all of them. */
 export const statePattern = (keys: Keyspace): string => keys.pattern('limit', '*')

@@ -9,16 +9,39 @@ import { EngineUnavailableError, StoreCorruptError, StoreFullError } from '../..
 import { type TestClock, testClock } from '../../testing/clock.ts'
 import { judgeFunnel } from '../funnel.ts'
 import { createLimiter } from '../limiter.ts'
-import { funnel, type Rule, slidingLog } from '../rules.ts'
+import { funnel, type Rule, slidingCounter, slidingLog, tokenBucket } from '../rules.ts'
 import type { LimitStore } from '../store.ts'
 import { redisLimitStore } from './store.ts'
 
 const prefix = `test-${randomUUID()}`
 const LOG = slidingLog({ limit: 5, per: '1m' })
 const FUNNEL = funnel({ capacity: 5, leak: 5, per: '1m' })
-const KINDS: { part: string; rule: Rule; foreign: string[] }[] = [
-  { part: 'log', rule: LOG, foreign: ['SET', 'value'] },
-  { part: 'funnel', rule: FUNNEL, foreign: ['ZADD', '1', 'value'] },
+/** `lifeMs`: how long a key lives on after so many units of an empty one were taken. */
+const KINDS: {
+  part: string
+  rule: Rule
+  foreign: string[]
+  lifeMs: (units: number) => number
+}[] = [
+  { part: 'log', rule: LOG, foreign: ['SET', 'value'], lifeMs: () => 60_000 },
+  {
+    part: 'funnel',
+    rule: FUNNEL,
+    foreign: ['ZADD', '1', 'value'],
+    lifeMs: (units) => 12_000 * units,
+  },
+  {
+    part: 'bucket',
+    rule: tokenBucket({ capacity: 5, refill: 2, per: '20s', mode: 'interval' }),
+    foreign: ['ZADD', '1', 'value'],
+    lifeMs: (units) => 20_000 * Math.ceil(units / 2),
+  },
+  {
+    part: 'counter',
+    rule: slidingCounter({ limit: 5, per: '30s' }),
+    foreign: ['ZADD', '1', 'value'],
+    lifeMs: () => 60_000,
+  },
 ]
 /** How the test makes a key of a type that no limiter has. */
 const OTHER_TYPES = [
@@ -51,7 +74,7 @@ function newKey(part: string) {
   return { name, redisKey, command }
 }
 
-describe.each(KINDS)('$part', ({ part, rule, foreign }) => {
+describe.each(KINDS)('$part', ({ part, rule, foreign, lifeMs }) => {
   it('lies under one key, whose hash tag is limiter and key', async () => {
     const { name, command } = newKey(part)
     await createLimiter(store, 'it', rule).take(name)
@@ -83,12 +106,12 @@ describe.each(KINDS)('$part', ({ part, rule, foreign }) => {
         await limiter.take(name, { cost: 1 + (round % 5) })
         const { untilMs, takenUs } = await readExpiry(redisKey)
         const { resetAfterMs } = await limiter.peek(name, { cost: 0 })
-        const lifeMs = part === 'log' ? 60_000 : 12_000 * (1 + (round % 5))
-        const dueMs = Math.ceil(takenUs / 1000 + lifeMs)
+        const ownLifeMs = lifeMs(1 + (round % 5))
+        const dueMs = Math.ceil(takenUs / 1000 + ownLifeMs)
         expect(untilMs).toBeGreaterThanOrEqual(dueMs)
         // What the server was kept from running for between two looks at its clock is not ours.
         expect(untilMs).toBeLessThanOrEqual(dueMs + 50)
-        expect(resetAfterMs).toBeLessThanOrEqual(lifeMs)
+        expect(resetAfterMs).toBeLessThanOrEqual(ownLifeMs)
       }
     } finally {
       await real.close()
@@ -299,7 +322,7 @@ async function readExpiry(key: string): Promise<{ untilMs: number; takenUs: numb
     local after = redis.call('TIME')
     local value = redis.call('TYPE', KEYS[1]).ok == 'zset'
       and redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')[2]
-      or string.match(redis.call('GET', KEYS[1]), '%d+$')
+      or string.match(redis.call('GET', KEYS[1]), string.rep('%d', 16))
     return { ARGV[1], before[1], before[2], after[1], after[2], ttl, value }`
   for (;;) {
     const reply = (await engine.command('EVAL', script, '1', key, 'call')) as (string | number)[]

@@ -3,19 +3,43 @@ export const schema = `
 CREATE TABLE IF NOT EXISTS funnel (
   limiter TEXT NOT NULL,
   key TEXT NOT NULL,
+  place INTEGER NOT NULL,
   debt_us REAL NOT NULL CHECK (debt_us >= 0),
   at_us INTEGER NOT NULL,
   until_us INTEGER NOT NULL,
-  PRIMARY KEY (limiter, key)
+  PRIMARY KEY (limiter, key, place)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX IF NOT EXISTS funnel_until ON funnel (until_us);
+CREATE TABLE IF NOT EXISTS bucket (
+  limiter TEXT NOT NULL,
+  key TEXT NOT NULL,
+  place INTEGER NOT NULL,
+  used INTEGER NOT NULL CHECK (used >= 0),
+  at_us INTEGER NOT NULL,
+  until_us INTEGER NOT NULL,
+  PRIMARY KEY (limiter, key, place)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX IF NOT EXISTS bucket_until ON bucket (until_us);
+CREATE TABLE IF NOT EXISTS counter (
+  limiter TEXT NOT NULL,
+  key TEXT NOT NULL,
+  place INTEGER NOT NULL,
+  counts TEXT NOT NULL CHECK (json_type(counts) = 'array'),
+  at_us INTEGER NOT NULL,
+  until_us INTEGER NOT NULL,
+  PRIMARY KEY (limiter, key, place)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX IF NOT EXISTS counter_until ON counter (until_us);
 CREATE TABLE IF NOT EXISTS sliding_log (
   id INTEGER PRIMARY KEY,
   limiter TEXT NOT NULL,
   key TEXT NOT NULL,
+  place INTEGER NOT NULL,
   until_us INTEGER NOT NULL,
-  UNIQUE (limiter, key)
+  UNIQUE (limiter, key, place)
 ) STRICT;
 
 CREATE INDEX IF NOT EXISTS sliding_log_until ON sliding_log (until_us);

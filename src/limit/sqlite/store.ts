@@ -1,18 +1,12 @@
 import type { SqliteEngine, Transaction } from '../../engine/sqlite/engine.ts'
-import { type FunnelState, judgeFunnel } from '../funnel.ts'
-import type { LimitStore, StoredRule, TakeAnswer, TakeRequest } from '../store.ts'
+import { type LimitStore, placesOf } from '../store.ts'
+import { judge } from './rule.ts'
 import { schema } from './schema.gen.ts'
-import { chargeLog, judgeLog } from './sliding-log.ts'
-
-type FunnelRule = StoredRule & { kind: 'funnel' }
-type LogRule = StoredRule & { kind: 'slidingLog' }
+import { sweep } from './sweep.ts'
 
 const SWEEP_EVERY_US = 1_000_000
-const MOST_SWEPT = 16
-/** Takes of a log that is as good as new, removed by one sweep. */
-const MOST_ENTRIES_SWEPT = 200
 
-/** Limits in the tables `funnel`, `sliding_log` and `log_entry`. */
+/** Limits in the tables `funnel`, `bucket`, `counter`, `sliding_log` and `log_entry`. */
 export function sqliteLimitStore(engine: SqliteEngine): LimitStore {
   engine.define(schema)
   let sweptUs = 0
@@ -25,15 +19,40 @@ export function sqliteLimitStore(engine: SqliteEngine): LimitStore {
   }
 
   return {
-    take(request) {
-      const isLook = request.peek || request.cost === 0
-      if (isLook) return engine.read((transaction) => judge(transaction, request).answer)
+    take({ limiter, key, rule, cost, peek }) {
+      const judgeIn = (transaction: Transaction) =>
+        judge(transaction, rule, { limiter, key, place: 1 }, cost)
+      if (peek || cost === 0) return engine.read((transaction) => judgeIn(transaction).answer)
       return engine.write((transaction) => {
-        const { answer, charge } = judge(transaction, request)
+        const { answer, charge } = judgeIn(transaction)
         if (!answer.allowed) return answer
         charge()
         sweepSometimes(transaction)
         return answer
+      })
+    },
+
+    takeSeveral({ limiter, key, rules, cost, peek }) {
+      const places = placesOf(rules)
+      const judgeAt = (transaction: Transaction, index: number, units: number) => {
+        const [rule, place] = [rules[index], places[index]]
+        if (rule === undefined || place === undefined) throw new RangeError(`no rule ${index}`)
+        return judge(transaction, rule, { limiter, key, place }, units)
+      }
+      function judgeAll(transaction: Transaction) {
+        const judged = rules.map((_, index) => judgeAt(transaction, index, cost))
+        const isAllowed = judged.every(({ answer }) => answer.allowed)
+        const answers = judged.map(({ answer }, index) =>
+          isAllowed || !answer.allowed ? answer : judgeAt(transaction, index, 0).answer,
+        )
+        return { answers, charges: isAllowed ? judged.map(({ charge }) => charge) : [] }
+      }
+      if (peek || cost === 0) return engine.read((transaction) => judgeAll(transaction).answers)
+      return engine.write((transaction) => {
+        const { answers, charges } = judgeAll(transaction)
+        for (const charge of charges) charge()
+        if (charges.length > 0) sweepSometimes(transaction)
+        return answers
       })
     },
 
@@ -42,6 +61,8 @@ export function sqliteLimitStore(engine: SqliteEngine): LimitStore {
         transaction
           .all<{ limiter: string; key: string }>(
             `SELECT limiter, key FROM funnel WHERE until_us > ?1
+           UNION SELECT limiter, key FROM bucket WHERE until_us > ?1
+           UNION SELECT limiter, key FROM counter WHERE until_us > ?1
            UNION SELECT limiter, key FROM sliding_log WHERE until_us > ?1 LIMIT ?2`,
             transaction.nowUs,
             limit,
@@ -49,93 +70,4 @@ export function sqliteLimitStore(engine: SqliteEngine): LimitStore {
           .map(({ limiter, key }) => ({ limiter, key })),
       ),
   }
-}
-
-interface Judged {
-  answer: TakeAnswer
-  charge: () => void
-}
-
-function judge(transaction: Transaction, request: TakeRequest): Judged {
-  return request.rule.kind === 'funnel'
-    ? takeFunnel(transaction, request, request.rule)
-    : takeLog(transaction, request, request.rule)
-}
-
-function takeFunnel(
-  transaction: Transaction,
-  { limiter, key, cost }: TakeRequest,
-  { capacity, emissionUs }: FunnelRule,
-): Judged {
-  const { nowUs } = transaction
-  const state = transaction.get<FunnelState>(
-    'SELECT debt_us AS debtUs, at_us AS atUs FROM funnel WHERE limiter = ? AND key = ?',
-    limiter,
-    key,
-  )
-  const verdict = judgeFunnel(state, { capacity, emissionUs, cost, nowUs })
-  const { next, ...answer } = verdict
-  const charge = () => {
-    transaction.run(
-      `INSERT INTO funnel (limiter, key, debt_us, at_us, until_us) VALUES (?, ?, ?, ?, ?)
-       ON CONFLICT (limiter, key) DO UPDATE SET debt_us = excluded.debt_us,
-         at_us = excluded.at_us, until_us = excluded.until_us`,
-      limiter,
-      key,
-      next.debtUs,
-      next.atUs,
-      nowUs + answer.resetAfterUs,
-    )
-  }
-  return { answer, charge }
-}
-
-function takeLog(
-  transaction: Transaction,
-  { limiter, key, cost }: TakeRequest,
-  { limit, perUs }: LogRule,
-): Judged {
-  const found = transaction.get<{ id: number }>(
-    'SELECT id FROM sliding_log WHERE limiter = ? AND key = ?',
-    limiter,
-    key,
-  )
-  const verdict = judgeLog(transaction, found?.id ?? null, { limit, perUs, cost })
-  const charge = () => {
-    const row = transaction.get<{ id: number }>(
-      `INSERT INTO sliding_log (limiter, key, until_us) VALUES (?, ?, ?)
-       ON CONFLICT (limiter, key) DO UPDATE SET until_us = excluded.until_us RETURNING id`,
-      limiter,
-      key,
-      transaction.nowUs + verdict.answer.resetAfterUs,
-    )
-    if (row) chargeLog(transaction, row.id, verdict.charge)
-  }
-  return { answer: verdict.answer, charge }
-}
-
-/** Removes some keys that are as good as new. Answers whether there may be more. */
-function sweep(transaction: Transaction): boolean {
-  const { nowUs } = transaction
-  const funnels = transaction.run(
-    `DELETE FROM funnel WHERE (limiter, key) IN (
-       SELECT limiter, key FROM funnel WHERE until_us <= ? ORDER BY until_us LIMIT ${MOST_SWEPT})`,
-    nowUs,
-  )
-  const logs = transaction.all<{ id: number }>(
-    `SELECT id FROM sliding_log WHERE until_us <= ? ORDER BY until_us LIMIT ${MOST_SWEPT}`,
-    nowUs,
-  )
-  let left = MOST_ENTRIES_SWEPT
-  for (const { id } of logs) {
-    left -= transaction.run(
-      `DELETE FROM log_entry WHERE log = ?1 AND upto IN (
-         SELECT upto FROM log_entry WHERE log = ?1 ORDER BY upto LIMIT ?2)`,
-      id,
-      left,
-    )
-    if (left <= 0) return true
-    transaction.run('DELETE FROM sliding_log WHERE id = ?', id)
-  }
-  return funnels === MOST_SWEPT || logs.length === MOST_SWEPT
 }

@@ -1,0 +1,40 @@
+import type { Transaction } from '../../engine/sqlite/engine.ts'
+
+const MOST_SWEPT = 16
+/** Takes of a log that is as good as new, removed by one sweep. */
+const MOST_ENTRIES_SWEPT = 200
+
+const SMALL_TABLES = ['funnel', 'bucket', 'counter']
+
+/** Removes some keys that are as good as new. Answers whether there may be more. */
+export function sweep(transaction: Transaction): boolean {
+  const counts = SMALL_TABLES.map((table) =>
+    transaction.run(
+      `DELETE FROM ${table} WHERE (limiter, key, place) IN (
+         SELECT limiter, key, place FROM ${table} WHERE until_us <= ?
+         ORDER BY until_us LIMIT ${MOST_SWEPT})`,
+      transaction.nowUs,
+    ),
+  )
+  const hasMoreLogs = sweepLogs(transaction)
+  return hasMoreLogs || counts.includes(MOST_SWEPT)
+}
+
+function sweepLogs(transaction: Transaction): boolean {
+  const logs = transaction.all<{ id: number }>(
+    `SELECT id FROM sliding_log WHERE until_us <= ? ORDER BY until_us LIMIT ${MOST_SWEPT}`,
+    transaction.nowUs,
+  )
+  let left = MOST_ENTRIES_SWEPT
+  for (const { id } of logs) {
+    left -= transaction.run(
+      `DELETE FROM log_entry WHERE log = ?1 AND upto IN (
+         SELECT upto FROM log_entry WHERE log = ?1 ORDER BY upto LIMIT ?2)`,
+      id,
+      left,
+    )
+    if (left <= 0) return true
+    transaction.run('DELETE FROM sliding_log WHERE id = ?', id)
+  }
+  return logs.length === MOST_SWEPT
+}
