@@ -218,6 +218,35 @@ describe('fastify', () => {
       (await app.inject({ method: 'POST', url: '/limited', payload: { user } })).statusCode
     expect([await ask('ada'), await ask('ada'), await ask('bob')]).toEqual([200, 429, 200])
   })
+
+  test('leaves a reply alone that was sent meanwhile', async () => {
+    const logged: string[] = []
+    const app = fastify({
+      logger: { level: 'warn', stream: { write: (line) => logged.push(line) } },
+    })
+    opened.push(() => app.close())
+    let isAnswered = (): void => {}
+    const answered = new Promise<void>((resolve) => {
+      isAnswered = resolve
+    })
+    app.addHook('onRequest', async (_, reply) => {
+      setImmediate(() => {
+        reply.code(504).send('too late')
+        reply.raw.once('finish', isAnswered)
+      })
+    })
+    const limiter = openLimiter()
+    await limiter.take('everybody')
+    await app.register(limitFastify({ limiter, key: () => answered.then(everybody) }))
+    app.get('/', () => 'hello')
+    const response = await app.inject('/')
+    expect([response.statusCode, response.body]).toEqual([504, 'too late'])
+    await answered
+    // Asked after the hook has asked, and answered after it.
+    await limiter.peek('everybody')
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(logged).toEqual([])
+  })
 })
 
 describe('koa', () => {

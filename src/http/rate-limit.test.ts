@@ -116,6 +116,17 @@ describe.each(frameworks)('$name', (framework) => {
     expect(await refused.json()).toMatchObject({ 'violated-policies': ['api/slidingLog/1m'] })
   })
 
+  test('spreads clients who were refused together', async () => {
+    const limiter = open().sluice.limiter('api', slidingLog({ limit: 1, per: '10m' }))
+    const served = await serve(framework, () => ({ limiter, key: () => 'all' }))
+    await get(served.url)
+    const refusals = await Promise.all(Array.from({ length: 20 }, () => get(served.url)))
+    const waitsSeconds = refusals.map(({ headers }) => Number(headers.get('retry-after')))
+    expect(Math.min(...waitsSeconds)).toBeGreaterThanOrEqual(600)
+    expect(Math.max(...waitsSeconds)).toBeLessThanOrEqual(630)
+    expect(new Set(waitsSeconds).size).toBeGreaterThan(1)
+  })
+
   test('answers a HEAD and a POST with a body', async () => {
     const served = await serve(framework, byUser(open().sluice.limiter('api', twoAMinute)))
     for (let used = 0; used < 2; used++) await get(served.url)
