@@ -14,25 +14,12 @@
 -- REPEAT unsafe  a take that ran would be charged twice
 -- USE   clock limit/funnel limit/sliding-log limit/bucket limit/slices limit/counter limit/until limit/rule
 local states, units = { first, second, third, fourth }, cost
-
--- What each rule says to so many units, and whether all allow them. Nil and a place when a key there
--- holds something else.
-local function judge_all(wanted)
-  local verdicts, is_allowed = {}, true
-  for place, text in ipairs(rules) do
-    local verdict = judge(read_rule(text), states[place], wanted)
-    if not verdict then return nil, place end
-    verdicts[place], is_allowed = verdict, is_allowed and verdict.fits
-  end
-  return verdicts, is_allowed
-end
-
-local verdicts, is_allowed = judge_all(units)
+local verdicts, is_allowed = judge_all(rules, states, units)
 if not verdicts then return { 'corrupt', is_allowed } end
 if not is_allowed and least < cost then
-  for _, verdict in ipairs(judge_all(0)) do units = math.min(units, verdict.remaining) end
+  for _, verdict in ipairs(judge_all(rules, states, 0)) do units = math.min(units, verdict.remaining) end
   units = math.max(units, least)
-  verdicts, is_allowed = judge_all(units)
+  verdicts, is_allowed = judge_all(rules, states, units)
 end
 local answers = {}
 for place, verdict in ipairs(verdicts) do
