@@ -28,6 +28,7 @@ export {
   funnel,
   type Limiter,
   type LimiterOptions,
+  type PartVerdict,
   type Rule,
   type RuleVerdict,
   slidingCounter,

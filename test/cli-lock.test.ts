@@ -418,18 +418,12 @@ describe('the command', { timeout: TEST_TIMEOUT_MS }, () => {
   })
 
   it('goes on, and keeps the lock, at Ctrl-Z and without a reader of our messages', async () => {
-    const run = lock(
-      openFile(),
-      'door',
-      '--ttl',
-      '500ms',
-      ...shell('echo ready; read line; exit 5'),
-    )
+    const run = lock(openFile(), 'door', '--ttl', '1s', ...shell('echo ready; read line; exit 5'))
     await expect.poll(run.stdout, PATIENT).toContain('ready')
     run.child.stderr?.destroy()
     run.child.kill('SIGTSTP')
     // Several leases long: nobody could renew them if it had been stopped.
-    await new Promise((resolve) => setTimeout(resolve, 1_500))
+    await new Promise((resolve) => setTimeout(resolve, 2_500))
     run.child.stdin?.end('go on\n')
     expect(await run.closed).toBe(5)
   })

@@ -50,7 +50,7 @@ const names: Record<string, Names> = {
       Semaphore SemaphoreOptions SemaphoreView ShareMode UpgradableLease Waiter WriteLease
       AddOptions Backoff CloseOptions DeadLetter Delivery Handler Job Queue QueueCounts
       QueueOptions TakeOptions WorkOptions Worker
-      CostOptions Limiter LimiterOptions Rule RuleVerdict ThrottleNumbers Verdict`),
+      CostOptions Limiter LimiterOptions PartVerdict Rule RuleVerdict ThrottleNumbers Verdict`),
   },
   './lock': {
     values: [],
@@ -73,7 +73,7 @@ const names: Record<string, Names> = {
   './limit': {
     values: words('fixedWindow funnel slidingCounter slidingLog throttleNumbers tokenBucket'),
     types: words(`
-      CostOptions FixedWindowRule FunnelRule Limiter LimiterOptions RefillMode Rule RuleVerdict
+      CostOptions FixedWindowRule FunnelRule Limiter LimiterOptions PartVerdict RefillMode Rule RuleVerdict
       SlidingCounterRule SlidingLogRule ThrottleNumbers TokenBucketRule Verdict`),
   },
   './hono': { values: ['rateLimit'], types: words('Clients RateLimitOptions') },

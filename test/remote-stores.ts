@@ -143,6 +143,8 @@ class StoreHost {
     return {
       take: (request) => call('take', request),
       takeSeveral: (request) => call('takeSeveral', request),
+      takeAtMost: (request) => call('takeAtMost', request),
+      reset: (request) => call('reset', request),
       list: (limit) => call('list', limit),
     }
   }

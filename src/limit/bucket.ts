@@ -51,7 +51,7 @@ export function judgeBucket(
   }
   if (cost > capacity) return verdict(false, null, { used, atUs })
   const lacking = used + cost - capacity
-  if (lacking <= 0) return verdict(true, 0, { used: used + cost, atUs })
+  if (lacking <= 0) return verdict(true, 0, { used: Math.max(0, used + cost), atUs })
   const retryAfterUs = atUs + Math.ceil(lacking / refill) * intervalUs - nowUs
   // Longer than an empty bucket takes to fill: the state is from a clock that ran ahead. A refusal
   // writes nothing, so it could not pull that back: one take fits instead.

@@ -53,9 +53,8 @@ export function judgeCounter(
   const now = { counts, atUs }
   if (cost > limit) return verdict(false, null, now)
   const used = usedAt(counts, sliceUs - elapsedUs, take)
-  if (cost === 0 || used + cost <= limit) {
-    const [newest = 0, ...older] = counts
-    return verdict(true, 0, { counts: [newest + cost, ...older], atUs })
+  if (cost <= 0 || used + cost <= limit) {
+    return verdict(true, 0, { counts: charged(counts, cost), atUs })
   }
   const waitUs = untilRoom(counts, limit - cost, { slices, sliceUs, isStrict })
   const retryAfterUs = waitUs + atUs - nowUs
@@ -65,6 +64,16 @@ export function judgeCounter(
     return verdict(true, 0, { counts: [limit, ...counts.slice(1).fill(0)], atUs: nowUs })
   }
   return verdict(false, retryAfterUs, now)
+}
+
+/** What is given back was taken last, as far as anybody knows. */
+function charged(counts: readonly number[], cost: number): number[] {
+  let rest = cost
+  return counts.map((count) => {
+    const after = Math.max(0, count + rest)
+    rest -= after - count
+    return after
+  })
 }
 
 type Slices = Pick<CounterTake, 'slices' | 'sliceUs' | 'isStrict'>

@@ -52,7 +52,7 @@ export function judgeFunnel(
   })
   if (cost > capacity) return verdict(false, null, debtUs)
   const excessUs = debtUs + cost * emissionUs - fullUs
-  if (excessUs <= slackUs) return verdict(true, 0, debtUs + cost * emissionUs)
+  if (excessUs <= slackUs) return verdict(true, 0, Math.max(0, debtUs + cost * emissionUs))
   const retryAfterUs = Math.max(0, atUs - nowUs) + Math.ceil(excessUs - slackUs)
   // Nobody waits longer than a full funnel takes to empty, unless the state is from a clock that
   // ran ahead. A refusal writes nothing, so it could not pull that back: one take fits instead.

@@ -2,6 +2,7 @@ export type {
   CostOptions,
   Limiter,
   LimiterOptions,
+  PartVerdict,
   RuleVerdict,
   Verdict,
 } from './limiter.ts'

@@ -65,6 +65,14 @@ beforeEach(() => {
       takeCount++
       return real.takeSeveral(request)
     },
+    takeAtMost(request) {
+      takeCount++
+      return real.takeAtMost(request)
+    },
+    reset(request) {
+      takeCount++
+      return real.reset(request)
+    },
     list: (limit) => real.list(limit),
   }
 })
@@ -248,6 +256,23 @@ const BAD_INPUTS: BadInput[] = [
     pass: (onEngineFailure) => make('it', RULE, { onEngineFailure }),
   },
   { argument: 'take.key', values: BAD_TEXTS, pass: (key, it) => it.take(unchecked(key)) },
+  {
+    argument: 'takeAtMost.key',
+    values: BAD_TEXTS,
+    pass: (key, it) => it.takeAtMost(unchecked(key), 1),
+  },
+  {
+    argument: 'takeAtMost.units',
+    values: [...BAD_NUMBERS, 0, -5, '1'],
+    pass: (units, it) => it.takeAtMost('key', unchecked(units)),
+  },
+  { argument: 'refund.key', values: BAD_TEXTS, pass: (key, it) => it.refund(unchecked(key)) },
+  {
+    argument: 'refund.units',
+    values: [...without(BAD_NUMBERS, legal(undefined)), 0, -5, '1'],
+    pass: (units, it) => it.refund('key', unchecked(units)),
+  },
+  { argument: 'reset.key', values: BAD_TEXTS, pass: (key, it) => it.reset(unchecked(key)) },
   { argument: 'peek.key', values: BAD_TEXTS, pass: (key, it) => it.peek(unchecked(key)) },
   {
     argument: 'take.cost',

@@ -36,6 +36,12 @@ export interface Verdict extends Omit<RuleVerdict, 'rule'> {
   readonly degraded: boolean
 }
 
+/** The answer to a take of as many units as there are. */
+export interface PartVerdict extends Verdict {
+  /** Units that were taken; 0 when not one was left, and then the rest answers a take of one. */
+  readonly taken: number
+}
+
 export interface CostOptions {
   /** Whole units. Defaults to 1. */
   cost?: number
@@ -68,6 +74,29 @@ export interface Limiter {
    * @throws the same as `take`
    */
   peek(key: string, options?: CostOptions): Promise<Verdict>
+  /**
+   * Takes as many units as every rule has left, up to `units`: for work that can be done in part.
+   *
+   * @param units whole units, at least 1; may be above the limit
+   * @throws the same as `take`
+   */
+  takeAtMost(key: string, units: number): Promise<PartVerdict>
+  /**
+   * Gives units back, such as those of a call that failed: they are free at once. The last ones
+   * that were taken are forgotten, whoever took them; a key never has more free than when it is
+   * new. Answers what is left.
+   *
+   * @param units whole units. Defaults to 1
+   * @throws the same as `take`; with `outcome: 'unknown'` the units may have been given back
+   */
+  refund(key: string, units?: number): Promise<Verdict>
+  /**
+   * Makes the key as good as new.
+   *
+   * @throws {ArgumentError} nothing was sent
+   * @throws {EngineUnavailableError} it may be repeated
+   */
+  reset(key: string): Promise<void>
 }
 
 const LARGEST_COST = Number.MAX_SAFE_INTEGER
@@ -102,8 +131,11 @@ export function createLimiter(
       return alone(only.verdict(answer))
     }
     const answers = await store.takeSeveral({ limiter, key, rules: stored, cost, peek })
-    return together(answers.flatMap((answer, index) => judges[index]?.verdict(answer) ?? []))
+    return together(verdictsOf(answers))
   }
+
+  const verdictsOf = (answers: TakeAnswer[]) =>
+    answers.flatMap((answer, index) => judges[index]?.verdict(answer) ?? [])
 
   return {
     name: limiter,
@@ -117,6 +149,20 @@ export function createLimiter(
       const checkedKey = readName(key, 'peek.key')
       const { cost } = readOptions('peek', given, peekOptions)
       return ask(checkedKey, cost, true)
+    },
+    async takeAtMost(givenKey, units) {
+      const key = readName(givenKey, 'takeAtMost.key')
+      const cost = count(1, LARGEST_COST)(units, 'takeAtMost.units')
+      const answer = await store.takeAtMost({ limiter, key, rules: stored, cost, peek: false })
+      return { ...together(verdictsOf(answer.answers)), taken: answer.units }
+    },
+    async refund(key, units = 1) {
+      const checkedKey = readName(key, 'refund.key')
+      return ask(checkedKey, -count(1, LARGEST_COST)(units, 'refund.units'), false)
+    },
+    async reset(givenKey) {
+      const key = readName(givenKey, 'reset.key')
+      await store.reset({ limiter, key, rules: stored })
     },
   }
 }

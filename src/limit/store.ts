@@ -16,6 +16,7 @@
  *       more than `limit`.
  * - R10 Several rules of one take admit together or not at all: what one refuses changes none of
  *       them, and when the last of their waits is over, all of them admit.
+ * - R11 Units that are given back are free at once; a key never has more free than when it is new.
  */
 
 /** What a key may do; all durations are in microseconds. */
@@ -55,14 +56,14 @@ export interface TakeRequest extends Demand {
 
 /** The second rule of a kind has a state of its own, and so on: in the order of the list. */
 export interface TakeSeveralRequest extends Demand {
-  /** From 2 to {@link MOST_RULES}. */
+  /** From 1 to {@link MOST_RULES}. */
   rules: readonly StoredRule[]
 }
 
 interface Demand {
   limiter: string
   key: string
-  /** Whole units; 0 only looks. */
+  /** Whole units; 0 only looks, and below 0 they are given back. */
   cost: number
   /** Answer as a take would, and change nothing. */
   peek: boolean
@@ -75,6 +76,12 @@ export interface TakeAnswer {
   retryAfterUs: number | null
   /** Until the key is as good as new. */
   resetAfterUs: number
+}
+
+export interface PartAnswer {
+  /** Taken; 0 when not one was left, and then the answers are to a take of one. */
+  units: number
+  answers: TakeAnswer[]
 }
 
 /** What the arithmetic of a rule says about one take. */
@@ -91,6 +98,10 @@ export interface LimitStore {
    * them are allowed. If not, those that are say what is left of them as it is.
    */
   takeSeveral(request: TakeSeveralRequest): Promise<TakeAnswer[]>
+  /** The same for as many units as all rules have left, up to the cost. */
+  takeAtMost(request: TakeSeveralRequest): Promise<PartAnswer>
+  /** Makes a key as good as new. */
+  reset(request: Pick<TakeSeveralRequest, 'limiter' | 'key' | 'rules'>): Promise<void>
   /** Keys that are not as good as new, at most `limit`. */
   list(limit: number): Promise<{ limiter: string; key: string }[]>
 }

@@ -1,4 +1,5 @@
 import { describe } from 'vitest'
+import { callsContract } from '../../src/limit/calls.contract.ts'
 import { countedContract } from '../../src/limit/counted.contract.ts'
 import { limitContract } from '../../src/limit/limit.contract.ts'
 import { severalContract } from '../../src/limit/several.contract.ts'
@@ -22,6 +23,8 @@ function takingTurns(first: LimitStore, second: LimitStore): LimitStore {
   return {
     take: (request) => ofThisTurn().take(request),
     takeSeveral: (request) => ofThisTurn().takeSeveral(request),
+    takeAtMost: (request) => ofThisTurn().takeAtMost(request),
+    reset: (request) => ofThisTurn().reset(request),
     list: (limit) => ofThisTurn().list(limit),
   }
 }
@@ -39,4 +42,5 @@ describe.each(engines)('limits on $name', ({ open }) => {
   limitContract(openTwice)
   describe('steps and slices', () => countedContract(openTwice))
   describe('together', () => severalContract(openTwice))
+  describe('other calls', () => callsContract(openTwice))
 })

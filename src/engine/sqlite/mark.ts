@@ -6,7 +6,7 @@ import { schema } from './schema.gen.ts'
 /** `PRAGMA application_id` of every file that Sluice made: "Slui". */
 export const APPLICATION_ID = 0x536c7569
 /** Format of the tables: `PRAGMA user_version`. */
-export const FORMAT_VERSION = 2
+export const FORMAT_VERSION = 3
 
 /**
  * Whose database it is.

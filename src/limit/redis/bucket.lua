@@ -20,7 +20,7 @@ local function judge_bucket(state, capacity, interval_us, refill, is_aligned, co
   local fits, retry_us, after = false, 0, used
   if cost <= capacity then
     local lacking = used + cost - capacity
-    fits, after = lacking <= 0, used + cost
+    fits, after = lacking <= 0, math.max(0, used + cost)
     if not fits then
       retry_us = at_us + math.ceil(lacking / refill) * interval_us - now_us
       -- Longer than an empty bucket takes to fill: the state is from a clock that ran ahead.
@@ -40,6 +40,7 @@ local function judge_bucket(state, capacity, interval_us, refill, is_aligned, co
 end
 
 local function charge_bucket(state, verdict, until_ms)
+  if verdict.reset_us == 0 then return redis.call('UNLINK', state) end
   local text = string.format('%.0f %.0f', verdict.used, verdict.at_us)
   redis.call('SET', state, text, 'PXAT', until_ms)
 end

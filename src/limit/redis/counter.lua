@@ -2,27 +2,6 @@
 -- arithmetic as ../counter.ts, where the reasons are; both engines must give the same answers.
 -- BRINGS judge_counter charge_counter
 
--- Units of the slice that is leaving which still count, in whole units.
-local function share_of(units, left_us, slice_us, is_strict)
-  if is_strict == 1 then return units end
-  return math.min(units, math.ceil(units * left_us / slice_us))
-end
-
--- From the start of the newest slice until no more than `room` units count.
-local function until_room(counts, whole, room, slices, slice_us, is_strict)
-  local steps = 0
-  while whole > room do
-    steps = steps + 1
-    whole = whole - counts[slices - steps]
-  end
-  if is_strict == 1 then return (steps + 1) * slice_us end
-  local leaving, rest = counts[slices - steps], room - whole
-  local left_us = math.floor(rest * slice_us / leaving)
-  while share_of(leaving, left_us + 1, slice_us, 0) <= rest do left_us = left_us + 1 end
-  while share_of(leaving, left_us, slice_us, 0) > rest do left_us = left_us - 1 end
-  return (steps + 1) * slice_us - left_us
-end
-
 -- Its counts as they are now, by age in slices; when the newest began; the sum but for the oldest.
 -- Nil when the key holds something else.
 local function read_counter(state, slices, slice_us)
@@ -51,9 +30,10 @@ local function judge_counter(state, limit, slice_us, slices, is_strict, cost)
   if not counts then return nil end
   local elapsed_us = math.max(0, now_us - at_us)
   local used = whole + share_of(counts[slices], slice_us - elapsed_us, slice_us, is_strict)
-  local fits, retry_us = cost == 0 or used + cost <= limit, 0
+  local fits, retry_us = cost <= 0 or used + cost <= limit, 0
   if fits then
-    counts[0], used = counts[0] + cost, used + cost
+    whole = charge_counts(counts, slices, cost)
+    used = whole + share_of(counts[slices], slice_us - elapsed_us, slice_us, is_strict)
   elseif cost <= limit then
     local wait_us = until_room(counts, whole, limit - cost, slices, slice_us, is_strict)
     retry_us = wait_us + at_us - now_us
@@ -76,6 +56,7 @@ local function judge_counter(state, limit, slice_us, slices, is_strict, cost)
 end
 
 local function charge_counter(state, verdict, until_ms)
+  if verdict.reset_us == 0 then return redis.call('UNLINK', state) end
   local parts, counts = { string.format('%.0f', verdict.at_us) }, verdict.counts
   for age = 0, #counts do parts[age + 2] = string.format('%.0f', counts[age]) end
   redis.call('SET', state, table.concat(parts, ' '), 'PXAT', until_ms)

@@ -18,7 +18,7 @@ local function judge_funnel(state, capacity, emission_us, cost)
   local fits, retry_us, after_us = false, 0, debt_us
   if cost <= capacity then
     local excess_us = debt_us + cost * emission_us - full_us
-    fits, after_us = excess_us <= slack_us, debt_us + cost * emission_us
+    fits, after_us = excess_us <= slack_us, math.max(0, debt_us + cost * emission_us)
     if not fits then
       retry_us = math.max(0, at_us - now_us) + math.ceil(excess_us - slack_us)
       -- Longer than a full funnel takes to empty: the state is from a clock that ran ahead.
@@ -36,6 +36,7 @@ local function judge_funnel(state, capacity, emission_us, cost)
 end
 
 local function charge_funnel(state, verdict, until_ms)
+  if verdict.reset_us == 0 then return redis.call('UNLINK', state) end
   local text = string.format('%.17g %.0f', verdict.debt_us, now_us)
   redis.call('SET', state, text, 'PXAT', until_ms)
 end

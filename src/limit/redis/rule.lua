@@ -4,7 +4,7 @@
 --   slidingLog   limit      length of the window
 --   bucket       capacity   between two refills           units of a refill       1: aligned
 --   counter      limit      length of a slice             slices of the period    1: strict
--- BRINGS read_rule judge charge
+-- BRINGS read_rule judge judge_all charge
 
 local rules = {}
 
@@ -24,6 +24,18 @@ local function judge(rule, state, cost)
   if kind == 'slidingLog' then return judge_log(state, limit, pace_us, cost) end
   if kind == 'bucket' then return judge_bucket(state, limit, pace_us, rule[4], rule[5], cost) end
   return judge_counter(state, limit, pace_us, rule[4], rule[5], cost)
+end
+
+-- What each rule says to so many units, and whether all allow them. Nil and a place when a key there
+-- holds something else.
+local function judge_all(texts, states, units)
+  local verdicts, is_allowed = {}, true
+  for place = 1, #texts do
+    local verdict = judge(read_rule(texts[place]), states[place], units)
+    if not verdict then return nil, place end
+    verdicts[place], is_allowed = verdict, is_allowed and verdict.fits
+  end
+  return verdicts, is_allowed
 end
 
 local function charge(rule, state, verdict)

@@ -8,7 +8,7 @@ local function judge_log(state, limit, per_us, cost)
   local count = redis.call('ZCOUNT', state, string.format('(%.0f', now_us - per_us), '+inf')
   local newest_us = tonumber(redis.call('ZRANGE', state, -1, -1, 'WITHSCORES')[2]) or 0
   local ahead = newest_us > now_us and redis.call('ZCOUNT', state, '(' .. now, '+inf') or 0
-  local fits, retry_us = cost == 0 or count + cost <= limit, 0
+  local fits, retry_us = cost <= 0 or count + cost <= limit, 0
   if not fits and cost <= limit then
     -- The newest `limit - cost` units may stay in the window; the one before them has to leave.
     local leaver = redis.call('ZRANGE', state, cost - limit - 1, cost - limit - 1, 'WITHSCORES')
@@ -22,8 +22,15 @@ local function judge_log(state, limit, per_us, cost)
     local remaining = math.max(0, limit - settled - units)
     return { fits = true, remaining = remaining, reset_us = per_us, units = units, ahead = ahead }
   end
+  -- What is given back was taken last.
+  local back = math.min(count, math.max(0, -cost))
+  if back > 0 then
+    newest_us = tonumber(redis.call('ZRANGE', state, -1 - back, -1 - back, 'WITHSCORES')[2]) or 0
+    count = count - back
+  end
   return {
     fits = fits,
+    units = -back,
     remaining = math.max(0, limit - count),
     retry_us = retry_us,
     reset_us = math.max(0, math.min(newest_us, now_us) + per_us - now_us),
@@ -31,13 +38,20 @@ local function judge_log(state, limit, per_us, cost)
 end
 
 local function charge_log(state, per_us, verdict, until_ms)
+  if verdict.reset_us == 0 then return redis.call('UNLINK', state) end
+  if verdict.units <= 0 then
+    if verdict.units < 0 then redis.call('ZREMRANGEBYRANK', state, verdict.units, -1) end
+    return redis.call('PEXPIREAT', state, until_ms)
+  end
   local now, gone = string.format('%.0f', now_us), string.format('%.0f', now_us - per_us)
   local taken = redis.call('ZCOUNT', state, now, now)
   for first = 1, verdict.units, 1000 do
     local entries = {}
     for unit = first, math.min(first + 999, verdict.units) do
       entries[#entries + 1] = now
-      entries[#entries + 1] = now .. ':' .. (taken + unit)
+      -- All of one length, so that the last in order is the last one taken: what is given back
+      -- leaves no gap, and no later unit of this instant gets a name that is taken.
+      entries[#entries + 1] = string.format('%s:%05d', now, taken + unit)
     end
     redis.call('ZADD', state, unpack(entries))
   end

@@ -1,6 +1,13 @@
 import type { RedisEngine } from '../../engine/redis/engine.ts'
 import { StoreCorruptError } from '../../errors.ts'
-import { type LimitStore, placesOf, type RuleKind, type StoredRule } from '../store.ts'
+import {
+  type LimitStore,
+  type PartAnswer,
+  placesOf,
+  type RuleKind,
+  type StoredRule,
+  type TakeSeveralRequest,
+} from '../store.ts'
 import { ownerOf, stateKey, statePattern } from './keys.ts'
 import * as scripts from './scripts.gen.ts'
 
@@ -32,6 +39,28 @@ export function redisLimitStore(engine: RedisEngine): LimitStore {
     }
   }
 
+  async function judgeAll(request: TakeSeveralRequest, least: number): Promise<PartAnswer> {
+    const { limiter, key, rules, cost, peek } = request
+    const places = placesOf(rules)
+    const states = rules.map(({ kind }, index) =>
+      stateKey(engine.keys, limiter, key, kind, places[index]),
+    )
+    const [first = '', second = first, third = first, fourth = first] = states
+    const list = rules.map((rule) => ({ rule: textOf(rule) }))
+    const args = { rules: list, cost, least, peek: peek ? 1 : 0 }
+    const answer = await engine.call(scripts.takeSeveral, { first, second, third, fourth }, args)
+    if (answer.tag === 'corrupt') {
+      const index = answer.place - 1
+      throw corrupt(states[index] ?? first, rules[index]?.kind ?? 'funnel')
+    }
+    const answers = rules.map((_, index) => {
+      const [remaining = 0, resetAfterUs = 0, retryUs = 0] = answer.answers.slice(index * 3)
+      const retryAfterUs = retryUs < 0 ? null : retryUs
+      return { allowed: retryAfterUs === 0, remaining, retryAfterUs, resetAfterUs }
+    })
+    return { units: answer.units, answers }
+  }
+
   return {
     async take(request) {
       const { rule } = request
@@ -49,24 +78,18 @@ export function redisLimitStore(engine: RedisEngine): LimitStore {
       }
     },
 
-    async takeSeveral({ limiter, key, rules, cost, peek }) {
+    takeSeveral: async (request) => (await judgeAll(request, request.cost)).answers,
+
+    takeAtMost: (request) => judgeAll(request, 1),
+
+    async reset({ limiter, key, rules }) {
       const places = placesOf(rules)
-      const states = rules.map(({ kind }, index) =>
-        stateKey(engine.keys, limiter, key, kind, places[index]),
+      await Promise.all(
+        rules.map(({ kind }, index) => {
+          const state = stateKey(engine.keys, limiter, key, kind, places[index])
+          return engine.call(scripts.reset, { state }, {})
+        }),
       )
-      const [first = '', second = first, third = first, fourth = first] = states
-      const list = rules.map((rule) => ({ rule: textOf(rule) }))
-      const args = { rules: list, cost, peek: peek ? 1 : 0 }
-      const answer = await engine.call(scripts.takeSeveral, { first, second, third, fourth }, args)
-      if (answer.tag === 'corrupt') {
-        const index = answer.place - 1
-        throw corrupt(states[index] ?? first, rules[index]?.kind ?? 'funnel')
-      }
-      return rules.map((_, index) => {
-        const [remaining = 0, resetAfterUs = 0, retryUs = 0] = answer.answers.slice(index * 3)
-        const retryAfterUs = retryUs < 0 ? null : retryUs
-        return { allowed: retryAfterUs === 0, remaining, retryAfterUs, resetAfterUs }
-      })
     },
 
     async list(limit) {

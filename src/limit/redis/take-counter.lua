@@ -12,7 +12,7 @@
 -- REPLY corrupt
 -- COST  O(slices)
 -- REPEAT unsafe  a take that ran would be charged twice
--- USE   clock limit/counter limit/until
+-- USE   clock limit/slices limit/counter limit/until
 local verdict = judge_counter(state, limit, slice_us, slices, is_strict, cost)
 if not verdict then return { 'corrupt' } end
 if cost > limit then return { 'never', verdict.remaining, verdict.reset_us } end

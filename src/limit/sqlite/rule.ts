@@ -142,3 +142,19 @@ function byLog(
   }
   return { answer: verdict.answer, charge }
 }
+
+const TABLES = { funnel: 'funnel', bucket: 'bucket', counter: 'counter' } as const
+
+/** Makes a state as good as new. */
+export function forget(transaction: Transaction, kind: RuleKind, address: Address): void {
+  const { limiter, key, place } = address
+  if (kind === 'slidingLog') {
+    // A long log is put aside, where sweeps remove it step by step.
+    transaction.run(
+      `UPDATE sliding_log SET place = -id, until_us = 0 ${HERE}`,
+      ...[limiter, key, place],
+    )
+    return
+  }
+  transaction.run(`DELETE FROM ${TABLES[kind]} ${HERE}`, limiter, key, place)
+}

@@ -38,7 +38,7 @@ CREATE TABLE IF NOT EXISTS counter (
 
 CREATE INDEX IF NOT EXISTS counter_until ON counter (until_us);
 
--- A sliding log per limiter and key.
+-- A sliding log per limiter and key. One that was reset has a place below 0 until it is swept.
 CREATE TABLE IF NOT EXISTS sliding_log (
   id INTEGER PRIMARY KEY,
   limiter TEXT NOT NULL,

@@ -36,7 +36,7 @@ export function judgeLog(transaction: Transaction, log: number | null, take: Log
   const settledUpto = isAhead ? unitsUntil(transaction, log, nowUs, lastUnit) : lastUnit
   const [count, ahead] = [lastUnit - goneUpto, lastUnit - settledUpto]
 
-  let fits = cost === 0 || count + cost <= limit
+  let fits = cost <= 0 || count + cost <= limit
   let retryAfterUs: number | null = 0
   if (!fits && cost > limit) retryAfterUs = null
   else if (!fits) {
@@ -52,14 +52,17 @@ export function judgeLog(transaction: Transaction, log: number | null, take: Log
     const remaining = Math.max(0, limit - settled - units)
     return { answer: { allowed: true, remaining, retryAfterUs: 0, resetAfterUs: perUs }, charge }
   }
-  const lastUs = Math.min(newest?.atUs ?? Number.NEGATIVE_INFINITY, nowUs)
+  // What is given back was taken last.
+  const back = Math.min(count, Math.max(0, -cost))
+  const kept = back === 0 ? newest : entryOf(transaction, log, lastUnit - back)
+  const lastUs = Math.min(kept?.atUs ?? Number.NEGATIVE_INFINITY, nowUs)
   const answer = {
     allowed: fits,
-    remaining: Math.max(0, limit - count),
+    remaining: Math.max(0, limit - count + back),
     retryAfterUs,
     resetAfterUs: Math.max(0, lastUs + perUs - nowUs),
   }
-  return { answer, charge }
+  return { answer, charge: { units: -back, afterUnit: lastUnit - back, goneUpto } }
 }
 
 /** Takes that one charge removes at most, beyond twice what it adds. */
@@ -71,6 +74,10 @@ export function chargeLog(
   log: number,
   { units, afterUnit, goneUpto }: LogVerdict['charge'],
 ): void {
+  if (units <= 0) {
+    shorten(transaction, log, afterUnit)
+    return
+  }
   transaction.run('DELETE FROM log_entry WHERE log = ? AND upto > ?', log, afterUnit)
   transaction.run(
     `DELETE FROM log_entry WHERE log = ?1 AND upto IN (
@@ -88,6 +95,16 @@ export function chargeLog(
   )
 }
 
+/** Removes the units after `lastUnit`; of the take that it belongs to, the rest stays. */
+function shorten(transaction: Transaction, log: number, lastUnit: number): void {
+  transaction.run('DELETE FROM log_entry WHERE log = ? AND upto - units >= ?', log, lastUnit)
+  transaction.run(
+    `UPDATE log_entry SET upto = ?2, units = units - (upto - ?2) WHERE log = ?1 AND upto > ?2`,
+    log,
+    lastUnit,
+  )
+}
+
 /** The number of the last unit that was taken at `atUs` or before. */
 function unitsUntil(
   transaction: Transaction,
@@ -99,7 +116,13 @@ function unitsUntil(
   return first ? first.upto - first.units : lastUnit
 }
 
-function timeOf(transaction: Transaction, log: number | null, unit: number): number {
-  const entry = transaction.get<Entry>(`${NEWEST} AND upto >= ? ORDER BY upto LIMIT 1`, log, unit)
-  return entry?.atUs ?? transaction.nowUs
-}
+const timeOf = (transaction: Transaction, log: number | null, unit: number): number =>
+  entryOf(transaction, log, unit)?.atUs ?? transaction.nowUs
+
+/** The take that the unit belongs to. */
+const entryOf = (transaction: Transaction, log: number | null, unit: number) =>
+  transaction.get<Entry>(
+    `${NEWEST} AND upto >= ?2 AND upto - units < ?2 ORDER BY upto LIMIT 1`,
+    log,
+    unit,
+  )

@@ -1,6 +1,6 @@
 import type { SqliteEngine, Transaction } from '../../engine/sqlite/engine.ts'
-import { type LimitStore, placesOf } from '../store.ts'
-import { judge } from './rule.ts'
+import { type LimitStore, type PartAnswer, placesOf, type TakeSeveralRequest } from '../store.ts'
+import { forget, type Judged, judge } from './rule.ts'
 import { schema } from './schema.gen.ts'
 import { sweep } from './sweep.ts'
 
@@ -18,6 +18,22 @@ export function sqliteLimitStore(engine: SqliteEngine): LimitStore {
     if (!hasMore) sweptUs = transaction.nowUs
   }
 
+  function takeUnits(request: TakeSeveralRequest, least: number): Promise<PartAnswer> {
+    const isLook = request.peek || request.cost === 0
+    if (isLook) {
+      return engine.read((transaction) => {
+        const { units, answers } = judgeUnits(transaction, request, least)
+        return { units, answers }
+      })
+    }
+    return engine.write((transaction) => {
+      const { charges, ...answer } = judgeUnits(transaction, request, least)
+      for (const charge of charges) charge()
+      if (charges.length > 0) sweepSometimes(transaction)
+      return answer
+    })
+  }
+
   return {
     take({ limiter, key, rule, cost, peek }) {
       const judgeIn = (transaction: Transaction) =>
@@ -32,29 +48,17 @@ export function sqliteLimitStore(engine: SqliteEngine): LimitStore {
       })
     },
 
-    takeSeveral({ limiter, key, rules, cost, peek }) {
-      const places = placesOf(rules)
-      const judgeAt = (transaction: Transaction, index: number, units: number) => {
-        const [rule, place] = [rules[index], places[index]]
-        if (rule === undefined || place === undefined) throw new RangeError(`no rule ${index}`)
-        return judge(transaction, rule, { limiter, key, place }, units)
-      }
-      function judgeAll(transaction: Transaction) {
-        const judged = rules.map((_, index) => judgeAt(transaction, index, cost))
-        const isAllowed = judged.every(({ answer }) => answer.allowed)
-        const answers = judged.map(({ answer }, index) =>
-          isAllowed || !answer.allowed ? answer : judgeAt(transaction, index, 0).answer,
-        )
-        return { answers, charges: isAllowed ? judged.map(({ charge }) => charge) : [] }
-      }
-      if (peek || cost === 0) return engine.read((transaction) => judgeAll(transaction).answers)
-      return engine.write((transaction) => {
-        const { answers, charges } = judgeAll(transaction)
-        for (const charge of charges) charge()
-        if (charges.length > 0) sweepSometimes(transaction)
-        return answers
-      })
-    },
+    takeSeveral: async (request) => (await takeUnits(request, request.cost)).answers,
+
+    takeAtMost: (request) => takeUnits(request, 1),
+
+    reset: ({ limiter, key, rules }) =>
+      engine.write((transaction) => {
+        const places = placesOf(rules)
+        for (const [index, { kind }] of rules.entries()) {
+          forget(transaction, kind, { limiter, key, place: places[index] ?? 1 })
+        }
+      }),
 
     list: (limit) =>
       engine.read((transaction) =>
@@ -70,4 +74,40 @@ export function sqliteLimitStore(engine: SqliteEngine): LimitStore {
           .map(({ limiter, key }) => ({ limiter, key })),
       ),
   }
+}
+
+interface JudgedTogether extends PartAnswer {
+  /** What to write; nothing when one refuses. */
+  charges: (() => void)[]
+}
+
+/** Judges as many units as all rules have left, from `least` to the cost; changes nothing itself. */
+function judgeUnits(
+  transaction: Transaction,
+  { limiter, key, rules, cost }: TakeSeveralRequest,
+  least: number,
+): JudgedTogether {
+  const places = placesOf(rules)
+  const judgeAll = (units: number) =>
+    rules.map((rule, index) =>
+      judge(transaction, rule, { limiter, key, place: places[index] ?? 1 }, units),
+    )
+  const areAllowed = (judged: Judged[]) => judged.every(({ answer }) => answer.allowed)
+
+  let units = cost
+  let judged = judgeAll(units)
+  if (!areAllowed(judged) && least < cost) {
+    units = Math.min(units, ...judgeAll(0).map(({ answer }) => answer.remaining))
+    units = Math.max(units, least)
+    judged = judgeAll(units)
+  }
+  if (areAllowed(judged)) {
+    const answers = judged.map(({ answer }) => answer)
+    return { units, answers, charges: judged.map(({ charge }) => charge) }
+  }
+  const asTheyAre = judgeAll(0)
+  const answers = judged.map(({ answer }, index) =>
+    answer.allowed ? (asTheyAre[index]?.answer ?? answer) : answer,
+  )
+  return { units: 0, answers, charges: [] }
 }
