@@ -12,8 +12,11 @@ import { expect, measureCalls } from '../kit/window.js'
  * @typedef {{ command: 'get' | 'evalsha', inFlight: number, durationMs: number, warmUpMs: number }} Task
  */
 
-/** Of the shape of a renewal: a key, two arguments, one write, an answer in an array. */
-const SCRIPT = "redis.call('SET', KEYS[1], ARGV[2]) return { { 'renewed', ARGV[1] } }"
+/**
+ * Of the shape of a renewal: a key, two arguments, one write, an answer in an array behind the first
+ * argument, by which an answer is known to be of its call.
+ */
+const SCRIPT = "redis.call('SET', KEYS[1], ARGV[2]) return { ARGV[1], { 'renewed', ARGV[1] } }"
 /** So that a GET has something to bring from the start. */
 const SEED = "for i = 0, 999 do redis.call('SET', 'bench:{' .. i .. '}:state', '30000000') end"
 const KEYS = Array.from({ length: 1_000 }, (_, index) => `bench:{${index}}:state`)
@@ -33,7 +36,10 @@ export async function check(open, port) {
   const client = await open(port)
   expect((await client.get('bench:{7}:state')) === '30000000', 'a GET brings another value')
   const answer = await client.evalsha(sha1, 'bench:{7}:state', 'owner', '31000000')
-  expect(JSON.stringify(answer) === '[["renewed","owner"]]', 'the script answers something else')
+  expect(
+    JSON.stringify(answer) === '["owner",["renewed","owner"]]',
+    'the script answers something else',
+  )
   expect((await client.get('bench:{7}:state')) === '31000000', 'the script did not write')
   await client.close()
 }
