@@ -1,19 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { driveStore, type OpenLimitStore } from './driver.contract.ts'
+import { driveStore, type OpenLimitStore, stored } from './driver.contract.ts'
 import { allowed, refused } from './oracle.contract.ts'
-import {
-  fixedWindow,
-  funnel,
-  type Rule,
-  readRule,
-  slidingCounter,
-  slidingLog,
-  tokenBucket,
-} from './rules.ts'
+import { fixedWindow, funnel, slidingCounter, slidingLog, tokenBucket } from './rules.ts'
 import type { StoredRule } from './store.ts'
 
-const stored = (rule: Rule) => readRule(rule, 'rule')
 const RULES: { kind: string; rule: StoredRule }[] = [
   { kind: 'sliding log', rule: stored(slidingLog({ limit: 5, per: '1m' })) },
   { kind: 'funnel', rule: stored(funnel({ capacity: 5, leak: 0.7, per: '7s' })) },

@@ -1,13 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { driveStore, type OpenLimitStore } from './driver.contract.ts'
+import { driveStore, type OpenLimitStore, stored } from './driver.contract.ts'
 import { bucketModel, counterModel, mostOverSteps } from './models.contract.ts'
 import { allowed, mostInAnyWindow, refused, stepsOver } from './oracle.contract.ts'
-import { fixedWindow, type Rule, readRule, slidingCounter, tokenBucket } from './rules.ts'
+import { fixedWindow, slidingCounter, tokenBucket } from './rules.ts'
 
 /** Long enough that no key of an engine with a clock of its own expires during a run. */
 const PER_US = 60_000_000
-const stored = (rule: Rule) => readRule(rule, 'rule')
 
 const bucketOptions = fc.integer({ min: 1, max: 8 }).chain((capacity) =>
   fc.record({

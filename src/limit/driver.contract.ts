@@ -1,7 +1,9 @@
 /** How the suites of `*.contract.ts` drive a store. */
+
 import { afterEach, beforeEach, expect } from 'vitest'
 import type { TestClock } from '../testing/clock.ts'
 import type { Admission, Oracle, Step } from './oracle.contract.ts'
+import { type Rule, readRule } from './rules.ts'
 import type { LimitStore, StoredRule, TakeAnswer } from './store.ts'
 
 /** A store of its own, empty, on a clock that only the test moves. */
@@ -79,3 +81,6 @@ function only(answers: TakeAnswer[]): TakeAnswer {
   if (!answer || answers.length > 1) throw new Error(`${answers.length} answers instead of one`)
   return answer
 }
+
+/** A rule as stores know it. */
+export const stored = (rule: Rule) => readRule(rule, 'rule')

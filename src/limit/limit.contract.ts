@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Duration } from '../duration.ts'
-import { admittedOnly, driveStore, type OpenLimitStore } from './driver.contract.ts'
+import { admittedOnly, driveStore, type OpenLimitStore, stored } from './driver.contract.ts'
 import {
   allowed,
   exactFunnel,
@@ -16,20 +16,11 @@ import {
   refused,
   stepsOver,
 } from './oracle.contract.ts'
-import {
-  fixedWindow,
-  funnel,
-  type Rule,
-  readRule,
-  slidingCounter,
-  slidingLog,
-  tokenBucket,
-} from './rules.ts'
+import { fixedWindow, funnel, slidingCounter, slidingLog, tokenBucket } from './rules.ts'
 
 type FunnelOptions = Parameters<typeof funnel>[0]
 type LogOptions = Parameters<typeof slidingLog>[0]
 
-const stored = (rule: Rule) => readRule(rule, 'rule')
 const aFunnel = (options: FunnelOptions) => stored(funnel(options))
 const aLog = (options: LogOptions) => stored(slidingLog(options))
 const aBucket = (options: { capacity: number; refill: number; per: Duration }) =>

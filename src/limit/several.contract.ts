@@ -1,19 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { admittedOnly, driveStore, type OpenLimitStore } from './driver.contract.ts'
+import { admittedOnly, driveStore, type OpenLimitStore, stored } from './driver.contract.ts'
 import { allowed, refused, stepsOver } from './oracle.contract.ts'
-import {
-  fixedWindow,
-  funnel,
-  type Rule,
-  readRule,
-  slidingCounter,
-  slidingLog,
-  tokenBucket,
-} from './rules.ts'
+import { fixedWindow, funnel, slidingCounter, slidingLog, tokenBucket } from './rules.ts'
 import type { StoredRule } from './store.ts'
 
-const stored = (rule: Rule) => readRule(rule, 'rule')
 const limit = fc.integer({ min: 1, max: 12 })
 const per = fc.integer({ min: 60_000, max: 240_000 })
 const anyRule: fc.Arbitrary<StoredRule> = fc.oneof(

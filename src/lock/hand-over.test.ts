@@ -50,6 +50,17 @@ async function startOwnServer(): Promise<RedisProcess> {
   return server
 }
 
+/** A holder, and one of the same client that waits behind it, on a server that can be stopped. */
+async function openPair(terms: { commandTimeout: Duration; ttl?: Duration; nextTtl?: Duration }) {
+  const { commandTimeout, ttl = '30s', nextTtl = ttl } = terms
+  const server = await startOwnServer()
+  const ours = open(server.url, randomUUID(), commandTimeout)
+  const holder = await ours.lock('door', { ttl }).acquire()
+  const waiter = watched(ours.lock('door', { ttl: nextTtl }).acquire({ wait: '1m' }))
+  await expect.poll(() => lengthOf(ours), PATIENT).toBe(1)
+  return { server, ours, holder, waiter }
+}
+
 /** What was got by now, without any answer of a server. */
 async function gotten(waiter: { value?: Lease | undefined } | undefined): Promise<Lease> {
   await new Promise((resolve) => setImmediate(resolve))
@@ -144,12 +155,7 @@ describe('the next in line of the same process', () => {
 
 describe('a hand-over that the server does not confirm', () => {
   it('ends with the lease that it was on, while the server is silent', async () => {
-    const server = await startOwnServer()
-    const prefix = randomUUID()
-    const ours = open(server.url, prefix, '700ms')
-    const holder = await ours.lock('door', { ttl: '4s' }).acquire()
-    const waiter = watched(ours.lock('door', { ttl: '4s' }).acquire({ wait: '1m' }))
-    await expect.poll(() => lengthOf(ours), PATIENT).toBe(1)
+    const { server, holder, waiter } = await openPair({ commandTimeout: '700ms', ttl: '4s' })
     const untilMs = performance.now() + holder.remainingMs
     server.pause()
     const released = watched(holder.release())
@@ -161,12 +167,11 @@ describe('a hand-over that the server does not confirm', () => {
   })
 
   it('ends with its own lease, where that is the shorter one', async () => {
-    const server = await startOwnServer()
-    const prefix = randomUUID()
-    const ours = open(server.url, prefix, '700ms')
-    const holder = await ours.lock('door', { ttl: '10s' }).acquire()
-    const waiter = watched(ours.lock('door', { ttl: '500ms' }).acquire({ wait: '1m' }))
-    await expect.poll(() => lengthOf(ours), PATIENT).toBe(1)
+    const { server, holder, waiter } = await openPair({
+      commandTimeout: '700ms',
+      ttl: '10s',
+      nextTtl: '500ms',
+    })
     server.pause()
     const releasedMs = performance.now()
     void holder.release().catch(() => {})
@@ -176,12 +181,7 @@ describe('a hand-over that the server does not confirm', () => {
   })
 
   it('holds up what is asked about the next lease no longer than a call may take', async () => {
-    const server = await startOwnServer()
-    const prefix = randomUUID()
-    const ours = open(server.url, prefix, '700ms')
-    const holder = await ours.lock('door', { ttl: '4s' }).acquire()
-    const waiter = watched(ours.lock('door', { ttl: '4s' }).acquire({ wait: '1m' }))
-    await expect.poll(() => lengthOf(ours), PATIENT).toBe(1)
+    const { server, holder, waiter } = await openPair({ commandTimeout: '700ms', ttl: '4s' })
     server.pause()
     void holder.release().catch(() => {})
     const next = await gotten(waiter)
@@ -197,12 +197,7 @@ describe('a hand-over that the server does not confirm', () => {
   })
 
   it('is told again until the server answers, and keeps the lock meanwhile', async () => {
-    const server = await startOwnServer()
-    const prefix = randomUUID()
-    const ours = open(server.url, prefix, '400ms')
-    const holder = await ours.lock('door').acquire()
-    const waiter = watched(ours.lock('door').acquire({ wait: '1m' }))
-    await expect.poll(() => lengthOf(ours), PATIENT).toBe(1)
+    const { server, ours, holder, waiter } = await openPair({ commandTimeout: '400ms' })
     server.pause()
     const released = watched(holder.release())
     const next = await gotten(waiter)
