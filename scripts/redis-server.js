@@ -36,20 +36,37 @@ const defaultCacheFolder = path.resolve(import.meta.dirname, '../node_modules/.c
  * @returns {Promise<RedisServer>}
  */
 export async function provideRedisServer(options = {}) {
-  /** @type {Search} */
-  const search = {
-    log: () => {},
-    env: process.env,
-    cacheFolder: defaultCacheFolder,
-    platform: process.platform,
-    ...options,
-  }
+  const search = searchOf(options)
   for (const find of [findNamed, findOnPath, findInCache, findByApt, findInHomebrew]) {
     const server = await find(search)
     if (server !== undefined) return server
   }
   throw new Error(`No redis-server found, and none could be downloaded. ${advice(search)}`)
 }
+
+/**
+ * What is there already: nothing is downloaded.
+ *
+ * @param {Partial<Search>} [options]
+ * @returns {Promise<RedisServer | undefined>}
+ */
+export async function findRedisServer(options = {}) {
+  const search = searchOf(options)
+  for (const find of [findNamed, findOnPath, findInCache, findInHomebrew]) {
+    const server = await find(search)
+    if (server !== undefined) return server
+  }
+  return undefined
+}
+
+/** @param {Partial<Search>} options @returns {Search} */
+const searchOf = (options) => ({
+  log: () => {},
+  env: process.env,
+  cacheFolder: defaultCacheFolder,
+  platform: process.platform,
+  ...options,
+})
 
 /** @param {Search} search */
 async function findNamed(search) {

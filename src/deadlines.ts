@@ -11,6 +11,10 @@ interface Watched {
  */
 const GRACE_MS = 100
 
+/** How many settled ones may be left in front before they are cut off. */
+const MOST_SETTLED = 1_024
+const SETTLED: Watched = { atMs: 0, expire: null }
+
 /**
  * Ends what has waited for as long as a call may take. All of it may take equally long, so one timer
  * for the oldest is enough, and it is set again only when that is over.
@@ -18,7 +22,9 @@ const GRACE_MS = 100
 export class Deadlines {
   private readonly clock: Clock
   private readonly afterMs: number
-  private readonly watched: Watched[] = []
+  private watched: Watched[] = []
+  /** What is in front of it is over. Kept any longer, it would outlive many collections of garbage. */
+  private head = 0
   private timer: Timer | null = null
 
   constructor(clock: Clock, callTimeoutMs: number) {
@@ -33,7 +39,15 @@ export class Deadlines {
     if (!this.timer) this.arm(this.afterMs)
     return () => {
       one.expire = null
+      this.dropSettled()
     }
+  }
+
+  private dropSettled(): void {
+    while (this.watched[this.head]?.expire === null) this.watched[this.head++] = SETTLED
+    if (this.head < this.watched.length && this.head < MOST_SETTLED) return
+    this.watched.splice(0, this.head)
+    this.head = 0
   }
 
   /** The same for a promise whose work goes on: `late` makes what is rejected with at the deadline. */
@@ -53,6 +67,7 @@ export class Deadlines {
     this.timer = null
     const open = this.watched.findIndex((one) => one.expire !== null && one.atMs > now)
     const over = this.watched.splice(0, open < 0 ? this.watched.length : open)
+    this.head = 0
     for (const { expire } of over) expire?.()
     const [next] = this.watched
     if (next && !this.timer) this.arm(next.atMs - now)

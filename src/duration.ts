@@ -53,3 +53,6 @@ export function formatMs(ms: number): string {
   }
   return `${ms}ms`
 }
+
+/** As stores count time. */
+export const toUs = (ms: number): number => Math.round(ms * 1000)

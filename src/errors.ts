@@ -136,8 +136,8 @@ export class StoreResetError extends SluiceError {
 
 /** The handle was used after `close()`, or closed while a call was under way: then `unknown`. */
 export class ClosedError extends SluiceError {
-  constructor(what: string, outcome: Outcome = 'not-applied') {
-    super(`${what} is closed. Create a new one with createSluice().`, {
+  constructor(what: string, outcome: Outcome = 'not-applied', maker = 'createSluice()') {
+    super(`${what} is closed. Create a new one with ${maker}.`, {
       code: 'SLUICE_CLOSED',
       retryable: false,
       outcome,
@@ -175,16 +175,17 @@ export class LockTimeoutError extends SluiceError {
 
 /** It is in use with another number than this process says, and everybody has to say the same. */
 export class SettingsMismatchError extends SluiceError {
-  /** How many permits there are, or arrivals it takes, as everybody else says. */
+  /** How many permits or partitions there are, or arrivals it takes, as everybody else says. */
   readonly stored: number
   /** What this process says. */
   readonly said: number
 
-  constructor(what: 'Semaphore' | 'Latch', name: string, stored: number, said: number) {
-    const [noun, remedy] =
-      what === 'Semaphore'
-        ? ['permits', `change the number for all with resize(${said})`]
-        : ['arrivals', 'use another name']
+  constructor(what: 'Semaphore' | 'Latch' | 'Queue', name: string, stored: number, said: number) {
+    const [noun, remedy] = {
+      Semaphore: ['permits', `change the number for all with resize(${said})`],
+      Latch: ['arrivals', 'use another name'],
+      Queue: ['partitions', 'use another name'],
+    }[what]
     super(
       `${what} ${JSON.stringify(name)} is in use with ${stored} ${noun}, this process says ${said}. ` +
         `Say ${stored} in this process too, or ${remedy}.`,
@@ -249,6 +250,16 @@ export class JobTimeoutError extends SluiceError {
         'Raise the timeout of the queue, or make the handler stop when job.signal aborts.',
       { code: 'SLUICE_JOB_TIMEOUT', retryable: true },
     )
+  }
+}
+
+/**
+ * For handlers to throw: no further attempt would help. The job is dead at once, with `reason` as the
+ * reason of its dead letter.
+ */
+export class UnrecoverableError extends SluiceError {
+  constructor(reason: string, cause?: unknown) {
+    super(reason, { code: 'SLUICE_UNRECOVERABLE', retryable: false, cause })
   }
 }
 

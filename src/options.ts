@@ -72,6 +72,12 @@ export function amount(max: number): Reader<number> {
   }
 }
 
+/** A number from 0 to 1. */
+export function fraction(value: unknown, argument: string): number {
+  if (typeof value === 'number' && value >= 0 && value <= 1) return value
+  throw new ArgumentError(argument, 'a number from 0 to 1', describe(value))
+}
+
 export function flag(value: unknown, argument: string): boolean {
   if (typeof value === 'boolean') return value
   throw new ArgumentError(argument, 'true or false', describe(value))

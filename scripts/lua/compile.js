@@ -27,14 +27,16 @@ local now_us = tonumber(now_text)
 `
 const CLOCK_NAMES = ['said_now', 'now_text', 'now_us']
 
-/** What the engine says once a call, for all of its items. */
+/** What the engine says once a call, for all of its items. Scripts are told what they read. */
 const FACT_NAMES = ['self', 'inbox', 'counted', 'floor']
 const FACTS = `
-local self = ARGV[3]
-local inbox = ARGV[4]
-local counted = tonumber(ARGV[5])
-local floor = tonumber(ARGV[6])
+local self = FACT_self
+local inbox = FACT_inbox
+local counted = tonumber(FACT_counted)
+local floor = tonumber(FACT_floor)
 `
+/** In front of what the engine says: the number of the call, and the time. */
+const FIRST_FACT = 3
 
 /**
  * @param {string} name
@@ -51,7 +53,7 @@ export function compileScript(name, place, text, loadFragment) {
   const shared = header.shares.map((kind) => `shared_${kind}`)
   const fragments = header.uses.filter((use) => use.includes('/')).map(loadFragment)
   const own = [...header.keys, ...header.args.map((argument) => argument.name)]
-  const inputs = [...own, ...shared]
+  const inputs = [...own, ...shared, ...header.once.map(({ name }) => name)]
   const brought = [...fragments.flatMap((fragment) => fragment.brings), ...given]
   refuseMistakes({ place, body: header.body, inputs, keys: [...header.keys, ...shared], brought })
   refuseUndeclaredReplies(place, header)
@@ -67,15 +69,22 @@ export function compileScript(name, place, text, loadFragment) {
     })
   }
   const parts = [CLOCK, FACTS, ...fragments.map((fragment) => fragment.body)].join('\n')
+  const work = functionOf(header.body, own, parts).join('\n')
+  const facts = FACT_NAMES.filter((fact) => work.includes(`FACT_${fact}`))
+  const firstOnce = FIRST_FACT + facts.length
+  const firstItem = firstOnce + header.once.length
   const body = minify(
     [
       ...shared.map((name) => `local ${name} = KEYS[#KEYS]`),
-      ...functionOf(header.body, own, parts),
-      loopOverItems(header),
+      ...header.once.map(({ name: once, type }, index) => {
+        return `local ${once} = ${readText(type, `ARGV[${firstOnce + index}]`)}`
+      }),
+      work.replaceAll(/FACT_(\w+)/g, (_, fact) => `ARGV[${FIRST_FACT + facts.indexOf(fact)}]`),
+      loopOverItems(header, firstItem),
     ].join('\n'),
   )
   const sha1 = createHash('sha1').update(body).digest('hex')
-  return { name, header, body, sha1 }
+  return { name, header, facts, body, sha1 }
 }
 
 /**
@@ -93,32 +102,53 @@ function functionOf(body, inputs, fragments) {
 
 /**
  * One item that fails, a key of the wrong type say, must not take the others of its tick with it:
- * every item runs under pcall and answers for itself.
- * @param {import('./header.js').Header} header
+ * every item runs under pcall and answers for itself. Answers that are all plain go as one text: as
+ * elements of an array each costs the server and the client several times as much. Arguments that are
+ * the same for all items are sent once: when there are no more, they begin anew.
+ * @param {import('./header.js').Header} header @param {number} firstItem
  */
-function loopOverItems({ keys, args, uses, shares }) {
-  const before = uses.includes('facts') ? 2 + FACT_NAMES.length : 2
+function loopOverItems({ keys, hasKeyList, args, shares, plain }, firstItem) {
   const countText = shares.length === 0 ? '#KEYS' : '(#KEYS - 1)'
-  const keyNames = keys.map((_, index) => `KEYS[item * ${keys.length} + ${index + 1}]`)
+  const keyNames = hasKeyList
+    ? keys
+    : keys.map((_, index) => `KEYS[item * ${keys.length} + ${index + 1}]`)
   const hasLists = args.some(({ type }) => type === 'list')
   const reads = hasLists ? args.map(({ type }, index) => readArgument(type, `arg${index}`)) : []
   const argNames = args.map(({ type }, index) =>
     hasLists ? `arg${index}` : readText(type, index === 0 ? 'ARGV[at]' : `ARGV[at + ${index}]`),
   )
-  const next = hasLists ? '' : `at = at + ${args.length}`
+  const hasArguments = hasKeyList || args.length > 0
+  const again = hasArguments ? `if at > #ARGV then at = ${firstItem} end` : ''
+  const next = hasLists || args.length === 0 ? '' : `at = at + ${args.length}`
+  const loop = hasKeyList
+    ? `local item, key_at = -1, 0
+while key_at < #KEYS do
+item = item + 1
+${again}
+${readKeys(keys[0] ?? '')}`
+    : `for item = 0, ${countText} / ${keys.length} - 1 do
+${again}`
   return `
-local at, replies = ${before + 1}, { ARGV[1] }
-for item = 0, ${countText} / ${keys.length} - 1 do
+${hasArguments ? `local at = ${firstItem}` : ''}
+local replies${plain === null ? '' : ', is_plain'} = { ARGV[1] }${plain === null ? '' : ', true'}
+${loop}
 ${reads.join('\n')}
 local ok, reply = pcall(one, ${[...keyNames, ...argNames].join(', ')})
 ${next}
 if not ok then
 reply = { 'failed', type(reply) == 'table' and reply.err or tostring(reply) }
 end
+${plain === null ? '' : "if type(reply) == 'table' then is_plain = false end"}
 replies[item + 2] = reply
 end
+${plain === null ? '' : "if is_plain then return table.concat(replies, ' ') end"}
 return replies`
 }
+
+/** How many keys an item has is said before its arguments. @param {string} local */
+const readKeys = (local) => `local ${local} = {}
+for i = 1, tonumber(ARGV[at]) do ${local}[i] = KEYS[key_at + i] end
+key_at, at = key_at + #${local}, at + 1`
 
 /** @param {string} type @param {string} local */
 function readArgument(type, local) {
@@ -167,7 +197,10 @@ function namesOf(text) {
 }
 
 /** Looked up by every call of them otherwise: a tenth of the time of a short script. */
-const LOCALS = ['redis.call', 'string.byte', 'string.find', 'string.format', 'string.sub']
+const LOCALS = [
+  ...['math.ceil', 'math.floor', 'math.max', 'math.min', 'redis.call'],
+  ...['string.byte', 'string.find', 'string.format', 'string.sub'],
+]
 
 /** Comments and indentation are for readers; the server gets neither. @param {string} lua */
 function minify(lua) {

@@ -8,10 +8,13 @@
  * @typedef {object} Header
  * @property {string} summary
  * @property {string[]} keys
+ * @property {boolean} hasKeyList whether the one name of `keys` stands for any number of them
  * @property {string[]} shares kinds of keys that all items of a call share; at most one
  * @property {Argument[]} args
+ * @property {Argument[]} once the same for all items of a call: items with others travel in another
  * @property {{ tag: string, fields: Field[] }[]} replies
- * @property {string | null} plain tag of the reply that is returned as its one field, without a table
+ * @property {string | null} plain tag of the reply that is returned as its one field, without a table:
+ *   a number, which is text where it may have more than 14 digits; of several, a text 'number,number'
  * @property {'safe' | 'unsafe'} repeat
  * @property {string[]} uses
  * @property {string} body
@@ -19,6 +22,7 @@
 
 /** `digits`: a whole number that the script gets as it was sent, as text. */
 const FIELD_TYPES = ['string', 'digits', 'integer', 'number', 'integer?', 'strings', 'integers']
+const NUMBERS = ['digits', 'integer', 'number']
 const NAME = /^[a-z][a-z0-9_]*$/
 
 /**
@@ -41,8 +45,10 @@ export function parseHeader(text, place) {
   const parsed = {
     summary: header[0] ?? '',
     keys: [],
+    hasKeyList: false,
     shares: [],
     args: [],
+    once: [],
     replies: [],
     plain: null,
     repeat: 'unsafe',
@@ -53,8 +59,13 @@ export function parseHeader(text, place) {
   for (const line of header) {
     const [word, ...rest] = line.trim().split(/\s+/)
     if (word === 'KEYS') parsed.keys.push(readName(rest[0], place))
+    if (word === 'KEYLIST') {
+      parsed.keys.push(readName(rest[0], place))
+      parsed.hasKeyList = true
+    }
     if (word === 'SHARES') parsed.shares.push(readName(rest[0], place))
     if (word === 'ARGV') parsed.args.push(readArgument(rest, place))
+    if (word === 'ONCE') parsed.once.push(readField(`${rest[0]}:${rest[1]}`, place))
     if (word === 'REPLY') parsed.replies.push(readReply(rest, place))
     if (word === 'PLAIN') parsed.plain = rest[0] ?? ''
     if (word === 'USE') parsed.uses.push(...rest)
@@ -68,10 +79,16 @@ export function parseHeader(text, place) {
   if (!saysRepeat)
     throw new Error(`${place}: REPEAT must say whether an unanswered call may be sent again`)
   if (parsed.keys.length === 0) throw new Error(`${place}: declares no KEYS`)
+  if (parsed.hasKeyList && parsed.keys.length + parsed.shares.length > 1) {
+    throw new Error(`${place}: KEYLIST is the only key, or none`)
+  }
   if (parsed.shares.length > 1) throw new Error(`${place}: SHARES names more than one key`)
   if (parsed.replies.length === 0) throw new Error(`${place}: declares no REPLY`)
   refuseUnfitPlain(parsed, place)
-  refuseDoubles([...parsed.keys, ...parsed.args.map((argument) => argument.name)], place)
+  refuseDoubles(
+    [...parsed.keys, ...[...parsed.args, ...parsed.once].map(({ name }) => name)],
+    place,
+  )
   return parsed
 }
 
@@ -124,8 +141,10 @@ function readField(word, place) {
 /** @param {Header} header @param {string} place */
 function refuseUnfitPlain({ plain, replies }, place) {
   if (plain === null) return
-  const fits = replies.some(({ tag, fields }) => tag === plain && fields.length === 1)
-  if (!fits) throw new Error(`${place}: PLAIN names a reply with one field, ${plain} is none`)
+  const fields = replies.find(({ tag }) => tag === plain)?.fields ?? []
+  if (fields.length === 0 || !fields.every(({ type }) => NUMBERS.includes(type))) {
+    throw new Error(`${place}: PLAIN names a reply of numbers, ${plain} is none`)
+  }
 }
 
 /** @param {string[]} names @param {string} place */

@@ -81,7 +81,7 @@ function refuseForeignKeys(place, body, names) {
     /redis\.p?call\(\s*'([A-Z]+)'\s*(?:,\s*([^,)]+))?/g,
   )) {
     if (KEYLESS.has(command ?? '')) continue
-    if (!key || !names.includes(key.trim())) {
+    if (!key || !names.includes(key.trim().replace(/^unpack\(/, ''))) {
       throw new Error(
         `${place}: ${command} touches ${key?.trim() ?? 'no key'}, which is no declared key`,
       )

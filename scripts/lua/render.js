@@ -35,8 +35,10 @@ function replyType({ replies }) {
 /** @param {string} name @param {string} type */
 const fieldText = (name, type) => `['${camel(name)}', '${type}']`
 
-/** @param {{ name: string, header: import('./header.js').Header, body: string, sha1: string }} script */
-function renderScript({ name, header, body, sha1 }) {
+/** @typedef {{ name: string, header: import('./header.js').Header, facts: string[], body: string, sha1: string }} Compiled */
+
+/** @param {Compiled} script */
+function renderScript({ name, header, facts, body, sha1 }) {
   const constant = camel(name.slice(name.indexOf('/') + 1).replaceAll('-', '_'))
   const args = header.args.map((argument) =>
     argument.type === 'list'
@@ -49,17 +51,18 @@ function renderScript({ name, header, body, sha1 }) {
   )
   return `/** ${header.summary} */
 export const ${constant}: Script<
-  { ${header.keys.map((key) => `${camel(key)}: string`).join('; ')} },
-  { ${header.args.map((argument) => `${camel(argument.name)}: ${argumentType(argument)}`).join('; ')} },
+  { ${header.keys.map((key) => `${camel(key)}: string${header.hasKeyList ? '[]' : ''}`).join('; ')} },
+  { ${[...header.once, ...header.args].map((argument) => `${camel(argument.name)}: ${argumentType(argument)}`).join('; ')} },
   | ${replyType(header)}
 > = {
   name: '${name}',
   sha1: '${sha1}',
   repeat: '${header.repeat}',
-  facts: ${header.uses.includes('facts')},
+  facts: [${facts.map((fact) => `'${fact}'`).join(', ')}],
   shares: ${header.shares[0] === undefined ? 'null' : `'${header.shares[0]}'`},
   plain: ${header.plain === null ? 'null' : `'${header.plain}'`},
   keys: [${header.keys.map((key) => `'${camel(key)}'`).join(', ')}],
+${header.hasKeyList ? '  hasKeyList: true,\n' : ''}  once: [${header.once.map(({ name: once }) => `'${camel(once)}'`).join(', ')}],
   args: [${args.join(', ')}],
   replies: {
 ${replies.join('\n')}
@@ -70,7 +73,7 @@ ${replies.join('\n')}
 }
 
 /**
- * @param {{ name: string, header: import('./header.js').Header, body: string, sha1: string }[]} scripts
+ * @param {Compiled[]} scripts
  * @param {string} typesPath
  */
 export function renderModule(scripts, typesPath) {

@@ -8,7 +8,9 @@ import { delays } from './steps/delays.js'
 import { frozenHolder } from './steps/frozen-holder.js'
 import { killedWorker } from './steps/killed-worker.js'
 import { limits } from './steps/limits.js'
+import { ownRedis } from './steps/own-redis.js'
 import { race } from './steps/race.js'
+import { redlockStep } from './steps/redlock.js'
 
 /**
  * @typedef {object} Context
@@ -18,7 +20,17 @@ import { race } from './steps/race.js'
  */
 
 /** @type {import('./run-steps.js').Step<Context>[]} */
-const steps = [race, frozenHolder, conflict, blocking, delays, limits, killedWorker]
+const steps = [
+  race,
+  frozenHolder,
+  conflict,
+  blocking,
+  delays,
+  limits,
+  killedWorker,
+  redlockStep,
+  ownRedis,
+]
 
 /**
  * @param {Context} context

@@ -1,5 +1,5 @@
 import type { ConnectionOptions as TlsOptions } from 'node:tls'
-import type { Clock } from '../clock.ts'
+import { type Clock, systemClock } from '../clock.ts'
 import { ArgumentError } from '../errors.ts'
 import { describe } from '../text.ts'
 import type { Engine, EngineEvents } from './engine.ts'
@@ -31,6 +31,12 @@ export interface EngineOptions {
   tell: <Name extends keyof EngineEvents>(name: Name, event: EngineEvents[Name]) => void
 }
 
+/** All that another thread needs to open the same engine. It can be sent to one. */
+export type EngineAddress = { url: string } & Pick<
+  EngineOptions,
+  'prefix' | 'commandTimeout' | 'connectTimeout' | 'synchronous' | 'tls'
+>
+
 export const EXPECTED_URL =
   "a URL like 'redis://localhost:6379', 'sqlite:./app.db' or 'memory:', or { client }"
 const ARGUMENT = 'createSluice.url'
@@ -48,6 +54,29 @@ export function openEngine(target: unknown, options: EngineOptions): Engine {
   return /^(?:memory|sqlite):/i.test(text)
     ? openSqlite(text, options)
     : openRedis(urlSourceOf(text, options), options)
+}
+
+/** Null for what lives in this thread alone: a client, functions, a clock, memory. */
+export function addressOf(target: unknown, options: EngineOptions): EngineAddress | null {
+  const url = target instanceof URL ? target.href : target
+  const { prefix, commandTimeout, connectTimeout, synchronous, tls } = options
+  const isElsewhere = typeof url === 'string' && !/^memory:/i.test(url)
+  const isAlone = options.credentials ?? options.sentinelCredentials
+  if (!isElsewhere || isAlone || options.clock !== systemClock) return null
+  return { url, prefix, commandTimeout, connectTimeout, synchronous, tls }
+}
+
+/** For a thread that tells nobody anything: whoever made the address opened the same engine, too. */
+export function openAddress(address: EngineAddress): Engine {
+  const silent = () => {}
+  return openEngine(address.url, {
+    ...address,
+    credentials: undefined,
+    sentinelCredentials: undefined,
+    clock: systemClock,
+    logger: { info: silent, warn: silent, error: silent },
+    tell: silent,
+  })
 }
 
 function openOnClient(target: object, options: EngineOptions): Engine {

@@ -91,5 +91,8 @@ export class Handle implements Hold {
 }
 
 /** The handle of a lease that nobody else shares. */
-export const leaseOf = <Demand>(held: HeldLease<Demand>): Lease =>
-  Object.assign(held.handle(), { fence: held.fence })
+export function leaseOf<Demand>(held: HeldLease<Demand>): Lease {
+  const handle: Handle & { fence?: number } = held.handle()
+  handle.fence = held.fence
+  return handle as Handle & Lease
+}

@@ -42,47 +42,87 @@ export function takingShapes<Read extends object>(
   return { acquire: { ...acquireOptions, ...shape }, tryAcquire: shape }
 }
 
-/** The ways of getting what `take` gets. It answers the error that is no failure. */
-export class Taker<
-  Held extends Pick<Hold, 'assertHeld' | 'release'> & AsyncDisposable,
-  Read extends object,
-  Extra,
-> implements Holdable<Held, Extra>
+/** Gets it, or answers the error that is no failure. */
+export type Take<Held, Read> = (how: Taking<Read>) => Promise<Held | LockTimeoutError> | Held
+
+type Releasable = Pick<Hold, 'assertHeld' | 'release'> & AsyncDisposable
+
+/** No async function, here and in what it calls: what those allocate is dear where a lock is short. */
+export function acquireBy<Held extends Releasable, Read>(
+  shapes: TakingShapes<Read>,
+  options: object | undefined,
+  take: Take<Held, Read>,
+): Promise<Held> {
+  return taken(() => take(readOptions('acquire', options, shapes.acquire) as Taking<Read>)).then(
+    heldOrThrow,
+  )
+}
+
+export function tryAcquireBy<Held extends Releasable, Read>(
+  shapes: TakingShapes<Read>,
+  options: object | undefined,
+  take: Take<Held, Read>,
+): Promise<Held | null> {
+  return taken(() => {
+    const how = readOptions('tryAcquire', options, shapes.tryAcquire) as Taking<Read>
+    how.wait = 0
+    return take(how)
+  }).then(heldOrNull)
+}
+
+/** What is thrown on the way rejects. */
+function taken<Taken>(take: () => Promise<Taken> | Taken): Promise<Taken> {
+  try {
+    return Promise.resolve(take())
+  } catch (error) {
+    return Promise.reject(error)
+  }
+}
+
+function heldOrThrow<Held>(taken: Held | LockTimeoutError): Held {
+  if (taken instanceof LockTimeoutError) throw taken
+  return taken
+}
+
+const heldOrNull = <Held>(taken: Held | LockTimeoutError): Held | null =>
+  taken instanceof LockTimeoutError ? null : taken
+
+export async function runBy<Held extends Releasable, T>(
+  work: (held: Held) => T | Promise<T>,
+  acquire: () => Promise<Held>,
+): Promise<T> {
+  callback(work, 'run.work')
+  const held = await acquire()
+  try {
+    const result = await work(held)
+    held.assertHeld()
+    return result
+  } finally {
+    await held.release().catch(() => {})
+  }
+}
+
+/** The ways of getting what `take` gets. */
+export class Taker<Held extends Releasable, Read extends object, Extra>
+  implements Holdable<Held, Extra>
 {
   readonly #shapes: TakingShapes<Read>
-  readonly #take: (how: Taking<Read>) => Promise<Held | LockTimeoutError> | Held
+  readonly #take: Take<Held, Read>
 
-  constructor(
-    shapes: TakingShapes<Read>,
-    take: (how: Taking<Read>) => Promise<Held | LockTimeoutError> | Held,
-  ) {
+  constructor(shapes: TakingShapes<Read>, take: Take<Held, Read>) {
     this.#shapes = shapes
     this.#take = take
   }
 
-  async acquire(options?: AcquireOptions & Extra): Promise<Held> {
-    const how = readOptions('acquire', options, this.#shapes.acquire)
-    const held = await this.#take(how as Taking<Read>)
-    if (held instanceof LockTimeoutError) throw held
-    return held
+  acquire(options?: AcquireOptions & Extra): Promise<Held> {
+    return acquireBy(this.#shapes, options, this.#take)
   }
 
-  async tryAcquire(options?: Extra): Promise<Held | null> {
-    const how = readOptions('tryAcquire', options, this.#shapes.tryAcquire) as Taking<Read>
-    how.wait = 0
-    const held = await this.#take(how)
-    return held instanceof LockTimeoutError ? null : held
+  tryAcquire(options?: Extra): Promise<Held | null> {
+    return tryAcquireBy(this.#shapes, options as object | undefined, this.#take)
   }
 
-  async run<T>(work: (held: Held) => T | Promise<T>, options?: AcquireOptions & Extra): Promise<T> {
-    callback(work, 'run.work')
-    const held = await this.acquire(options)
-    try {
-      const result = await work(held)
-      held.assertHeld()
-      return result
-    } finally {
-      await held.release().catch(() => {})
-    }
+  run<T>(work: (held: Held) => T | Promise<T>, options?: AcquireOptions & Extra): Promise<T> {
+    return runBy(work, () => this.acquire(options))
   }
 }

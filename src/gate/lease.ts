@@ -4,14 +4,14 @@ import { LockLostError, type LossReason } from '../errors.ts'
 import { Handle } from './handle.ts'
 import { DAY_MS, SHORTEST_TTL_MS } from './options.ts'
 import type { Beat, Rhythm } from './rhythm.ts'
-import type { GateStore, Owner, ReleaseAnswer, RenewAnswer } from './store.ts'
+import type { LeaseStore, Owner, ReleaseAnswer, RenewAnswer } from './store.ts'
 import { afterArrival } from './succession.ts'
 import { type Acquired, type HoldTerms, leaseFor, marginOf } from './terms.ts'
 import type { UnderWay } from './under-way.ts'
 
 /** What leases of one kind share. */
 export interface HeldContext<Demand> {
-  store: GateStore<Demand>
+  store: LeaseStore<Demand>
   clock: Clock
   /** All that have not ended. */
   rhythm: Rhythm<HeldLease<Demand>>
@@ -152,7 +152,8 @@ export class HeldLease<Demand> implements Beat {
   }
 
   async extend(ttl: Duration): Promise<void> {
-    const ttlMs = readDuration(ttl, 'ttl', { minMs: SHORTEST_TTL_MS, maxMs: DAY_MS })
+    const maxMs = this.context.store.longestTtlMs ?? DAY_MS
+    const ttlMs = readDuration(ttl, 'ttl', { minMs: SHORTEST_TTL_MS, maxMs })
     this.assertHeld()
     this.ttlMs = ttlMs
     this.renewBy(this.context.clock.monotonicMs() + ttlMs / 3)
@@ -161,21 +162,18 @@ export class HeldLease<Demand> implements Beat {
   }
 
   /** One of its handles gives it up. */
-  async release(): Promise<'released' | 'lost'> {
+  release(): Promise<'released' | 'lost'> {
     this.openHandles--
     this.noticeExpiry(this.context.clock.monotonicMs())
-    if (this.ended) return 'lost'
-    if (this.openHandles > 0) return 'released'
+    if (this.ended || this.openHandles > 0) return Promise.resolve(this.ended ? 'lost' : 'released')
     const { underWay } = this.context
     underWay.begin()
-    try {
-      const handedOver = this.arrival ? null : this.context.handOver(this)
-      this.end()
-      const { tag } = await (handedOver ?? this.giveUp())
-      return tag === 'renewed' || tag === 'released' ? 'released' : 'lost'
-    } finally {
-      underWay.end()
-    }
+    const handedOver = this.arrival ? null : this.context.handOver(this)
+    this.end()
+    const answer: Promise<RenewAnswer | ReleaseAnswer> = handedOver ?? this.giveUp()
+    const done = () => underWay.end()
+    answer.then(done, done)
+    return answer.then(outcomeOf)
   }
 
   /** Whether it belongs to these, and is not over. */
@@ -297,3 +295,6 @@ export class HeldLease<Demand> implements Beat {
     this.lose(nowMs >= this.holdUntilMs ? 'max-hold' : 'expired')
   }
 }
+
+const outcomeOf = ({ tag }: RenewAnswer | ReleaseAnswer) =>
+  tag === 'renewed' || tag === 'released' ? 'released' : 'lost'

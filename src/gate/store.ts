@@ -110,6 +110,8 @@ export interface GateStore<Demand> {
    * asked, and is told afterwards whether that was right, as by a renewal.
    */
   handOver?(request: HandOverRequest): Promise<RenewAnswer>
+  /** No lease may be longer, where that is less than a day. */
+  readonly longestTtlMs?: number
   /** Bounds what waits for a hand-over, where there are some. */
   readonly deadlines?: Deadlines
   /** Withdraws: out of the line, and passed on if it was granted meanwhile. */
@@ -126,3 +128,9 @@ export interface GateStore<Demand> {
   /** Why a lease may be gone that was there at `sinceMs`, a monotonic time; else null. */
   resetSince(sinceMs: number): Error | null
 }
+
+/** What leases need of their store. */
+export type LeaseStore<Demand> = Pick<
+  GateStore<Demand>,
+  'renew' | 'release' | 'resetSince' | 'deadlines' | 'longestTtlMs'
+>

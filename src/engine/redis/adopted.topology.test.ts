@@ -86,7 +86,7 @@ interface ClusterSettings {
 type IoredisCluster = new (seeds: never[], options: object) => Cluster6 | Cluster5 | IovalkeyCluster
 
 function usersIoredis(Cluster: IoredisCluster, { map, seeds = [] }: ClusterSettings): UsersCluster {
-  const redisOptions = { password: PASSWORD, keyPrefix: 'user:', commandTimeout: 100 }
+  const redisOptions = { password: PASSWORD, keyPrefix: 'user:', commandTimeout: 2_000 }
   const cluster = new Cluster([{ host, port: firstPort() }, ...seeds] as never[], {
     ...{ lazyConnect: true, redisOptions, natMap: map, enableAutoPipelining: true },
   })
@@ -111,7 +111,7 @@ function usersNodeRedis(
   { createCluster }: typeof nodeRedis6 | typeof nodeRedis5,
   { map, seeds = [] }: ClusterSettings,
 ): UsersCluster {
-  const defaults = { password: PASSWORD, pingInterval: 50, socket: { socketTimeout: 100 } }
+  const defaults = { password: PASSWORD, pingInterval: 50, socket: { socketTimeout: 2_000 } }
   const cluster = (createCluster as typeof nodeRedis6.createCluster)({
     RESP: 3,
     keyPrefix: 'user:',
@@ -336,7 +336,7 @@ describe.each([
 describe('anything else is refused with what to do', () => {
   const command = () => Promise.resolve()
   const cases: [string, unknown, RegExp][] = [
-    ['null', null, /received null.*Pass createSluice a URL/],
+    ['null', null, /received null.*Pass a URL instead/],
     ['undefined', undefined, /received undefined/],
     ['an empty object', {}, /received an object/],
     ['a number', 6379, /received 6379/],

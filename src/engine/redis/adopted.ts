@@ -3,7 +3,8 @@ import { isIP } from 'node:net'
 import { ArgumentError } from '../../errors.ts'
 import { describe } from '../../text.ts'
 import { asHost, asOptions, mapAddress, type Options, readNodeUrl } from './foreign-options.ts'
-import { type IoredisClient, passive, rawIoredis } from './ioredis.ts'
+import { type IoredisClient, type OpenedIoredis, passive, rawIoredis } from './ioredis.ts'
+import type { CommandClass } from './ioredis-command.ts'
 import {
   type NodeRedisClient,
   type NodeRedisCluster,
@@ -64,7 +65,7 @@ const isNodeRedisCluster = (value: object): value is NodeRedisCluster =>
 const isNodeRedis = (value: object): value is NodeRedisClient =>
   has(value, { ...NODE_REDIS, duplicate: 'function', isReady: 'boolean', options: 'object' })
 
-const URL_INSTEAD = 'Pass createSluice a URL instead'
+const URL_INSTEAD = 'Pass a URL instead'
 
 function explain(value: unknown): { received: string; hint: string } {
   if (typeof value === 'string') {
@@ -88,7 +89,7 @@ function explain(value: unknown): { received: string; hint: string } {
   if (isVersion3 || has(value, { isOpen: 'boolean', sendCommand: 'function' })) {
     return {
       received: 'a client of node-redis 4 or older',
-      hint: 'Update node-redis, or pass createSluice a URL instead.',
+      hint: 'Update node-redis, or pass a URL instead.',
     }
   }
   return { received: describe(value), hint }
@@ -101,12 +102,18 @@ const NOT_OURS = {
   ...{ readOnly: false, monitor: false },
 } satisfies Options
 
+/** With the class of its commands, which its own class has: see `ioredis-command.ts`. */
+function opened(client: IoredisClient): OpenedIoredis {
+  const { Command } = client.constructor as { Command?: CommandClass }
+  return Command ? { client, Command } : { client }
+}
+
 function ioredisSource(client: ForeignIoredis): RedisSource {
   // Options are read at each connect: that is how a password is changed in these libraries.
   const open = (connectTimeoutMs: number, overrides: () => Options) =>
-    rawIoredis(async () => ({
-      client: client.duplicate({ ...passive(connectTimeoutMs), ...NOT_OURS, ...overrides() }),
-    }))
+    rawIoredis(async () =>
+      opened(client.duplicate({ ...passive(connectTimeoutMs), ...NOT_OURS, ...overrides() })),
+    )
   const sentinel = readSentinels(client.options)
   const { path, host, port } = client.options
   const place = typeof path === 'string' ? path : hostText(asHost(host, port))
@@ -169,7 +176,7 @@ function ioredisClusterSource(cluster: ForeignIoredisCluster): RedisSource {
         ...{ path: undefined, sentinels: null, db: 0 },
         ...address,
       })
-      return { client }
+      return opened(client)
     })
   const seeds = readSeeds(cluster).map(({ host }) => host)
   return {

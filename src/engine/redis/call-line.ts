@@ -1,16 +1,17 @@
 /** One command on its way. */
 export interface Call {
-  command: string
-  args: string[]
+  readonly command: string
+  readonly args: string[]
   /** Monotonic. */
-  deadlineMs: number
+  readonly deadlineMs: number
   /** False while it waits for a connection. */
   sent: boolean
   /** Sent in front of it: a redirected call must say that it was. */
-  asking: boolean
+  readonly asking: boolean
   settled: boolean
-  resolve: (reply: unknown) => void
-  reject: (error: unknown) => void
+  /** This or `reject` is called once, and as a method. */
+  resolve(reply: unknown): void
+  reject(error: unknown): void
 }
 
 /** How many settled calls may be left in front before they are cut off. */

@@ -23,8 +23,8 @@ afterEach(async () => {
   for (const one of opened.splice(0)) await one.close()
 })
 
-const take = (engine: RedisEngine, name: string, owner = 'me') =>
-  engine.call(locks.take, { lock: engine.keys.key('lock', name) }, { owner, terms: '60000000 ' })
+const take = (engine: RedisEngine, name: string, owner = 'me', terms = '60000000 ') =>
+  engine.call(locks.take, { lock: engine.keys.key('lock', name) }, { owner, terms })
 
 const give = (engine: RedisEngine, name: string, owner = 'me') =>
   engine.call(locks.give, { lock: engine.keys.key('lock', name) }, { owner })
@@ -33,7 +33,7 @@ const charge = (engine: RedisEngine) =>
   engine.call(
     limits.takeFunnel,
     { state: engine.keys.key('limit', 'l') },
-    { capacity: 10, emissionUs: 1_000_000, cost: 1, peek: 0 },
+    { capacity: 10, emissionUs: 1_000_000, cost: 1, times: 1 },
   )
 
 const takes = (
@@ -99,6 +99,28 @@ describe('items of one call', () => {
     for (const answer of answers) {
       expect(answer).toMatchObject({ tag: 'acquired', mayHaveRun: false })
     }
+  })
+
+  it('share what they have in common, and travel apart where that differs', async () => {
+    const { engine } = await openOwn()
+    const told = ['60000000 one', '90000000 two', '60000000 one', '90000000 three']
+    await Promise.all(told.map((terms, index) => take(engine, `${index}`, 'me', terms)))
+    const states = await Promise.all(
+      told.map((_, index) => engine.command('GET', engine.keys.key('lock', `${index}`))),
+    )
+    expect(states.map((state) => String(state).split(' ').at(-1))).toEqual(
+      told.map((terms) => terms.split(' ')[1]),
+    )
+  })
+
+  it('answer in their order, whether all answers are numbers or some are not', async () => {
+    const { engine } = await openOwn()
+    await take(engine, 'held', 'another')
+    const free = await Promise.all(takes(engine, 3))
+    expect(new Set(free.map((answer) => answer.tag))).toEqual(new Set(['acquired']))
+    const names = ['a', 'held', 'b']
+    const mixed = await Promise.all(names.map((name) => take(engine, name)))
+    expect(mixed.map(({ tag }) => tag)).toEqual(['acquired', 'held', 'acquired'])
   })
 
   it('may be of any text', async () => {

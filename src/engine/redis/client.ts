@@ -8,6 +8,13 @@ export interface RawClient {
   /** TCP, TLS, authentication, database and a first PING; rejects if any of it fails. */
   connect(): Promise<void>
   send(command: string, args: string[]): Promise<unknown>
+  /** The same without a promise of our own: what is sent all the time would pay for it. */
+  transmit(
+    command: string,
+    args: string[],
+    answered: (reply: unknown) => void,
+    failed: (error: unknown) => void,
+  ): void
   /** Whether what `send` rejected with is an answer of the server, and no loss of the socket. */
   isReply(error: Error): boolean
   subscribe(channel: string, listener: (message: string) => void): Promise<void>

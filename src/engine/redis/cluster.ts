@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import keySlot from 'cluster-key-slot'
 import { ClosedError, EngineUnavailableError } from '../../errors.ts'
+import type { Call } from './call-line.ts'
 import type { RawClient } from './client.ts'
 import { Connection } from './connection.ts'
 import { detailOf, isReplyError, isRetryable } from './failures.ts'
@@ -78,6 +79,13 @@ export class Cluster implements Servers {
         target = next === 'owner' ? await this.ownerOf(slot, deadlineMs) : next.node
       }
     }
+  }
+
+  take(slot: number, call: Call): void {
+    this.call(slot, call.command, call.args, call.deadlineMs).then(
+      (reply) => call.resolve(reply),
+      (error: unknown) => call.reject(error),
+    )
   }
 
   async each(deadlineMs: number): Promise<readonly Connection[]> {

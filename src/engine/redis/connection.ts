@@ -4,7 +4,7 @@ import { type Call, CallLine } from './call-line.ts'
 import type { RawClient } from './client.ts'
 import { backoffMs, type ConnectOptions, connect } from './connect.ts'
 import { asFailure, detailOf, isReplyError, isRetryable } from './failures.ts'
-import { fits } from './fitting.ts'
+import { type Fits, fits } from './fitting.ts'
 import { LastAnswer } from './last-answer.ts'
 import { type Pulse, watchPulse } from './pulse.ts'
 
@@ -17,6 +17,8 @@ export interface ConnectionOptions extends ConnectOptions {
   onTrouble?: (cause: Error) => void
   /** An established socket is gone; `silent` if it had to be given up, since nothing came from it. */
   onLost?: (silent: boolean) => void
+  /** Whether an answer can be one to its command. Left out for the commands that stores send. */
+  fits?: Fits
   /** A silent socket is asked whether it lives. Left out for one that blocks. */
   pulse?: Pulse
 }
@@ -82,26 +84,22 @@ export class Connection {
    */
   call(command: string, args: string[], deadlineMs: number, asking = false): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      if (this.retired) return reject(this.unavailable('it serves no more', false))
-      if (this.closed) return reject(new ClosedError('This Sluice'))
-      this.start()
-      if (!this.client && this.calls.size >= MOST_WAITING_CALLS) {
-        return reject(this.unavailable(`${MOST_WAITING_CALLS} calls wait for it already`, false))
-      }
-      const call: Call = {
-        command,
-        args,
-        deadlineMs,
-        sent: false,
-        asking,
-        settled: false,
-        resolve,
-        reject,
-      }
-      this.calls.add(call)
-      this.armSweeper(deadlineMs)
-      if (this.client) this.transmit(this.client, call)
+      this.take({ command, args, deadlineMs, sent: false, asking, settled: false, resolve, reject })
     })
+  }
+
+  /** The same for a call that has no promise, and may be one of many. */
+  take(call: Call): void {
+    if (this.retired) return call.reject(this.unavailable('it serves no more', false))
+    if (this.closed) return call.reject(new ClosedError('This Sluice'))
+    this.start()
+    if (!this.client && this.calls.size >= MOST_WAITING_CALLS) {
+      const reason = `${MOST_WAITING_CALLS} calls wait for it already`
+      return call.reject(this.unavailable(reason, false))
+    }
+    this.calls.add(call)
+    this.armSweeper(call.deadlineMs)
+    if (this.client) this.transmit(this.client, call)
   }
 
   /** Ends the socket, if there is one, and makes another: what it said or does not say tells to. */
@@ -187,15 +185,17 @@ export class Connection {
   private transmit(client: RawClient, call: Call): void {
     call.sent = true
     if (call.asking) client.send('ASKING', []).catch(() => {})
-    client.send(call.command, call.args).then(
+    client.transmit(
+      call.command,
+      call.args,
       (reply) => {
         if (this.client !== client) return
-        if (!fits(call.command, call.args, reply)) return this.giveUp()
+        if (!(this.options.fits ?? fits)(call.command, call.args, reply)) return this.giveUp()
         this.noteAnswer()
         if (this.calls.settle(call)) call.resolve(reply)
         if (this.retired) this.closeIfRetired()
       },
-      (error: unknown) => {
+      (error) => {
         // Only a reply answers the call; anything else is the socket's end, which becomeLost reports.
         if (this.client !== client) return
         const failure = asFailure(client, error)

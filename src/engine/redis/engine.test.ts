@@ -265,3 +265,17 @@ async function untilWorks(attempt: () => Promise<unknown>): Promise<number> {
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
 }
+
+it('a server is never said to have begun earlier than it did', async () => {
+  // Its clock of whole seconds turns right after, and by that it has run for a second.
+  const intoSecondMs = Date.now() % 1_000
+  const untilLateMs = (1_700 - intoSecondMs) % 1_000
+  await new Promise((resolve) => setTimeout(resolve, untilLateMs))
+  const beforeMs = performance.now()
+  const { url } = await ownServer()
+  const untilTurnMs = 1_010 - (Date.now() % 1_000)
+  await new Promise((resolve) => setTimeout(resolve, untilTurnMs))
+  const engine = open(url)
+  await engine.command('PING')
+  expect(engine.server()?.startedAtMs).toBeGreaterThanOrEqual(beforeMs)
+})

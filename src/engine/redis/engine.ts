@@ -3,7 +3,6 @@ import { printable } from '../../text.ts'
 import { newClientId } from '../client-id.ts'
 import type { EngineEvents, EngineHealth } from '../engine.ts'
 import { ScriptCalls } from './calls.ts'
-import { Cluster } from './cluster.ts'
 import type { ConnectionOptions } from './connection.ts'
 import { fromReply, isReplyError } from './failures.ts'
 import { greet } from './greeting.ts'
@@ -11,12 +10,13 @@ import { Health } from './health.ts'
 import { Identity } from './identity.ts'
 import { Inbox } from './inbox.ts'
 import { type Keyspace, keyspace } from './keys.ts'
-import { Replication } from './replication.ts'
+import { queueScript, type Told } from './multi.ts'
+import { openServers } from './open-servers.ts'
+import { ConfirmedCalls } from './replication.ts'
 import { scanKeys } from './scan.ts'
 import type { Script, Sent } from './script.ts'
-import type { Servers, ServersOptions } from './servers.ts'
-import { singleServer } from './single.ts'
-import type { RedisSource } from './source.ts'
+import type { Servers } from './servers.ts'
+import type { RedisSource, Topology } from './source.ts'
 import { Tokens } from './tokens.ts'
 import { Writes } from './writes.ts'
 
@@ -38,6 +38,15 @@ export interface RedisEngineOptions {
   warn: (message: string) => void
 }
 
+/** A run of a server, as it said itself. */
+export interface MetServer {
+  /** Of this run, or of its data where the server may not be asked; null if neither is known. */
+  readonly id: string | null
+  /** Monotonic time when it began, at the latest. */
+  readonly startedAtMs: number
+  readonly inCluster: boolean
+}
+
 export interface RedisEngine {
   readonly kind: 'redis'
   /** `host:pid:random`, unique to this engine object. */
@@ -48,6 +57,7 @@ export interface RedisEngine {
   readonly keys: Keyspace
   /** Hosts and ports, for messages. */
   readonly place: string
+  readonly topology: Topology['kind']
   readonly inbox: Inbox
   readonly tokens: Tokens
   /** Whether PUBLISH counts every subscriber; in a cluster a count of 0 says nothing. */
@@ -56,14 +66,29 @@ export interface RedisEngine {
   sawFence(fence: number): number
   /**
    * Runs a script for one item; calls of one tick share one round trip. With `replicas`, an answer
-   * counts only when so many have what it wrote: `unknown` else, and the caller undoes it.
+   * counts only when so many have what it wrote, with `isSynced` when it is on the server's disk:
+   * `unknown` else, and the caller undoes it.
    */
   call<Keys, Args, Reply>(
     script: Script<Keys, Args, Reply>,
     keys: Keys,
     args: Args,
     replicas?: number,
+    isSynced?: boolean,
   ): Promise<Reply & Sent>
+  /** @throws {EngineUnavailableError} where the server of a key can not tell what is on its disk */
+  assertSyncs(key: string): Promise<void>
+  /** Queues a script for one item in a MULTI of the user's own, as {@link queueScript} does. */
+  within<Keys, Args, Reply>(
+    transaction: unknown,
+    argument: string,
+    script: Script<Keys, Args, Reply>,
+    keys: Keys,
+    args: Args,
+    told: Told,
+  ): void
+  /** Keys of one group may be in one call. */
+  groupOf(key: string): number
   /**
    * One plain command with the command deadline, sent to the server of its first argument, the key.
    * Only for reads, and writes safe to lose.
@@ -76,6 +101,8 @@ export interface RedisEngine {
   /** Why something may be gone that was there at `sinceMs`, a monotonic time; else null. */
   resetSince: Identity['resetSince']
   health(): EngineHealth
+  /** Who answered last when a connection was made; null before the first. */
+  server(): MetServer | null
   /** Resolves when no script is under way. */
   idle(): Promise<void>
   close(): Promise<void>
@@ -114,8 +141,20 @@ export function openRedisEngine(options: RedisEngineOptions): RedisEngine {
     pingTimeoutMs,
     events: {
       async prepare(client, label) {
-        const { runId, evictionPolicy } = await greet(client, label)
+        const {
+          runId,
+          evictionPolicy,
+          uptimeMs = 0,
+          inCluster = false,
+        } = await greet(client, label)
         warnOnce(evictionPolicy)
+        met = {
+          get id() {
+            return runId ?? identity.storeId
+          },
+          startedAtMs: clock.monotonicMs() - uptimeMs,
+          inCluster,
+        }
         const isAnother = runId !== undefined && identity.meet(runId)
         // A master may live on alone, and the others hang on to it: they follow to the new one.
         if (isAnother && servers.blocksTogether) reconnectOthers('another server took over')
@@ -144,25 +183,16 @@ export function openRedisEngine(options: RedisEngineOptions): RedisEngine {
     },
     tryAgain: () => void identity.look(),
   })
+  let met: MetServer | null = null
   let highestFence = 0
   const inboxes = keys.inbox('')
   const counted = servers.countsListeners ? '1' : '0'
-  const facts = () => [clientId, inboxes, counted, String(highestFence)]
+  const facts = () => ({ self: clientId, inbox: inboxes, counted, floor: String(highestFence) })
   const sharedKey = (kind: string, group: number) => keys.key(kind, servers.tagOf(group))
   const callsTo = (to: Pick<Servers, 'groupOf' | 'call'>) =>
     new ScriptCalls(to, clock, commandTimeoutMs, writes, facts, sharedKey)
   const calls = callsTo(servers)
-  const replications = new Map<number, { to: Replication; calls: ScriptCalls }>()
-
-  function callsConfirmedBy(replicas: number): ScriptCalls {
-    let found = replications.get(replicas)
-    if (!found) {
-      const to = new Replication(servers, replicas, (group) => beside('replication', group))
-      found = { to, calls: callsTo(to) }
-      replications.set(replicas, found)
-    }
-    return found.calls
-  }
+  const confirmed = new ConfirmedCalls(servers, (group) => beside('replication', group), callsTo)
   const marks = {
     store: keys.key('store', 'identity'),
     mark: keys.key('store', 'identity', clientId),
@@ -207,6 +237,7 @@ export function openRedisEngine(options: RedisEngineOptions): RedisEngine {
     commandTimeoutMs,
     keys,
     place,
+    topology: source.topology.kind,
     inbox,
     tokens,
     countsListeners: servers.countsListeners,
@@ -214,8 +245,16 @@ export function openRedisEngine(options: RedisEngineOptions): RedisEngine {
       highestFence = Math.max(highestFence, fence)
       return fence
     },
-    call: (script, scriptKeys, args, replicas = 0) =>
-      (replicas === 0 ? calls : callsConfirmedBy(replicas)).call(script, scriptKeys, args),
+    call: (script, scriptKeys, args, replicas = 0, isSynced = false) =>
+      (replicas === 0 && !isSynced ? calls : confirmed.by({ replicas, isSynced })).call(
+        script,
+        scriptKeys,
+        args,
+      ),
+    assertSyncs: (key) => confirmed.assertSyncs(servers.groupOf(key), commandTimeoutMs),
+    within: (transaction, argument, script, scriptKeys, args, told) =>
+      queueScript(transaction, argument, script, calls.wordsOf(script, scriptKeys, args), told),
+    groupOf: (key) => servers.groupOf(key),
     command,
     scan: (pattern, limit) => scanKeys(servers, pattern, limit, commandTimeoutMs),
     onDoubt(listener) {
@@ -228,23 +267,16 @@ export function openRedisEngine(options: RedisEngineOptions): RedisEngine {
       const sinceAnswerMs = atMs === null ? null : performance.now() - atMs
       return { available: health.available, sinceAnswerMs }
     },
+    server: () => met,
     async idle() {
-      const confirmed = [...replications.values()].map((replication) => replication.calls.idle())
-      await Promise.all([calls.idle(), ...confirmed])
+      await Promise.all([calls.idle(), confirmed.idle()])
     },
     async close() {
       identity.close()
       writes.close()
-      const confirmed = [...replications.values()].map(({ to }) => to.close())
-      await Promise.all([tokens.close(), inbox.close(), ...confirmed, servers.close()])
+      await Promise.all([tokens.close(), inbox.close(), confirmed.close(), servers.close()])
     },
   }
-}
-
-function openServers(source: RedisSource, options: ServersOptions) {
-  const { topology } = source
-  if (topology.kind === 'cluster') return new Cluster(source, topology, options)
-  return singleServer(source, options)
 }
 
 /** A server that evicts may drop a lock, or a job, to make room for anything else. */

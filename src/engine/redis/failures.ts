@@ -108,3 +108,12 @@ export const detailOf = (failure: Error | undefined) =>
 
 export const isRetryable = (failure: Error | undefined) =>
   !(failure instanceof SluiceError) || failure.retryable
+
+/** A repeat that failed plainly does not tell what the first sending did. */
+export function asUnknown(failure: unknown, mayHaveRun: boolean): unknown {
+  if (!mayHaveRun || !(failure instanceof SluiceError) || failure.outcome === 'unknown') {
+    return failure
+  }
+  const { message, retryable } = failure
+  return new EngineUnavailableError(message, { outcome: 'unknown', retryable, cause: failure })
+}

@@ -1,3 +1,5 @@
+export type Fits = (command: string, args: readonly string[], reply: unknown) => boolean
+
 /**
  * Whether an answer can be one to this command. Answers carry no name: the first that comes is of
  * the oldest call. Once a stream has been damaged (a broken proxy, a tunnel that mixes two
@@ -9,14 +11,17 @@ export function fits(command: string, args: readonly string[], reply: unknown): 
   switch (command) {
     case 'EVALSHA':
     case 'EVAL':
-      return Array.isArray(reply) && String(reply[0]) === callNumberOf(args)
+      return firstOf(reply) === callNumberOf(args)
     case 'PING':
       return /^pong$/i.test(String(Array.isArray(reply) ? reply[0] : reply))
     case 'BZPOPMIN':
       return reply === null || (Array.isArray(reply) && args.includes(String(reply[0])))
     case 'SCAN':
     case 'CLUSTER':
+    case 'WAITAOF':
       return Array.isArray(reply)
+    case 'SET':
+      return reply === null || reply === 'OK'
     case 'EXPIRE':
     case 'HEXISTS':
     case 'HLEN':
@@ -26,6 +31,13 @@ export function fits(command: string, args: readonly string[], reply: unknown): 
     default:
       return true
   }
+}
+
+/** Of what a script answered: a list, or one text of numbers. */
+function firstOf(reply: unknown): string {
+  if (Array.isArray(reply)) return String(reply[0])
+  const text = String(reply)
+  return text.slice(0, text.indexOf(' '))
 }
 
 /** Of a script: it follows the keys, whose count follows the script. */

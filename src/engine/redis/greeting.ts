@@ -6,6 +6,10 @@ export interface Greeting {
   /** Of this run of the server: another one after every restart. */
   runId?: string | undefined
   evictionPolicy?: string | undefined
+  /** For how long it has been running, at least. */
+  uptimeMs?: number | undefined
+  /** Whether it is a node of a cluster. */
+  inCluster?: boolean
 }
 
 const OLDEST = { major: 6, minor: 2 }
@@ -21,7 +25,15 @@ export async function greet(client: RawClient, label: string): Promise<Greeting>
   const field = (text: string | undefined, name: string) =>
     new RegExp(`^${name}:([^\r\n]*)`, 'm').exec(text ?? '')?.[1]
   refuseOld(field(server, 'redis_version'), label)
-  return { runId: field(server, 'run_id'), evictionPolicy: field(memory, 'maxmemory_policy') }
+  const uptimeSeconds = field(server, 'uptime_in_seconds')
+  return {
+    runId: field(server, 'run_id'),
+    evictionPolicy: field(memory, 'maxmemory_policy'),
+    // Two readings in whole seconds, one less the other: up to a second more than it has run.
+    uptimeMs:
+      uptimeSeconds === undefined ? undefined : Math.max(0, Number(uptimeSeconds) - 1) * 1000,
+    inCluster: field(server, 'redis_mode') === 'cluster',
+  }
 }
 
 async function askInfo(client: RawClient, section: string): Promise<string | undefined> {

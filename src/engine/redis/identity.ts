@@ -45,6 +45,11 @@ export class Identity {
     this.timer.unref()
   }
 
+  /** The id that the store was given, once it has been read. */
+  get storeId(): string | null {
+    return this.id
+  }
+
   get known(): boolean {
     return this.id !== null
   }

@@ -45,13 +45,13 @@ export const passive = (connectTimeoutMs: number) =>
   }) satisfies RedisOptions
 
 /** A client that has not connected yet, and the class of its commands where that is known. */
-interface Opened {
+export interface OpenedIoredis {
   client: IoredisClient
   Command?: CommandClass
 }
 
 /** One socket of ioredis. */
-export function rawIoredis(open: () => Promise<Opened>): RawClient {
+export function rawIoredis(open: () => Promise<OpenedIoredis>): RawClient {
   let redis: IoredisClient | null = null
   let cause: Error | undefined
   let destroyed = false
@@ -82,6 +82,19 @@ export function rawIoredis(open: () => Promise<Opened>): RawClient {
     if (!gathering) return
     gathering = false
     redis?.stream?.uncork()
+  }
+
+  /** The library recognises commands with an effect on the connection by their lower-case name. */
+  function send(command: string, args: string[]): Promise<unknown> {
+    if (!redis) return Promise.reject(new Error('the client is not connected'))
+    const atOnce = args.length >= LONG_CALL || redis.commandQueue?.length === 0
+    if (!atOnce) gather(redis)
+    const name = lowerCase(command)
+    const answer = commandClass
+      ? redis.sendCommand(textCommand(commandClass, name, args))
+      : redis.call(name, args)
+    if (atOnce) leave()
+    return answer as Promise<unknown>
   }
 
   function end(): void {
@@ -130,17 +143,9 @@ export function rawIoredis(open: () => Promise<Opened>): RawClient {
       if (failure instanceof Error) throw withoutCommand(failure)
       throw new Error('the connection was closed')
     },
-    // The library recognises commands with an effect on the connection by their lower-case name.
-    send(command, args) {
-      if (!redis) return Promise.reject(new Error('the client is not connected'))
-      const atOnce = args.length >= LONG_CALL || redis.commandQueue?.length === 0
-      if (!atOnce) gather(redis)
-      const name = lowerCase(command)
-      const answer = commandClass
-        ? redis.sendCommand(textCommand(commandClass, name, args))
-        : redis.call(name, args)
-      if (atOnce) leave()
-      return answer as Promise<unknown>
+    send,
+    transmit(command, args, answered, failed) {
+      send(command, args).then(answered, failed)
     },
     isReply: (error) => error.name === 'ReplyError',
     async subscribe(channel, listener) {

@@ -26,6 +26,7 @@ export function lateClient(find: () => Promise<RawClient>): RawClient {
       await client.connect()
     },
     send: (command, args) => connected().send(command, args),
+    transmit: (...call) => connected().transmit(...call),
     isReply: (error) => found?.isReply(error) ?? false,
     subscribe: (channel, listener) => connected().subscribe(channel, listener),
     secrets: () => found?.secrets() ?? [],

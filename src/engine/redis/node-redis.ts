@@ -94,6 +94,20 @@ export function rawNodeRedis(open: (control: SocketControl) => NodeRedisClient):
     throw new Error('the client is not connected')
   }
 
+  function sendCommand(command: string, args: readonly string[]): Promise<unknown> {
+    try {
+      return connected().sendCommand([command, ...args])
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  function note(error: unknown): void {
+    // Class names do not survive a bundler that shortens them, so this goes by elimination:
+    // with its queue limit and timeouts off, the library fails for a closed socket only.
+    if (!closed && client?.isReady && error instanceof Error) replies.add(error)
+  }
+
   return {
     async connect() {
       if (closed) throw lost()
@@ -120,15 +134,16 @@ export function rawNodeRedis(open: (control: SocketControl) => NodeRedisClient):
         throw error
       }
     },
-    async send(command, args) {
-      try {
-        return await connected().sendCommand([command, ...args])
-      } catch (error) {
-        // Class names do not survive a bundler that shortens them, so this goes by elimination:
-        // with its queue limit and timeouts off, the library fails for a closed socket only.
-        if (!closed && client?.isReady && error instanceof Error) replies.add(error)
+    send: (command, args) =>
+      sendCommand(command, args).catch((error: unknown) => {
+        note(error)
         throw error
-      }
+      }),
+    transmit(command, args, answered, failed) {
+      sendCommand(command, args).then(answered, (error: unknown) => {
+        note(error)
+        failed(error)
+      })
     },
     isReply: (error) => replies.has(error) || isHandshakeReply(error),
     async subscribe(channel, listener) {

@@ -6,6 +6,13 @@ type ArgumentSpec =
   | readonly [name: string, type: 'list', fields: readonly string[]]
 
 /**
+ * What the engine says once a call: who it is, where grants are sent to, whether PUBLISH counts all who
+ * listen, and the highest fence that it has seen.
+ */
+export type Fact = 'self' | 'inbox' | 'counted' | 'floor'
+export type Facts = Readonly<Record<Fact, string>>
+
+/**
  * A Lua script, compiled from the `.lua` file of that name by `scripts/generate.js`. It is written
  * for one item and called with any number of them: calls of one tick share one round trip.
  */
@@ -14,13 +21,17 @@ export interface Script<Keys, Args, Reply> {
   readonly sha1: string
   /** Whether a call whose answer was lost may be sent again. */
   readonly repeat: 'safe' | 'unsafe'
-  /** Whether it is told what the engine says once a call. */
-  readonly facts: boolean
+  /** What it is told of what the engine says once a call. */
+  readonly facts: readonly Fact[]
   /** The kind of the one key that all items of a call share, or none. */
   readonly shares: string | null
-  /** The reply that comes as its one field, without a tag: it costs half as much to read. */
+  /** The reply that comes as its numbers, without a tag; when all of a call do, as one text. */
   readonly plain: string | null
   readonly keys: readonly (keyof Keys & string)[]
+  /** Arguments that all items of a call have in common. */
+  readonly once: readonly (keyof Args & string)[]
+  /** Whether the one of `keys` is a list of any number of them, one at least. */
+  readonly hasKeyList?: true
   readonly args: readonly ArgumentSpec[]
   readonly replies: Readonly<
     Record<string, readonly [tag: string, fields: readonly (readonly [string, FieldType])[]]>
@@ -30,7 +41,11 @@ export interface Script<Keys, Args, Reply> {
   readonly types?: (keys: Keys, args: Args) => Reply
 }
 
-export type AnyScript = Script<Record<string, string>, Record<string, unknown>, { tag: string }>
+export type AnyScript = Script<
+  Record<string, string | string[]>,
+  Record<string, unknown>,
+  { tag: string }
+>
 
 /** How an answer came about. */
 export interface Sent {
@@ -40,12 +55,34 @@ export interface Sent {
   mayHaveRun: boolean
 }
 
-export function encodeKeys(script: AnyScript, keys: Record<string, string>): string[] {
-  return script.keys.map((name) => keys[name] ?? '')
+/** What is sent of one item. */
+export function encodeItem(script: AnyScript, keys: unknown, args: unknown) {
+  const itemKeys = encodeKeys(script, keys as Record<string, string | string[]>)
+  return {
+    keys: itemKeys,
+    once: encodeOnce(script, args as Record<string, unknown>),
+    args: encodeArgs(script, args as Record<string, unknown>, itemKeys.length),
+  }
 }
 
-/** One item's arguments in the order in which the compiled script reads them. */
-export function encodeArgs(script: AnyScript, args: Record<string, unknown>): string[] {
+function encodeKeys(script: AnyScript, keys: Record<string, string | string[]>): string[] {
+  if (script.hasKeyList) return [...(keys[script.keys[0] ?? ''] ?? [])]
+  return script.keys.map((name) => (keys[name] as string | undefined) ?? '')
+}
+
+/** What an item shares with all of its call, as it is sent. */
+function encodeOnce(script: AnyScript, args: Record<string, unknown>): readonly string[] {
+  if (script.once.length === 0) return NOTHING
+  return script.once.map((name) => encodeScalar(args[name]))
+}
+
+const NOTHING: readonly string[] = []
+
+/**
+ * One item's arguments in the order in which the compiled script reads them.
+ * @param keyCount said first where it differs from item to item
+ */
+function encodeArgs(script: AnyScript, args: Record<string, unknown>, keyCount: number): string[] {
   let lists = false
   const encoded = script.args.map((spec) => {
     const value = args[spec[0]]
@@ -53,7 +90,8 @@ export function encodeArgs(script: AnyScript, args: Record<string, unknown>): st
     lists = true
     return encodeList(value as Record<string, unknown>[], spec[2])
   })
-  return lists ? encoded.flat() : (encoded as string[])
+  const flat = lists ? encoded.flat() : (encoded as string[])
+  return script.hasKeyList ? [String(keyCount), ...flat] : flat
 }
 
 const encodeList = (items: Record<string, unknown>[], fields: readonly string[]): string[] => [
@@ -61,9 +99,19 @@ const encodeList = (items: Record<string, unknown>[], fields: readonly string[])
   ...items.flatMap((item) => fields.map((field) => encodeScalar(item[field]))),
 ]
 
+/** Whether the arguments of all items are the same: then they are sent once. */
+export function areAlike(items: readonly { args: readonly string[] }[]): boolean {
+  const first = items[0]?.args ?? []
+  return items.every(
+    ({ args }) =>
+      args === first ||
+      (args.length === first.length && args.every((text, index) => text === first[index])),
+  )
+}
+
 const encodeScalar = (value: unknown): string => (value === null ? '' : String(value))
 
-/** Reads `[tag, …fields]`, or the one field of the plain reply, as the script's header declares it. */
+/** Reads `[tag, …fields]`, or the numbers of the plain reply, as the script's header declares it. */
 export function decodeReply(
   script: AnyScript,
   raw: unknown,
@@ -79,11 +127,10 @@ export function decodeReply(
     sentAtMs,
     mayHaveRun,
   }
-  let index = 0
-  for (const [name, type] of declared[1]) {
-    index++
-    reply[name] = decodeField(isTagged ? raw[index] : raw, type)
-  }
+  const [, fields] = declared
+  const values = isTagged ? raw : fields.length === 1 ? [raw] : String(raw).split(',')
+  let index = isTagged ? 1 : 0
+  for (const [name, type] of fields) reply[name] = decodeField(values[index++], type)
   return reply
 }
 

@@ -1,5 +1,7 @@
+import type { Call } from './call-line.ts'
 import type { RawClient } from './client.ts'
 import type { Connection } from './connection.ts'
+import type { Fits } from './fitting.ts'
 
 /**
  * The servers that hold the data, whatever they are to each other. Keys of one hash tag are of one
@@ -11,6 +13,8 @@ export interface Servers {
   tagOf(group: number): string
   /** Sends a command to the server of a group. Rejects as {@link Connection.call} does. */
   call(group: number, command: string, args: string[], deadlineMs: number): Promise<unknown>
+  /** The same for one of many: without a promise for each, which would cost as much as sending it. */
+  take(group: number, call: Call): void
   /** A connection to each server that has keys, for what is about all of them. */
   each(deadlineMs: number): Promise<readonly Connection[]>
   /** The server of a group may not be the right one any more: connects to it anew. */
@@ -44,19 +48,22 @@ export interface ServersOptions {
   /** A socket that has been silent for a while is asked whether it lives. */
   pingAfterMs: number
   pingTimeoutMs: number
+  /** Left out for the commands that stores send. */
+  fits?: Fits
   events: ServerEvents
 }
 
 /** The part that every connection for calls has in common. */
 export function callConnectionOptions(
   label: string,
-  { connectTimeoutMs, pingAfterMs, pingTimeoutMs, events }: ServersOptions,
+  { connectTimeoutMs, pingAfterMs, pingTimeoutMs, fits, events }: ServersOptions,
   self: () => Connection,
 ) {
   return {
     label,
     connectTimeoutMs,
     pulse: { pingAfterMs, pingTimeoutMs },
+    ...(fits && { fits }),
     prepare: (client: RawClient) => events.prepare(client, label),
     onReady: () => events.onReady(self()),
     onTrouble: (cause: Error) => events.onTrouble(self(), cause),

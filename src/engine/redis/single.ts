@@ -35,6 +35,7 @@ export function singleServer(source: RedisSource, options: ServersOptions): Serv
     tagOf: () => '',
     serverOf: () => '',
     call: (_, command, args, deadlineMs) => used().call(command, args, deadlineMs),
+    take: (_, call) => used().take(call),
     each: async () => [used()],
     reconnect: (_, cause) => commands.reconnect(cause),
     openBeside: open,

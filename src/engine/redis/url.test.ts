@@ -406,7 +406,13 @@ describe('user and password are never told', () => {
         'redis://h:1:hunter2',
         'redis://h:6379:hunter2',
       ],
-      ...['sqlite://Alice9:hunter2/x', 'sqlite:x?key=hunter2', 'redis://:123456hunter2'],
+      ...[
+        'Alice9://hunter2@h',
+        'Alice9://:hunter2@h',
+        'sqlite://Alice9:hunter2/x',
+        'sqlite:x?key=hunter2',
+        'redis://:123456hunter2',
+      ],
     ]
     for (const text of texts) expect(toldBy(refusalOf(text)), text).not.toMatch(/hunter2|Alice9/)
   })

@@ -158,6 +158,9 @@ export function suggestUrl(text: string): string {
  */
 export const redactUrl = (text: string): string => describe(visiblePart(text))
 
+/** Any other word in front of `://` may be a user who was written without a scheme. */
+const KNOWN_SCHEME =
+  /^(?:(?:rediss?|valkeys?|keydbs?)(?:[+.-](?:cluster|sentinel|socket|unix)s?)?|sentinels?|clusters?|sqlite|file|unix|https?|tcp|tls|ssl):\/\//i
 const PLAIN_HOST = String.raw`(?:(?:\[[\da-f:.]*\]?|[\w.-]+)(?::-?\d{1,5})?)?`
 const PLAIN_HOSTS = new RegExp(`^${PLAIN_HOST}(?:,${PLAIN_HOST})*$`, 'i')
 const PLAIN_PATH = /^(?:\/[-\d.]{0,6})?$/
@@ -166,7 +169,7 @@ function visiblePart(text: string): string {
   if (!/[:@?#]|%40|%3a/i.test(text)) return text
   const file = /^(?:sqlite:(?!\/\/[^/])|:?memory:)[^@?#]*/i.exec(text)?.[0]
   if (file && !text.includes('@')) return file === text ? text : `${file}***`
-  const scheme = /^[a-z][a-z\d+._-]{0,30}:\/\//i.exec(text)?.[0] ?? ''
+  const scheme = KNOWN_SCHEME.exec(text)?.[0] ?? ''
   const [first = '', last, ...more] = text.slice(scheme.length).split('@')
   if (more.length > 0 || (last !== undefined && /[/?#]/.test(first))) return `${scheme}***`
   const shown = last === undefined ? scheme : `${scheme}***@`

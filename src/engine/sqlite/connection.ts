@@ -49,9 +49,14 @@ export class Connection {
   }
 
   close(): void {
+    this.release()
+    this.database.close()
+  }
+
+  /** Gives the database back, open as it is. */
+  release(): void {
     for (const statement of this.statements.values()) statement[Symbol.dispose]?.()
     this.statements.clear()
-    this.database.close()
   }
 
   /** Texts are constants of the stores, so the map stays as small as their number. */

@@ -6,6 +6,8 @@ export interface DriverStatement {
   get(...values: SqlValue[]): unknown
   all(...values: SqlValue[]): unknown[]
   run(...values: SqlValue[]): { changes: number | bigint }
+  setReadBigInts?(isOn: boolean): void
+  setReturnArrays?(isOn: boolean): void
   /** Missing where a statement is freed when it is collected, and the file closed no earlier. */
   [Symbol.dispose]?(): void
 }
@@ -16,6 +18,11 @@ export interface DriverDatabase {
   /** Makes a function that statements can call. */
   function(name: string, callback: (value: SqlValue) => null): void
   close(): void
+}
+
+/** A connection that the user has made. */
+export interface UserDatabase extends DriverDatabase {
+  readonly isTransaction: boolean
 }
 
 export interface Driver {
@@ -40,7 +47,7 @@ const OPTIONAL_PEER = '@photostructure/sqlite'
 export async function loadDriver(): Promise<Driver> {
   const builtInVersion = process.versions.sqlite
   if (builtInVersion && isNewEnough(builtInVersion)) {
-    const builtIn = process.getBuiltinModule('node:sqlite') as DriverModule | undefined
+    const builtIn = builtInModule()
     if (builtIn) return driverOf('node:sqlite', builtIn, builtInVersion)
   }
   let peer: DriverModule
@@ -62,6 +69,19 @@ export async function loadDriver(): Promise<Driver> {
     `${OPTIONAL_PEER} brings SQLite ${version}, Sluice needs ${OLDEST_SQLITE} or newer. ` +
       `Run: npm install ${OPTIONAL_PEER}@latest`,
   )
+}
+
+const builtInModule = () => process.getBuiltinModule('node:sqlite') as DriverModule | undefined
+
+/** Whether this is a connection of the library that {@link loadDriver} finds. */
+export function isOfOurLibrary(handle: unknown): handle is UserDatabase {
+  if (typeof handle !== 'object' || handle === null || !('isTransaction' in handle)) return false
+  const { prepare, exec } = handle as Partial<UserDatabase>
+  if (typeof prepare !== 'function' || typeof exec !== 'function') return false
+  const version = process.versions.sqlite
+  const builtIn = version === undefined ? undefined : builtInModule()
+  const isBuiltIn = builtIn !== undefined && handle instanceof builtIn.DatabaseSync
+  return isBuiltIn === (builtIn !== undefined && isNewEnough(version ?? ''))
 }
 
 function driverOf(name: string, { DatabaseSync }: DriverModule, sqliteVersion: string): Driver {

@@ -137,6 +137,18 @@ describe.each([':memory:', 'a file'])('calls on %s', (place) => {
     expect(await Promise.all(mixed)).toEqual([FULL, FULL])
   })
 
+  it('E1 a call may wait for the disk where others do not', async () => {
+    const engine = await open(place === ':memory:' ? place : file, { synchronous: 'normal' })
+    const level = (transaction: Transaction) =>
+      transaction.get<{ synchronous: number }>('PRAGMA synchronous')?.synchronous
+    const [FULL, NORMAL] = [2, 1]
+    expect(await engine.write(level)).toBe(NORMAL)
+    expect(await engine.write(level, { durable: 'always' })).toBe(FULL)
+    expect(await engine.write(level)).toBe(NORMAL)
+    const mixed = [engine.write(level), engine.write(level, { durable: 'always' })]
+    expect(await Promise.all(mixed)).toEqual([FULL, FULL])
+  })
+
   it('E1 a call that throws is undone alone and rejects alone', async () => {
     const engine = await openPlace()
     const failure = new Error('no')

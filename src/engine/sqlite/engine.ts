@@ -8,6 +8,11 @@ export type SqlRow = Record<string, SqlValue>
 export interface Transaction {
   /** Integer microseconds of the store's clock, the same for the whole transaction. */
   readonly nowUs: number
+  /**
+   * What stores know of rows that they read or wrote: it is emptied when another process has committed,
+   * and when something is undone. Each store bounds what it puts there.
+   */
+  readonly memo: Map<string, unknown>
   get<Row = SqlRow>(sql: string, ...values: SqlValue[]): Row | undefined
   all<Row = SqlRow>(sql: string, ...values: SqlValue[]): Row[]
   /** Returns how many rows changed. */
@@ -20,9 +25,9 @@ export interface WriteOptions {
   /**
    * Whether the commit has to outlive a power cut where the engine's `synchronous` is `'full'`.
    * Who holds a lock need not: every process that could hold it ends with the machine. It saves the
-   * sync to disk. Defaults to true.
+   * sync to disk. `'always'`: also where it is `'normal'`. Defaults to true.
    */
-  durable?: boolean
+  durable?: boolean | 'always'
 }
 
 /**
@@ -41,6 +46,8 @@ export interface WriteOptions {
  * - E8 `close` settles what is under way; what comes later is refused.
  * - E9 A process that is killed at any moment loses nothing that was answered, leaves nothing half
  *      done, and keeps no other process waiting.
+ * - E10 What is written inside a transaction of the user's is there when they commit, and gone when
+ *      they do not; a failure undoes what was written for that one call.
  */
 export interface SqliteEngine {
   readonly kind: 'sqlite'
@@ -51,6 +58,8 @@ export interface SqliteEngine {
   readonly commandTimeoutMs: number
   /** File path or `:memory:`, for messages. */
   readonly place: string
+  /** Whether what was answered outlives a power cut without being asked to. */
+  readonly synchronous: 'full' | 'normal'
   /**
    * Adds tables, by statements that are safe to repeat (`IF NOT EXISTS`). They run at the start of
    * the next transaction, so a store may call this while it is built.
@@ -65,6 +74,13 @@ export interface SqliteEngine {
   write<T>(work: (transaction: Transaction) => T, options?: WriteOptions): Promise<T>
   /** Like `write`, on one consistent state, without waiting for writers; `work` changes nothing. */
   read<T>(work: (transaction: Transaction) => T): Promise<T>
+  /**
+   * Runs `work` at once, inside the transaction that the user has begun on a connection of their own
+   * to the same file: it is committed, or undone, with that. If `work` throws, it is undone alone.
+   * @param argument names the connection in errors
+   * @throws {ArgumentError} for anything else than such a connection
+   */
+  join<T>(handle: unknown, argument: string, work: (transaction: Transaction) => T): T
   /**
    * Calls back after a commit of this process that emitted `topic`, and after any commit of another
    * process (`PRAGMA data_version`). A hint. Returns what unsubscribes. While anything listens to

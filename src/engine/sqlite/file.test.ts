@@ -36,6 +36,8 @@ describe('a look at the path', () => {
   it('takes a journal that comes and goes for what it is', async () => {
     const file = join(makeFolder(), 'store.db')
     await comeAndGo(`${file}-journal`)
-    for (let count = 0; count < 20_000; count += 1) expect(checkFile(file)).toBe(false)
+    const answers = new Set<boolean>()
+    for (let count = 0; count < 20_000; count += 1) answers.add(checkFile(file))
+    expect([...answers]).toEqual([false])
   })
 })

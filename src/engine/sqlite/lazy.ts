@@ -2,7 +2,9 @@ import { resolve } from 'node:path'
 import { ClosedError } from '../../errors.ts'
 import { newClientId } from '../client-id.ts'
 import type { SqliteEngine, Transaction, WriteOptions } from './engine.ts'
+import { joinTransaction } from './joined.ts'
 import { DEFAULT_COMMAND_TIMEOUT_MS, openSqliteEngine, type SqliteEngineOptions } from './open.ts'
+import { StoreClock } from './store-clock.ts'
 
 /**
  * An engine that opens its file on first use: making one does no I/O and cannot fail. What goes
@@ -13,12 +15,16 @@ export function lazySqliteEngine(location: string, options: SqliteEngineOptions)
   const tables: string[] = []
   const subscriptions = new Set<{ topic: string; listener: () => void; stop: () => void }>()
   let opening: Promise<SqliteEngine> | null = null
+  let live: SqliteEngine | null = null
   let closed = false
+  /** Until the file is open. */
+  const joinClock = new StoreClock(options.clock)
 
   async function open(): Promise<SqliteEngine> {
     const engine = await openSqliteEngine(location, options)
     for (const text of tables) engine.define(text)
     for (const one of subscriptions) one.stop = engine.onChange(one.topic, one.listener)
+    live = engine
     return engine
   }
 
@@ -37,13 +43,24 @@ export function lazySqliteEngine(location: string, options: SqliteEngineOptions)
     clock: options.clock,
     commandTimeoutMs: options.commandTimeoutMs ?? DEFAULT_COMMAND_TIMEOUT_MS,
     place,
+    synchronous: options.synchronous,
     define(text) {
       tables.push(text)
       opening?.then((engine) => engine.define(text)).catch(() => {})
     },
-    write: async <T>(work: (transaction: Transaction) => T, writeOptions?: WriteOptions) =>
-      (await opened()).write(work, writeOptions),
-    read: async <T>(work: (transaction: Transaction) => T) => (await opened()).read(work),
+    write<T>(work: (transaction: Transaction) => T, writeOptions?: WriteOptions): Promise<T> {
+      if (live && !closed) return live.write(work, writeOptions)
+      return opened().then((engine) => engine.write(work, writeOptions))
+    },
+    read<T>(work: (transaction: Transaction) => T): Promise<T> {
+      if (live && !closed) return live.read(work)
+      return opened().then((engine) => engine.read(work))
+    },
+    join(handle, argument, work) {
+      if (closed) throw new ClosedError('This Sluice')
+      if (live) return live.join(handle, argument, work)
+      return joinTransaction(handle, argument, { place, clock: joinClock, schemas: tables }, work)
+    },
     onChange(topic, listener) {
       const subscription = { topic, listener, stop: () => {} }
       subscriptions.add(subscription)

@@ -9,8 +9,9 @@ import type { SqliteEngine, Transaction, WriteOptions } from './engine.ts'
 import { examine } from './examine.ts'
 import { isBusy, storeFailure } from './failure.ts'
 import { beside, checkFile, type FileIdentity, identify } from './file.ts'
+import { joinTransaction } from './joined.ts'
 import { FORMAT_VERSION, stamp } from './mark.ts'
-import { type Access, Session } from './session.ts'
+import { type Access, type Durable, Session } from './session.ts'
 import { StoreClock } from './store-clock.ts'
 import { Transactions } from './transactions.ts'
 
@@ -79,9 +80,25 @@ function connectOnce(driver: Driver, place: string, synchronous: 'full' | 'norma
     if (place !== MEMORY) useLog(connection, place)
     return connection
   } catch (error) {
-    connection.close()
+    closeUnchanged(connection, driver, place)
     throw error
   }
+}
+
+/**
+ * Who closes a file last copies its log into it, also where it was refused to write. So one that
+ * cannot write closes this one last.
+ */
+function closeUnchanged(connection: Connection, driver: Driver, place: string): void {
+  let last: Connection | null = null
+  try {
+    if (place !== MEMORY) last = new Connection(driver.open(place, { readOnly: true }))
+    last?.exec('SELECT 1 FROM sqlite_schema')
+  } catch {
+    // What cannot be read has no log that could be copied.
+  }
+  connection.close()
+  last?.close()
 }
 
 /** Turns the write-ahead log on, and makes sure that the file can be written. */
@@ -115,8 +132,10 @@ class OpenEngine implements SqliteEngine {
   readonly clock: Clock
   readonly commandTimeoutMs: number
   readonly place: string
+  readonly synchronous: 'full' | 'normal'
   private readonly connection: Connection
   private readonly session: Session
+  private readonly storeClock: StoreClock
   private readonly changes: Changes
   private readonly transactions: Transactions
   private readonly identity: FileIdentity | null
@@ -126,9 +145,11 @@ class OpenEngine implements SqliteEngine {
   constructor(connection: Connection, place: string, options: SqliteEngineOptions) {
     this.connection = connection
     this.place = place
+    this.synchronous = options.synchronous
     this.clock = options.clock
     this.commandTimeoutMs = options.commandTimeoutMs ?? DEFAULT_COMMAND_TIMEOUT_MS
-    this.session = new Session(connection, new StoreClock(options.clock), options.synchronous)
+    this.storeClock = new StoreClock(options.clock)
+    this.session = new Session(connection, this.storeClock, options.synchronous)
     this.identity = place === MEMORY ? null : identify(place)
     this.changes = new Changes({
       look: this.identity === null ? null : () => this.look(),
@@ -157,6 +178,11 @@ class OpenEngine implements SqliteEngine {
     return this.add('read', work, false)
   }
 
+  join<T>(handle: unknown, argument: string, work: (transaction: Transaction) => T): T {
+    const { place, storeClock: clock, session } = this
+    return joinTransaction(handle, argument, { place, clock, schemas: session.newSchemas }, work)
+  }
+
   onChange(topic: string, listener: () => void): () => void {
     return this.closing ? () => {} : this.changes.on(topic, listener)
   }
@@ -173,7 +199,7 @@ class OpenEngine implements SqliteEngine {
   private add<T>(
     access: Access,
     work: (transaction: Transaction) => T,
-    durable: boolean,
+    durable: Durable,
   ): Promise<T> {
     if (this.closing) return Promise.reject(new ClosedError(`The engine on ${this.place}`))
     return this.transactions.add(access, work, durable)

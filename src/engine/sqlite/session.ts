@@ -1,14 +1,16 @@
 import { InternalError } from '../../errors.ts'
 import type { Connection } from './connection.ts'
-import type { SqlRow, SqlValue, Transaction } from './engine.ts'
-import type { StoreClock } from './store-clock.ts'
+import type { SqlRow, SqlValue, Transaction, WriteOptions } from './engine.ts'
+import { keepClock, readClock, type StoreClock } from './store-clock.ts'
 
 /** What a call of `SqliteEngine.read` or `.write` may do. */
 export type Access = 'read' | 'write'
+export type Durable = NonNullable<WriteOptions['durable']>
 
 /** Runs one transaction after the other on a connection, and keeps the store's time in it. */
 export class Session implements Transaction {
   nowUs = 0
+  memo = new Map<string, unknown>()
   /** Of the call that runs now: a read may share the transaction of a write. */
   callAccess: Access = 'read'
   private readonly connection: Connection
@@ -52,19 +54,24 @@ export class Session implements Transaction {
     this.schemas.push(schema)
   }
 
+  /** Tables that are still to be made. */
+  get newSchemas(): readonly string[] {
+    return this.schemas
+  }
+
   /** Tables are still to be made, so that even a read has to begin as a write. */
   get hasNewSchema(): boolean {
     return this.schemas.length > 0
   }
 
   /** Starts a transaction. Answers whether another process has committed since the last one. */
-  begin(access: Access, durable: boolean): boolean {
+  begin(access: Access, durable: Durable): boolean {
     if (access === 'write') this.sync(durable)
     this.connection.run(access === 'write' ? 'BEGIN IMMEDIATE' : 'BEGIN')
     this.access = access
     this.topics = new Set()
     const isChanged = this.look()
-    this.storedUs ??= this.readClock()
+    this.storedUs ??= readClock(this.connection)
     this.nowUs = this.clock.nowUs(this.storedUs)
     this.newSchemaCount = access === 'write' ? this.schemas.length : 0
     for (const schema of this.schemas.slice(0, this.newSchemaCount)) this.connection.exec(schema)
@@ -77,13 +84,7 @@ export class Session implements Transaction {
     const isDirty = changeCount !== this.changeCount
     const storedUs = this.storedUs ?? 0
     const movesClock = isDirty && this.clock.isShared && this.nowUs > storedUs
-    if (movesClock) {
-      this.connection.run(
-        `INSERT INTO store_clock (one, now_us) VALUES (1, ?)
-         ON CONFLICT (one) DO UPDATE SET now_us = excluded.now_us`,
-        this.nowUs,
-      )
-    }
+    if (movesClock) keepClock(this.connection, this.nowUs)
     this.connection.run('COMMIT')
     if (movesClock) this.storedUs = this.nowUs
     this.changeCount = changeCount + (movesClock ? 1 : 0)
@@ -98,6 +99,7 @@ export class Session implements Transaction {
     } catch {
       // There was nothing left to undo.
     }
+    this.memo = new Map()
     this.changeCount = this.countChanges()
   }
 
@@ -117,20 +119,19 @@ export class Session implements Transaction {
     const version = row?.data_version ?? 0
     const isChanged = this.dataVersion !== null && version !== this.dataVersion
     this.dataVersion = version
-    if (isChanged) this.storedUs = null
+    if (isChanged) {
+      this.storedUs = null
+      this.memo = new Map()
+    }
     return isChanged
   }
 
   /** The next commit waits for the disk, or not; SQLite takes that between transactions only. */
-  private sync(durable: boolean): void {
-    const isSynced = durable && this.synchronous === 'full'
+  private sync(durable: Durable): void {
+    const isSynced = durable === 'always' || (durable && this.synchronous === 'full')
     if (isSynced === this.isSynced) return
     this.connection.exec(`PRAGMA synchronous = ${isSynced ? 'FULL' : 'NORMAL'}`)
     this.isSynced = isSynced
-  }
-
-  private readClock(): number {
-    return this.connection.get<{ now_us: number }>('SELECT now_us FROM store_clock')?.now_us ?? 0
   }
 
   private countChanges(): number {

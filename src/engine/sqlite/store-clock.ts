@@ -1,4 +1,5 @@
 import type { Clock } from '../../clock.ts'
+import type { Connection } from './connection.ts'
 
 /** Speed of a clock that the wall clock has fallen behind, until it is caught up with. */
 const SLOW_PACE = 7 / 8
@@ -32,4 +33,17 @@ export class StoreClock {
   get isShared(): boolean {
     return this.clock.storeUs() === null
   }
+}
+
+/** The time in the file, of which a transaction is never behind. */
+export function readClock(connection: Connection): number {
+  return connection.get<{ now_us: number }>('SELECT now_us FROM store_clock')?.now_us ?? 0
+}
+
+export function keepClock(connection: Connection, nowUs: number): void {
+  connection.run(
+    `INSERT INTO store_clock (one, now_us) VALUES (1, ?)
+     ON CONFLICT (one) DO UPDATE SET now_us = excluded.now_us`,
+    nowUs,
+  )
 }

@@ -1,14 +1,14 @@
 import { EngineUnavailableError, type Outcome } from '../../errors.ts'
 import type { Transaction } from './engine.ts'
 import { isBusy, isFull, storeFailure } from './failure.ts'
-import type { Access, Session } from './session.ts'
+import type { Access, Durable, Session } from './session.ts'
 import { Turns } from './turns.ts'
 
 interface Call {
   access: Access
   work: (transaction: Transaction) => unknown
   /** Whether the commit must outlive a power cut. */
-  durable: boolean
+  durable: Durable
   /** On this process's own monotonic clock, whatever clock the stores have. */
   deadlineMs: number
   /** It was part of a transaction that failed, and runs again by itself. */
@@ -34,6 +34,11 @@ const LONGEST_MS = 1.5
 /** When emptying the log did not help, how long until it is tried again. */
 const EMPTY_LOG_AGAIN_MS = 1_000
 
+function strongestOf(calls: readonly Call[]): Durable {
+  if (calls.some(({ durable }) => durable === 'always')) return 'always'
+  return calls.some(({ durable }) => durable)
+}
+
 /** Runs calls in their order, as many as are there in one transaction: one sync to disk for all. */
 export class Transactions {
   private readonly options: TransactionsOptions
@@ -49,7 +54,7 @@ export class Transactions {
     this.options = options
   }
 
-  add<T>(access: Access, work: (transaction: Transaction) => T, durable: boolean): Promise<T> {
+  add<T>(access: Access, work: (transaction: Transaction) => T, durable: Durable): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       this.waiting.push({
         access,
@@ -154,7 +159,7 @@ export class Transactions {
     const startMs = performance.now()
     try {
       this.options.check()
-      const durable = this.waiting.some((call) => call.durable)
+      const durable = strongestOf(this.waiting)
       if (session.begin(access, durable)) this.hasForeignCommit = true
     } catch (error) {
       session.rollback()

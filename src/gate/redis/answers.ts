@@ -8,8 +8,6 @@ export const GONE_MS = 30_000
 const MOST_LOOKED_AT = 10_000
 const LIST_STEP = 200
 
-export const toUs = (ms: number) => Math.round(ms * 1000)
-
 /** Who a script says that holds it; null where it names nobody. */
 export function holderOf(answer: {
   holder: string
