@@ -17,6 +17,7 @@ import { redisAdmin } from '../../test/engines.ts'
 import { gone, silence, watched } from '../../test/faults.ts'
 import { systemClock } from '../clock.ts'
 import { InternalError, LockLostError, LockTimeoutError } from '../errors.ts'
+import { LOOK_EVERY_MS } from '../gate/watchers.ts'
 import { createSluice, insideOf, type Sluice } from '../sluice.ts'
 import { type FaultPlan, faulty } from '../testing/faulty.ts'
 import { createTestSluice } from '../testing/index.ts'
@@ -24,7 +25,6 @@ import { createElections, type Elections, type Leader } from './election.ts'
 import type { LeaderStore } from './leader-store.ts'
 import { openLeaderStore, openLockStore } from './open.ts'
 import type { LockStore } from './store.ts'
-import { LOOK_EVERY_MS } from './watchers.ts'
 
 const cleanUps: (() => Promise<unknown>)[] = []
 afterEach(async () => {

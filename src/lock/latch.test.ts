@@ -18,13 +18,13 @@ import { gate, gone, watched } from '../../test/faults.ts'
 import { timed } from '../../test/stopwatch.ts'
 import { systemClock } from '../clock.ts'
 import { ClosedError, LockTimeoutError } from '../errors.ts'
+import { LOOK_EVERY_MS } from '../gate/watchers.ts'
 import { createSluice, insideOf, type Sluice } from '../sluice.ts'
 import { type FaultPlan, faulty } from '../testing/faulty.ts'
 import { createTestSluice } from '../testing/index.ts'
 import { createLatches, type Latches } from './latch.ts'
 import type { LatchStore } from './latch-store.ts'
 import { openLatchStore } from './open.ts'
-import { LOOK_EVERY_MS } from './watchers.ts'
 
 const cleanUps: (() => Promise<unknown>)[] = []
 afterEach(async () => {

@@ -2,9 +2,10 @@ import type { Clock } from '../clock.ts'
 import type { Duration } from '../duration.ts'
 import { ClosedError, LockTimeoutError } from '../errors.ts'
 import { type AcquireOptions, acquireOptions, DAY_MS } from '../gate/options.ts'
+import { type Until, Waits } from '../gate/until.ts'
+import { LOOK_EVERY_MS } from '../gate/watchers.ts'
 import { count, duration, readName, readOptions, text, withDefault } from '../options.ts'
 import type { LatchRequest, LatchState, LatchStore } from './latch-store.ts'
-import { isPassing, LOOK_EVERY_MS, Watcher } from './watchers.ts'
 
 export interface LatchOptions {
   /** How many have to arrive, from 1 to 10,000: the same for everybody who uses the name. */
@@ -62,24 +63,14 @@ const latchOptions = {
 const countDownOptions = { id: withDefault(text(LONGEST_ID), undefined) }
 
 export function createLatches(store: LatchStore, clock: Clock, clientId: string): Latches {
-  const waits = new Set<LatchWait>()
+  const waits = new Waits()
   let arrivalCount = 0
   let isClosed = false
 
   async function wait(request: LatchRequest, options?: AcquireOptions): Promise<void> {
     const read = readOptions('wait', options, acquireOptions)
     if (isClosed) throw new ClosedError('This Sluice')
-    read.signal?.throwIfAborted()
-    const waiting = new LatchWait(store, clock, request, read.wait)
-    const onAbort = () => waiting.end(read.signal?.reason)
-    waits.add(waiting)
-    read.signal?.addEventListener('abort', onAbort, { once: true })
-    try {
-      await waiting.opened
-    } finally {
-      waits.delete(waiting)
-      read.signal?.removeEventListener('abort', onAbort)
-    }
+    await waits.until(untilOpen(store, clock, request, read.wait), read.signal)
   }
 
   return {
@@ -104,88 +95,29 @@ export function createLatches(store: LatchStore, clock: Clock, clientId: string)
 
     async close() {
       isClosed = true
-      for (const waiting of [...waits]) waiting.end(new ClosedError('This Sluice'))
+      waits.endAll(new ClosedError('This Sluice'))
     },
   }
 }
 
-/** One caller that waits until the latch opens, or for as long as it wants to. */
-class LatchWait {
-  readonly opened: Promise<void>
-  private readonly clock: Clock
-  private readonly request: LatchRequest
-  private readonly startedMs: number
-  private readonly resolve: () => void
-  private readonly reject: (reason: unknown) => void
-  private readonly stop: () => void
-  private left: number | null = null
-  private failure: unknown
-  private isOverdue = false
-
-  constructor(store: LatchStore, clock: Clock, request: LatchRequest, waitMs: number) {
-    this.clock = clock
-    this.request = request
-    this.startedMs = clock.monotonicMs()
-    const { promise, resolve, reject } = settlable()
-    this.opened = promise
-    this.resolve = resolve
-    this.reject = reject
-    const deadline = clock.after(waitMs, () => this.timeOut())
-    const watcher = new Watcher<LatchState>({
-      clock,
-      look: () => store.watch(request),
-      onNews: (listener) => store.onNews(request.name, listener),
-      seen: (state) => this.seen(state),
-      failed: (error) => this.failed(error),
-    })
-    this.stop = () => {
-      deadline.cancel()
-      watcher.stop()
-    }
-  }
-
-  end(reason: unknown): void {
-    this.stop()
-    this.reject(reason)
-  }
-
-  /** A latch that somebody waits for is kept: looking is what keeps it. */
-  private seen({ left }: LatchState): number {
-    this.left = left
-    this.failure = undefined
-    if (left === 0) {
-      this.stop()
-      this.resolve()
-    } else if (this.isOverdue) this.timeOut()
-    return Math.min(LOOK_EVERY_MS, this.request.keepMs / 3)
-  }
-
-  private failed(error: unknown): void {
-    this.failure = error
-    if (!isPassing(error)) this.end(error)
-    else if (this.isOverdue) this.timeOut()
-  }
-
-  /** Nobody is told that it is shut before it was looked at once. */
-  private timeOut(): void {
-    this.isOverdue = true
-    if (this.failure !== undefined) return this.end(this.failure)
-    if (this.left === null) return
-    const waitedMs = Math.round(this.clock.monotonicMs() - this.startedMs)
+/** A latch that somebody waits for is kept: looking is what keeps it. */
+const untilOpen = (
+  store: LatchStore,
+  clock: Clock,
+  request: LatchRequest,
+  waitMs: number,
+): Until<LatchState, void> => ({
+  clock,
+  waitMs,
+  look: () => store.watch(request),
+  onNews: (listener) => store.onNews(request.name, listener),
+  read: ({ left }) =>
+    left === 0 ? { value: undefined } : { againMs: Math.min(LOOK_EVERY_MS, request.keepMs / 3) },
+  late({ left }, waitedMs) {
     const message =
-      `Latch ${JSON.stringify(this.request.name)} did not open within ${waitedMs} ms: ` +
-      `${this.left} have not arrived. Wait longer, or look for who is late.`
-    const conflict = { holder: null, sinceMs: null, position: this.left, retryAfterMs: 0 }
-    this.end(new LockTimeoutError(message, conflict))
-  }
-}
-
-function settlable() {
-  let resolve: () => void = () => {}
-  let reject: (reason: unknown) => void = () => {}
-  const promise = new Promise<void>((onOpen, onEnd) => {
-    resolve = onOpen
-    reject = onEnd
-  })
-  return { promise, resolve, reject }
-}
+      `Latch ${JSON.stringify(request.name)} did not open within ${waitedMs} ms: ` +
+      `${left} have not arrived. Wait longer, or look for who is late.`
+    const conflict = { holder: null, sinceMs: null, position: left, retryAfterMs: 0 }
+    return new LockTimeoutError(message, conflict)
+  },
+})

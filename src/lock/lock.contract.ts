@@ -13,6 +13,7 @@ import { describeContract } from './describe.contract.ts'
 import { forceContract } from './force.contract.ts'
 import { lineContract } from './line.contract.ts'
 import { quietContract } from './quiet.contract.ts'
+import { raiseFenceContract } from './raise-fence.contract.ts'
 import { unfairContract } from './unfair.contract.ts'
 import { walk } from './walk.contract.ts'
 
@@ -21,6 +22,7 @@ export function lockContract(open: () => Promise<OpenedLockStore>): void {
   const bench = new Bench(open)
   lineContract(bench)
   describeContract(bench)
+  raiseFenceContract(bench)
   forceContract(bench)
   unfairContract(bench)
   quietContract(bench)

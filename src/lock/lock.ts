@@ -1,9 +1,17 @@
 import type { Clock } from '../clock.ts'
-import { ArgumentError, LockLostError } from '../errors.ts'
+import { ArgumentError, LockLostError, type LockTimeoutError } from '../errors.ts'
 import { Handle, type Hold, type Lease, leaseOf } from '../gate/handle.ts'
-import { type Holdable, Taker, takingShapes } from '../gate/holdable.ts'
+import {
+  acquireBy,
+  type Holdable,
+  runBy,
+  type Taking,
+  takingShapes,
+  tryAcquireBy,
+} from '../gate/holdable.ts'
 import { Holds } from '../gate/holds.ts'
 import type { HeldLease } from '../gate/lease.ts'
+import type { AcquireOptions } from '../gate/options.ts'
 import type { HoldTerms } from '../gate/terms.ts'
 import { readName, readOptions } from '../options.ts'
 import { describe } from '../text.ts'
@@ -44,54 +52,85 @@ export interface Locks {
 
 type Read = { within: Hold | undefined }
 const shapes = takingShapes<Read>(reentryOptions)
+const FAIR: LockDemand = { fair: true }
+const UNFAIR: LockDemand = { fair: false }
 
-export function createLocks(store: LockStore, clock: Clock, clientId: string): Locks {
-  const holds = new Holds<LockDemand>('Lock', store, clock, clientId)
+/** A class, because many are made for one use each: closures of each its own take seven times the memory. */
+class NamedLock implements Lock {
+  readonly name: string
+  readonly #store: LockStore
+  readonly #holds: Holds<LockDemand>
+  readonly #terms: HoldTerms<LockDemand>
 
-  function lockOf(terms: HoldTerms<LockDemand>): Lock {
-    const { name } = terms
-    const taker = new Taker<Lease, Read, ReentryOptions>(shapes, ({ wait, signal, within }) => {
-      if (!within) return holds.acquire(terms, wait, signal, leaseOf)
-      signal?.throwIfAborted()
-      return leaseOf(heldWithin(within, name))
-    })
-    return Object.assign(taker, {
-      name,
-      inspect: async () => lockViewOf(await store.inspect(name)),
-      async forceRelease(options: ForceReleaseOptions) {
-        const read = readOptions('forceRelease', options, forceReleaseOptions)
-        return store.forceRelease({ name, ...read })
-      },
-    })
+  constructor(store: LockStore, holds: Holds<LockDemand>, terms: HoldTerms<LockDemand>) {
+    this.name = terms.name
+    this.#store = store
+    this.#holds = holds
+    this.#terms = terms
+  }
+
+  acquire(options?: AcquireOptions & ReentryOptions): Promise<Lease> {
+    return acquireBy(shapes, options, (how) => this.#take(how))
+  }
+
+  tryAcquire(options?: ReentryOptions): Promise<Lease | null> {
+    return tryAcquireBy(shapes, options, (how) => this.#take(how))
+  }
+
+  run<T>(
+    work: (held: Lease) => T | Promise<T>,
+    options?: AcquireOptions & ReentryOptions,
+  ): Promise<T> {
+    return runBy(work, () => this.acquire(options))
+  }
+
+  async inspect(): Promise<LockView> {
+    return lockViewOf(await this.#store.inspect(this.name))
+  }
+
+  async forceRelease(options: ForceReleaseOptions): Promise<'released' | 'free' | 'changed'> {
+    const read = readOptions('forceRelease', options, forceReleaseOptions)
+    return this.#store.forceRelease({ name: this.name, ...read })
+  }
+
+  #take({ wait, signal, within }: Taking<Read>): Promise<Lease | LockTimeoutError> | Lease {
+    if (!within) return this.#holds.acquire(this.#terms, wait, signal, leaseOf)
+    signal?.throwIfAborted()
+    return leaseOf(this.#heldWithin(within))
   }
 
   /** The lease behind a handle that is to be held once more. @throws {LockLostError} */
-  function heldWithin(within: Hold, name: string): HeldLease<LockDemand> {
+  #heldWithin(within: Hold): HeldLease<LockDemand> {
     within.assertHeld()
     const behind = Handle.heldBy(within)
-    if (behind && holds.has(behind) && behind.name === name) return behind
+    if (behind && this.#holds.has(behind) && behind.name === this.name) return behind
     throw new ArgumentError(
       'acquire.within',
-      `a lease of lock ${JSON.stringify(name)} from the same Sluice`,
+      `a lease of lock ${JSON.stringify(this.name)} from the same Sluice`,
       `a lease of ${describe(within.name)}`,
     )
   }
+}
+
+export function createLocks(store: LockStore, clock: Clock, clientId: string): Locks {
+  const holds = new Holds<LockDemand>('Lock', store, clock, clientId)
 
   function lock(name: string, options?: LockOptions): Lock
   function lock(names: readonly string[], options?: LockOptions): ManyLocks
   function lock(names: string | readonly string[], options?: LockOptions): Lock | ManyLocks {
     const { ttl, maxHold, metadata, durability, fair } = readOptions('lock', options, lockOptions)
-    const termsOf = (name: string): HoldTerms<LockDemand> => ({
-      name,
-      ttlMs: ttl,
-      maxHoldMs: maxHold,
-      metadata,
-      replicas: durability,
-      demand: { fair },
-    })
-    if (!Array.isArray(names)) return lockOf(termsOf(readName(names, 'lock.name')))
+    const lockOf = (name: string) =>
+      new NamedLock(store, holds, {
+        name,
+        ttlMs: ttl,
+        maxHoldMs: maxHold,
+        metadata,
+        replicas: durability,
+        demand: fair ? FAIR : UNFAIR,
+      })
+    if (!Array.isArray(names)) return lockOf(readName(names, 'lock.name'))
     return manyLocks(
-      readNames(names).map((name) => lockOf(termsOf(name))),
+      readNames(names).map((name) => lockOf(name)),
       clock,
     )
   }

@@ -1,4 +1,4 @@
-import { isPassing, LOOK_EVERY_MS, Watcher, type Watching } from './watchers.ts'
+import { isPassing, LOOK_EVERY_MS, Watcher, type Watching } from '../gate/watchers.ts'
 
 /** What is observed, as it was at one look. */
 export interface Sight<Value> {

@@ -15,6 +15,12 @@ import { sqliteLeaderStore } from './sqlite/leader-store.ts'
 import { sqliteLockStore } from './sqlite/store.ts'
 import type { LockStore } from './store.ts'
 
+export type { Lock, LockOptions, LockView, ManyLocks } from './index.ts'
+// What a Redlock is made of, and makes, which has its door here.
+export { createLocks, type Locks } from './lock.ts'
+export type { LockDemand, LockStore, StoredLock } from './store.ts'
+export { lockViewOf } from './view.ts'
+
 /** @param kind what the locks are for: a name means another lock to each */
 export function openLockStore(engine: Engine, kind: 'lock' | 'election' = 'lock'): LockStore {
   return engine.kind === 'redis' ? redisLockStore(engine, kind) : sqliteLockStore(engine, kind)

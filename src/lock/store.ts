@@ -22,12 +22,16 @@ import type { GateStore, Holder, Owner, WaiterView } from '../gate/store.ts'
  * - L14 `handOver`, where there is one, makes a waiter of the same client the owner if the caller still
  *       is, with the number after its fence, which no grant gives to another one; repeated it changes
  *       nothing.
+ * - L15 After `raiseFence` by the owner every later ownership has a higher fence than the one it named,
+ *       for as long as L10 keeps fences; anyone but the owner is told `lost` and changes nothing.
  */
 
 /** What a lock is asked for besides. */
 export interface LockDemand {
   /** False: a free lock may be taken past the line, and a release prefers its own client. */
   fair: boolean
+  /** False: nobody reads its fence, so it may be any number. Left out: it grows, as promised. */
+  fenced?: boolean
 }
 
 /** A lock as it is stored. */
@@ -50,6 +54,8 @@ export interface LockStore extends GateStore<LockDemand> {
   }): Promise<'released' | 'free' | 'changed'>
   /** Changes what is shown of the owner while it holds. */
   describe(request: { name: string; owner: Owner; metadata: string }): Promise<'changed' | 'lost'>
+  /** Lifts the fence of the name, while the owner holds it. Of several such locks one fence is made so. */
+  raiseFence(request: { name: string; owner: Owner; fence: number }): Promise<'raised' | 'lost'>
   inspect(name: string): Promise<StoredLock>
   /** Locks that are held or waited for, at most `limit`, in no order. */
   list(limit: number): Promise<StoredLock[]>

@@ -1,6 +1,6 @@
 import type { RedisEngine } from '../../engine/redis/engine.ts'
+import { redisNews } from '../../gate/redis/news.ts'
 import { type LatchRequest, type LatchStore, latchMismatch } from '../latch-store.ts'
-import { redisNews } from './news.ts'
 import * as scripts from './scripts.gen.ts'
 
 /** Latches on Redis. The keys are described in `latch.lua` and `watchers.lua`. */

@@ -1,6 +1,6 @@
 import type { RedisEngine } from '../../engine/redis/engine.ts'
+import { redisNews } from '../../gate/redis/news.ts'
 import type { LeaderStore } from '../leader-store.ts'
-import { redisNews } from './news.ts'
 import * as scripts from './scripts.gen.ts'
 
 /** Who leads on Redis: the locks of kind `election`, and a set of those who watch each. */

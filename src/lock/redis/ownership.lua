@@ -21,7 +21,7 @@ local function extend(lock, state, lease_us)
   -- Who holds for so long keeps its fence by itself: the shared one may be forgotten by its release.
   if is_fresh and now_us - string.sub(state, 38, 53) > DAY_US then is_fresh = false end
   redis.call('PEXPIRE', lock, keep_ms(lease_us, is_fresh))
-  redis.call('SETRANGE', lock, '54', until_text(lease_us))
+  redis.call('SETRANGE', lock, '37', string.sub(state, 38, 54) .. until_text(lease_us))
   if not is_fresh and string.byte(state) == 78 then redis.call('SETRANGE', lock, '0', 'H') end
   return string.sub(state, 21, 36)
 end

@@ -1,6 +1,7 @@
 import { Deadlines } from '../../deadlines.ts'
+import { toUs } from '../../duration.ts'
 import type { RedisEngine } from '../../engine/redis/engine.ts'
-import { GONE_MS, holderOf, listInUse, releasedOrLost, toUs } from '../../gate/redis/answers.ts'
+import { GONE_MS, holderOf, listInUse, releasedOrLost } from '../../gate/redis/answers.ts'
 import { redisGrants, splitOnce } from '../../gate/redis/grants.ts'
 import type {
   AcquireAnswer,
@@ -11,6 +12,7 @@ import type {
   RenewAnswer,
 } from '../../gate/store.ts'
 import type { LockDemand, LockStore, StoredLock } from '../store.ts'
+import { Claims } from './claims.ts'
 import { Crowds } from './crowds.ts'
 import * as scripts from './scripts.gen.ts'
 
@@ -22,6 +24,7 @@ export function redisLockStore(engine: RedisEngine, kind: 'lock' | 'election'): 
   const { tell, onGrant, onDoubt } = redisGrants(engine, kind)
   const forcedListeners = new Set<(forced: { owner: string; reason: string }) => void>()
   const crowds = new Crowds(engine.clock)
+  const claims = new Claims(engine)
   const deadlines = new Deadlines(engine.clock, engine.commandTimeoutMs)
 
   const lockOf = (name: string) => engine.keys.key(kind, name)
@@ -42,11 +45,18 @@ export function redisLockStore(engine: RedisEngine, kind: 'lock' | 'election'): 
 
   /** The short way has no async function: what those allocate was a third of its client's work. */
   function acquire(request: AcquireRequest<LockDemand>): Promise<AcquireAnswer> {
-    const { name, owner, ttlMs, enqueue, heartbeat, metadata, replicas } = request
+    const { name, enqueue, heartbeat } = request
     if (enqueue) engine.inbox.start()
     if (heartbeat || crowds.isAt(name)) return acquireInLine(request)
+    const lock = lockOf(name)
+    if (!claims.serves(request)) return take(lock, request)
+    return claims.take(lock, request, () => take(lock, request))
+  }
+
+  function take(lock: string, request: AcquireRequest<LockDemand>): Promise<AcquireAnswer> {
+    const { owner, ttlMs, enqueue, metadata, replicas } = request
     const args = { owner, terms: `${toUs(ttlMs)} ${metadata}` }
-    return engine.call(scripts.take, { lock: lockOf(name) }, args, replicas).then((answer) => {
+    return engine.call(scripts.take, { lock }, args, replicas).then((answer) => {
       if (answer.tag === 'acquired') {
         engine.sawFence(answer.fence)
         return answer
@@ -162,6 +172,11 @@ export function redisLockStore(engine: RedisEngine, kind: 'lock' | 'election'): 
     async describe({ name, owner, metadata }) {
       const keys = { lock: lockOf(name) }
       return (await engine.call(scripts.describe, keys, { owner, metadata })).tag
+    },
+
+    async raiseFence({ name, owner, fence }) {
+      engine.sawFence(fence)
+      return (await engine.call(scripts.raiseFence, { lock: lockOf(name) }, { owner, fence })).tag
     },
 
     inspect,

@@ -2,7 +2,7 @@
 -- KEYS  lock  string, see state.lua
 -- SHARES fence  string, see fresh.lua
 -- ARGV  owner  string
--- ARGV  terms  string  'ttl_us metadata': mostly the same for all items, and then cut up once
+-- ONCE  terms  string  'ttl_us metadata'
 -- REPLY acquired fence:integer
 -- REPLY held holder:string since_us:integer remaining_us:integer
 -- REPLY busy  somebody may be waiting or have withdrawn, or it is held already, the long way tells
@@ -10,11 +10,15 @@
 -- COST  O(1)
 -- REPEAT safe  the same owner gets the same answer
 -- USE   clock facts lock/state lock/fresh
-if terms ~= fresh_terms then prepare_fresh(shared_fence, terms) end
+if not fresh_fence then prepare_fresh(shared_fence, terms) end
 local text = fresh_head .. owner .. ' - ' .. fresh_metadata
-if redis.call('SET', lock, text, 'PX', fresh_ms, 'NX') then return fresh_fence end
+if not taken_now[lock] and redis.call('SET', lock, text, 'PX', fresh_ms, 'NX') then
+  taken_now[lock] = true
+  return fresh_fence
+end
 -- RARELY: there is a state
 local state = lock_read(lock)
+if not state then return { 'busy' } end
 if string.sub(state, 4, 19) >= now_text then return { 'busy' } end
 local holder, since_us, remaining_us = holder_of(state)
 if holder == owner then return { 'busy' } end
@@ -28,4 +32,5 @@ if least > tonumber(fresh_fence) then
 end
 text = fresh_head .. owner .. ' ' .. releaser_of(state) .. ' ' .. fresh_metadata
 redis.call('SET', lock, text, 'PX', fresh_ms)
+taken_now[lock] = true
 return fresh_fence

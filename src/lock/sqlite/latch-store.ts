@@ -1,3 +1,4 @@
+import { toUs } from '../../duration.ts'
 import type { SqliteEngine, Transaction } from '../../engine/sqlite/engine.ts'
 import {
   type LatchRequest,
@@ -21,7 +22,6 @@ const SWEEP_EVERY_US = 1_000_000
 const KEPT_SHARE = 0.5
 
 const topicOf = (name: string) => `latch:${name}`
-const toUs = (ms: number) => Math.round(ms * 1000)
 
 /** Latches in the tables `latch` and `latch_arrival`. */
 export function sqliteLatchStore(engine: SqliteEngine): LatchStore {

@@ -103,6 +103,21 @@ export function describe(place: Place, owner: Owner, metadata: string): boolean 
   return changed === 1
 }
 
+/** No later ownership has this fence, or a lower one. */
+export function raiseFence(place: Place, owner: Owner, fence: number): boolean {
+  const { transaction, kind, name } = place
+  const changed = transaction.run(
+    `UPDATE lock SET fence = max(fence, ?)
+     WHERE kind = ? AND name = ? AND owner = ? AND expires_us > ?`,
+    fence,
+    kind,
+    name,
+    owner,
+    transaction.nowUs,
+  )
+  return changed === 1
+}
+
 /** Frees what nobody can be waiting for, in one statement. */
 export function freeIdle({ transaction, kind, name }: Place, owner: Owner): boolean {
   const { nowUs } = transaction

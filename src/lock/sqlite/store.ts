@@ -1,3 +1,4 @@
+import { toUs } from '../../duration.ts'
 import type { SqliteEngine, Transaction } from '../../engine/sqlite/engine.ts'
 import { sharedGrants } from '../../gate/sqlite/grants.ts'
 import {
@@ -27,6 +28,7 @@ import {
   type LockRow,
   own,
   type Place,
+  raiseFence,
   readRow,
 } from './row.ts'
 import { schema } from './schema.gen.ts'
@@ -53,7 +55,6 @@ const MOST_VIEWED = 100
 const MOST_PASSES = 15
 
 const gateOf = ({ kind, name }: Place) => `${kind}:${name}`
-const toUs = (ms: number) => Math.round(ms * 1000)
 const NOTHING_GIVEN: GivenUp = { wasHeld: false, granted: null }
 
 /** Locks in the table `lock`, and `waiter` of the gate. */
@@ -65,10 +66,11 @@ export function sqliteLockStore(engine: SqliteEngine, kind: 'lock' | 'election')
   )
   let sweptUs = 0
 
+  const placeOf = (transaction: Transaction, name: string): Place => ({
+    ...{ transaction, kind, name, floor: grants.floor },
+  })
   const write = <T>(name: string, work: (place: Place) => T) =>
-    engine.write((transaction) => work({ transaction, kind, name, floor: grants.floor }), {
-      durable: false,
-    })
+    engine.write((transaction) => work(placeOf(transaction, name)), { durable: false })
 
   /** A clock that was moved back must not put sweeping off. */
   function sweepSometimes(transaction: Transaction): void {
@@ -122,14 +124,14 @@ export function sqliteLockStore(engine: SqliteEngine, kind: 'lock' | 'election')
     describe: ({ name, owner, metadata }) =>
       write(name, (place) => (describe(place, owner, metadata) ? 'changed' : 'lost')),
 
-    inspect: (name) =>
-      engine.read((transaction) => view({ transaction, kind, name, floor: grants.floor })),
+    raiseFence: ({ name, owner, fence }) =>
+      write(name, (place) => (raiseFence(place, owner, fence) ? 'raised' : 'lost')),
+
+    inspect: (name) => engine.read((transaction) => view(placeOf(transaction, name))),
 
     list: (limit) =>
       engine.read((transaction) =>
-        namesInUse(transaction, kind, limit).map((name) =>
-          view({ transaction, kind, name, floor: grants.floor }),
-        ),
+        namesInUse(transaction, kind, limit).map((name) => view(placeOf(transaction, name))),
       ),
 
     onGrant: (listener) => grants.onGrant(listener),

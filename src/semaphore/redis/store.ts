@@ -1,6 +1,7 @@
+import { toUs } from '../../duration.ts'
 import type { RedisEngine } from '../../engine/redis/engine.ts'
 import { SettingsMismatchError } from '../../errors.ts'
-import { GONE_MS, holderOf, listInUse, releasedOrLost, toUs } from '../../gate/redis/answers.ts'
+import { GONE_MS, holderOf, listInUse, releasedOrLost } from '../../gate/redis/answers.ts'
 import { redisGrants } from '../../gate/redis/grants.ts'
 import type { SemaphoreStore, StoredSemaphore } from '../store.ts'
 import * as scripts from './scripts.gen.ts'

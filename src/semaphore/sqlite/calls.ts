@@ -1,3 +1,4 @@
+import { toUs } from '../../duration.ts'
 import {
   countWaiters,
   hasWithdrawn,
@@ -26,8 +27,6 @@ export type ReweighOutcome =
   | { tag: 'changed'; fence: number }
   | { tag: 'waiting'; lastFence: number }
   | { tag: 'lost'; wantsMore: boolean }
-
-const toUs = (ms: number) => Math.round(ms * 1000)
 
 export function acquire(
   permits: Permits,

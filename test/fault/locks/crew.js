@@ -1,9 +1,8 @@
 // @ts-check
 // The processes of a run: each is ended, replaced, stopped and blocked by itself.
-import { fork } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { startChild } from '../child.js'
 import { monotonicMs } from '../outcomes/history.js'
 import { LAST } from './history.js'
 import { createResource } from './resource.js'
@@ -16,6 +15,7 @@ import { createResource } from './resource.js'
  * @property {string} url
  * @property {string} folder of the files in which processes write
  * @property {number} size
+ * @property {string} [program] that each of them runs; that of locks by default
  * @property {import('./notes.js').Notes} notes
  * @property {{whole: (low: number, high: number) => number}} chance
  */
@@ -24,49 +24,32 @@ const PROGRAM = path.join(import.meta.dirname, 'process.js')
 /** Under full load a process holds a hot name within milliseconds; without a server it never does. */
 const HOLDING_PATIENCE_MS = 1_000
 
-/** @param {string} who @param {string} folder */
-export const fileOf = (who, folder) => path.join(folder, `${who}.jsonl`)
-
 /**
  * @param {string} who
- * @param {Omit<import('./process.js').ProcessPlan, 'file'> & {folder: string}} options
+ * @param {Omit<import('./process.js').ProcessPlan, 'file'> & {folder: string, program: string}} options
  * @param {import('./resource.js').Resource} resource
  */
-function startMember(who, { folder, ...options }, resource) {
-  /** @type {import('./process.js').ProcessPlan} */
-  const plan = { ...options, file: fileOf(who, folder) }
-  // There to be read, even if the process is killed before it begins.
-  writeFileSync(plan.file, '')
-  const child = fork(PROGRAM, [JSON.stringify(plan)])
-  const member = { who, child, operations: 0, onHolding: (/** @type {string} */ _name) => {} }
-  // Whoever is killed may have been sent something that does not arrive any more.
-  child.on('error', () => {})
-  child.on('message', (message) => {
-    const news = /** @type {import('./process.js').News} */ (message)
-    member.operations = news.operations ?? member.operations
-    if (news.holding) member.onHolding(news.holding)
+function startMember(who, { folder, program, ...plan }, resource) {
+  const state = { operations: 0, onHolding: (/** @type {string} */ _name) => {} }
+  const onMessage = (/** @type {import('./process.js').News} */ news) => {
+    state.operations = news.operations ?? state.operations
+    if (news.holding) state.onHolding(news.holding)
     if (!news.writes) return
     resource.write(who, news.writes)
-    tell({ answered: true })
-  })
-  /** @param {import('./process.js').Order} order */
-  function tell(order) {
-    if (child.connected) child.send(order, () => {})
+    member.tell({ answered: true })
   }
-  /** @type {Promise<number | string | null>} */
-  const exit = new Promise((resolve) => {
-    child.once('exit', (code, signal) => resolve(signal ?? code))
-  })
-  return Object.assign(member, { tell, exit })
+  const member = Object.assign(state, startChild(program, who, { folder, plan, onMessage }))
+  return member
 }
 
 /** @param {CrewOptions} options */
-export async function startCrew({ url, folder, size, notes, chance }) {
+export async function startCrew({ url, folder, size, notes, chance, program = PROGRAM }) {
   const resource = createResource(notes.note)
   /** @type {Member[]} */
   const all = []
   const start = (/** @type {string} */ who, isLast = false) => {
-    const member = startMember(who, { url, folder, isLast, seed: chance.whole(1, 1e9) }, resource)
+    const options = { url, folder, program, isLast, seed: chance.whole(1, 1e9) }
+    const member = startMember(who, options, resource)
     all.push(member)
     return member
   }
@@ -95,7 +78,7 @@ export async function startCrew({ url, folder, size, notes, chance }) {
       if (!member) return
       if (isHolding) await holding(member)
       notes.note('killed', monotonicMs(), member.who)
-      member.child.kill('SIGKILL')
+      member.kill('SIGKILL')
       await member.exit
       members[index] = start(`${index}-${++replaced}`)
     },
@@ -105,9 +88,9 @@ export async function startCrew({ url, folder, size, notes, chance }) {
       if (!member) return
       if (isHolding) await holding(member)
       const fromMs = monotonicMs()
-      member.child.kill('SIGSTOP')
+      member.kill('SIGSTOP')
       await pause(ms)
-      member.child.kill('SIGCONT')
+      member.kill('SIGCONT')
       notes.note('idle', monotonicMs(), member.who, fromMs)
     },
     /** @param {number} ms */
@@ -129,10 +112,10 @@ export async function startCrew({ url, folder, size, notes, chance }) {
       ends.push({ who: LAST, exit: await last.exit })
       return ends.filter(({ exit }) => exit !== 0)
     },
-    files: () => all.map(({ who }) => ({ who, file: fileOf(who, folder) })),
+    files: () => all.map(({ who, file }) => ({ who, file })),
     /** Nothing is left of it, however the run ended. */
     close() {
-      for (const { child } of all) child.kill('SIGKILL')
+      for (const member of all) member.kill('SIGKILL')
     },
   }
 }

@@ -4,6 +4,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { killClients } from '../outages/kinds-server.js'
 import { COLD, HOT, LONGEST_TTL_MS } from './plan.js'
 
+const POLL_MS = 50
+
 /**
  * @typedef {import('../server.js').Server} Server
  *
@@ -61,11 +63,8 @@ export function connectionKinds({ notes, chance }, masterOf) {
   ]
 }
 
-/** @param {Pick<Scene, 'notes' | 'chance'>} scene @param {Server} server @returns {Kind[]} */
-export function serverKinds({ notes, chance }, server) {
-  /** @param {readonly string[]} what @param {string[]} names */
-  const forget = (what, names) =>
-    server.command('DEL', ...names.map((name) => `${what.join(':')}:{${name}}`))
+/** Nothing that was answered is lost. @param {Pick<Scene, 'notes' | 'chance'>} scene @param {Server} server @returns {Kind[]} */
+export function stoppingKinds({ notes, chance }, server) {
   return [
     () => {
       const ms = chance.whole(200, 2_500)
@@ -95,6 +94,16 @@ export function serverKinds({ notes, chance }, server) {
         },
       )
     },
+  ]
+}
+
+/** @param {Pick<Scene, 'notes' | 'chance'>} scene @param {Server} server @returns {Kind[]} */
+export function serverKinds({ notes, chance }, server) {
+  /** @param {readonly string[]} what @param {string[]} names */
+  const forget = (what, names) =>
+    server.command('DEL', ...names.map((name) => `${what.join(':')}:{${name}}`))
+  return [
+    ...stoppingKinds({ notes, chance }, server),
     () => notes.fault('FLUSHALL', 'lossy', () => server.command('FLUSHALL')),
     () => {
       const from = chance.whole(0, COLD.length - 100)
@@ -149,4 +158,18 @@ export function startFaults(chance, kinds, [shortestMs, longestMs]) {
       await running
     },
   }
+}
+
+/** @typedef {Pick<ReturnType<typeof startFaults>, 'eachOnce' | 'stop'>} Injected */
+
+/**
+ * Goes on until every fault was there once and enough was done; the last ones pass.
+ *
+ * @param {readonly Injected[]} injected
+ * @param {() => boolean} isEnough
+ */
+export async function untilEnough(injected, isEnough) {
+  await Promise.all(injected.map(({ eachOnce }) => eachOnce))
+  while (!isEnough()) await pause(POLL_MS)
+  await Promise.all(injected.map(({ stop }) => stop()))
 }

@@ -1,6 +1,7 @@
 // @ts-check
 // What processes did with their locks and what befell them, as it was written down: one array for
 // each line. All times are of the machine's monotonic clock, which its processes share.
+import { recordsOf } from '../records.js'
 
 /**
  * @typedef {object} Hold one lease, from its acquisition to its end
@@ -80,7 +81,7 @@ export function lifeOf({ lives }, who) {
 }
 
 /**
- * Reads the lines of one process. A last line without its end is one that the process was killed in.
+ * Reads the lines of one process.
  *
  * @param {History} history what they are added to
  * @param {string} who
@@ -90,9 +91,7 @@ export function readProcess(history, who, text) {
   const life = lifeOf(history, who)
   /** @type {Map<number, Hold>} */
   const holds = new Map()
-  for (const line of text.slice(0, text.lastIndexOf('\n')).split('\n')) {
-    if (line === '') continue
-    const [tag, atMs, ...fields] = JSON.parse(line)
+  for (const [tag, atMs, ...fields] of recordsOf(text)) {
     life.lastMs = Math.max(life.lastMs, atMs)
     if (tag === 'missed') {
       const [name, invokedMs, why] = fields
@@ -132,9 +131,7 @@ function goOn(hold, tag, atMs, [, first, second]) {
 
 /** Reads what the process wrote that started the others. @param {History} history @param {string} text */
 export function readParent(history, text) {
-  for (const line of text.split('\n')) {
-    if (line === '') continue
-    const [tag, atMs, ...fields] = JSON.parse(line)
+  for (const [tag, atMs, ...fields] of recordsOf(text)) {
     if (tag === 'write') {
       const [who, number, name, fence, isAccepted] = fields
       history.writes.push({ who, number, name, fence, atMs, isAccepted })

@@ -93,9 +93,14 @@ async function takeCold(scene) {
   }
 }
 
+/** Blocks the event loop of this process. @param {number} ms */
+export function blockFor(ms) {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
+}
+
 /** Blocks this process, with all that it holds, and then writes for half of that without asking. @param {Scene} scene @param {number} ms */
 export function freeze({ recorder, resource, chance }, ms) {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
+  blockFor(ms)
   // Nothing else has run since: no timer, no message.
   for (const holding of recorder.open.values()) {
     if (holding.isOver) continue

@@ -4,19 +4,17 @@
 import { closeSync, openSync, writeSync } from 'node:fs'
 import { monotonicMs } from '../outcomes/history.js'
 
-/**
- * @typedef {ReturnType<typeof createNotes>} Notes
- *
- * @typedef {object} Injected a fault, for people
- * @property {number} atMs since the run began
- * @property {string} what
- */
+/** @typedef {ReturnType<typeof createNotes>} Notes */
 
 const FLUSH_LINES = 1_000
 
-/** @param {string} file @param {(what: string) => void} onFault */
-export function createNotes(file, onFault) {
+/** @param {string} file */
+export function createNotes(file) {
   const descriptor = openSync(file, 'a')
+  const startMs = monotonicMs()
+  const seconds = () => (monotonicMs() - startMs) / 1_000
+  /** @type {string[]} */
+  const faults = []
   /** @type {string[]} */
   let lines = []
   const flush = () => {
@@ -30,6 +28,9 @@ export function createNotes(file, onFault) {
   }
   return {
     note,
+    seconds,
+    /** For people, with the second in which each began. */
+    faults,
     /**
      * Notes a fault with the time that it took.
      *
@@ -38,7 +39,7 @@ export function createNotes(file, onFault) {
      * @param {() => Promise<unknown>} inject
      */
     async fault(what, effect, inject) {
-      onFault(what)
+      faults.push(`${seconds().toFixed(1).padStart(5)} s  ${what}`)
       const fromMs = monotonicMs()
       try {
         await inject()

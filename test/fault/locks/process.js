@@ -2,7 +2,8 @@
 // One process with one Sluice. It takes and releases locks until it is told to end, and does to
 // itself what it is asked to. It runs the built package.
 import { seededChance } from '../sqlite-chance.js'
-import { freeze, startLanes, takeEachOnce } from './lanes.js'
+import { startLanes, takeEachOnce } from './lanes.js'
+import { joinCrew, PATIENCE_MS } from './member.js'
 import { CALLERS, COMMAND_TIMEOUT_MS, LONGEST_TTL_MS } from './plan.js'
 import { createRecorder } from './recorder.js'
 import { connectResource } from './resource.js'
@@ -24,10 +25,6 @@ import { connectResource } from './resource.js'
  * @property {string} [holding] a hot name
  */
 
-const PROGRESS_MS = 100
-/** Longer than any call may take: who still waits then waits for ever. */
-const PATIENCE_MS = 15_000
-
 const dist = new URL('../../../dist/index.js', import.meta.url)
 /** @type {typeof import('../../../src/index.ts')} */
 const { createSluice } = await import(dist.href)
@@ -43,41 +40,10 @@ const sluice = createSluice(plan.url, {
   connectTimeout: COMMAND_TIMEOUT_MS,
   logger: { info: silent, warn: silent, error: silent },
 })
-const say = (/** @type {News} */ news) => void process.send?.(news)
-let isEnding = false
-let isAwaited = false
-/** @type {import('./lanes.js').Scene} */
-const scene = {
-  ...{ sluice, recorder, resource },
-  chance: seededChance(plan.seed),
-  mayGoOn: () => !isEnding,
-  isAwaited() {
-    const was = isAwaited
-    isAwaited = false
-    return was
-  },
-  tellHolding: (holding) => say({ holding }),
-}
+const member = joinCrew({ sluice, recorder, resource, chance: seededChance(plan.seed) })
 
-process.on('message', (message) => {
-  const order = /** @type {Order} */ (message)
-  if (order.answered) resource.answered()
-  if (order.end) isEnding = true
-  if (order.await) isAwaited = true
-  if (order.freezeMs) freeze(scene, order.freezeMs)
-})
-// Whoever started this process is gone.
-const endAlone = () => process.exit(1)
-process.once('disconnect', endAlone)
-const progress = setInterval(() => {
-  say({ operations: recorder.operations })
-  if (isEnding) setTimeout(() => process.exit(3), PATIENCE_MS).unref()
-}, PROGRESS_MS)
-
-await (plan.isLast ? takeEachOnce(scene, LONGEST_TTL_MS * 2) : startLanes(scene, CALLERS))
+await (plan.isLast
+  ? takeEachOnce(member.scene, LONGEST_TTL_MS * 2)
+  : startLanes(member.scene, CALLERS))
 await sluice.close()
-clearInterval(progress)
-recorder.close()
-say({ operations: recorder.operations })
-process.off('disconnect', endAlone)
-process.disconnect()
+member.leave()

@@ -28,7 +28,7 @@ const QUICK_MS = 0.5
 const short = (ms) => Math.round(ms * 1_000) / 1_000
 
 /** When this process could not run. @param {(fromMs: number, toMs: number) => void} onStall */
-function watchTurns(onStall) {
+export function watchTurns(onStall) {
   let lastMs = monotonicMs()
   /** @type {{fromMs: number, toMs: number}[]} */
   const late = []

@@ -1,21 +1,20 @@
 // @ts-check
 // Eight processes take and release locks on one store after another, while processes and servers
 // fail. What they were told is then judged.
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
-import { monotonicMs } from '../outcomes/history.js'
+import { readFiles } from '../records.js'
 import { seededChance } from '../sqlite-chance.js'
+import { runStages } from '../stage-loop.js'
+import { badEnds } from '../violations.js'
 import { check, measure } from './check.js'
 import { startCrew } from './crew.js'
-import { emptyHistory, readParent, readProcess } from './history.js'
+import { untilEnough } from './faults.js'
+import * as format from './history.js'
 import { createNotes } from './notes.js'
 import { PROCESSES } from './plan.js'
 import { STAGES } from './stages.js'
 
 /**
- * @typedef {import('./history.js').Violation} Violation
  * @typedef {import('./check.js').Measures} Measures
  *
  * @typedef {object} LocksRun
@@ -30,97 +29,46 @@ import { STAGES } from './stages.js'
  * @property {number} seconds
  * @property {string[]} faults with the second of the stage in which each began
  * @property {Measures} measures
- *
- * @typedef {object} LocksOutcome
- * @property {number} operations
- * @property {number} faults
- * @property {StageOutcome[]} stages
- * @property {string[]} skipped what could not be done here, and why
- * @property {Violation[]} violations
- * @property {string} [kept] where the history is, after violations
  */
 
 const PROGRESS_MS = 5_000
-const POLL_MS = 50
 
-/** @param {LocksRun} run @returns {Promise<LocksOutcome>} */
+/** @param {LocksRun} run @returns {Promise<import('../stage-loop.js').StagesOutcome<StageOutcome>>} */
 export async function runLocks({ seed, operations, engine = 'redis', onProgress = () => {} }) {
-  const folder = mkdtempSync(path.join(tmpdir(), 'sluice-locks-'))
   const chance = seededChance(seed)
-  /** @type {LocksOutcome} */
-  const outcome = { operations: 0, faults: 0, stages: [], skipped: [], violations: [] }
-  try {
-    for (const [index, stage] of STAGES[engine].entries()) {
-      const inFolder = path.join(folder, `${index}`)
-      mkdirSync(inFolder)
-      const store = await stage.open(inFolder)
-      if ('problem' in store) {
-        outcome.skipped.push(`${stage.name}: ${store.problem}`)
-        continue
-      }
-      const share = Math.ceil(operations * stage.share)
-      const told = await runStage({ stage, store, folder: inFolder, share, chance, onProgress })
-      outcome.stages.push(told.outcome)
-      outcome.violations.push(...told.violations)
-      outcome.operations += told.outcome.operations
-      outcome.faults += told.outcome.faults.length
-    }
-    if (outcome.violations.length > 0) outcome.kept = folder
-    return outcome
-  } finally {
-    if (outcome.kept === undefined) rmSync(folder, { recursive: true, force: true })
-  }
+  return await runStages({
+    ...{ name: 'locks', stages: STAGES[engine], operations },
+    runStage: (terms) => runStage({ ...terms, chance, onProgress }),
+  })
 }
 
 /**
- * @typedef {object} StageRun
- * @property {import('./stages.js').Stage} stage
- * @property {import('./stages.js').Store} store
- * @property {string} folder
- * @property {number} share
+ * @typedef {import('../stage-loop.js').StageTerms<import('./stages.js').Store>} StageTerms
+ *
+ * @typedef {object} Shared by all stages
  * @property {ReturnType<typeof seededChance>} chance
  * @property {NonNullable<LocksRun['onProgress']>} onProgress
  *
- * @param {StageRun} run
+ * @param {StageTerms & Shared} run
  */
-async function runStage({ stage, store, folder, share, chance, onProgress }) {
-  const startMs = monotonicMs()
-  const seconds = () => (monotonicMs() - startMs) / 1_000
-  /** @type {string[]} */
-  const faults = []
+async function runStage({ name: stage, ground: store, folder, share, chance, onProgress }) {
   const notesFile = path.join(folder, 'parent.jsonl')
-  const notes = createNotes(notesFile, (what) =>
-    faults.push(`${seconds().toFixed(1).padStart(5)} s  ${what}`),
-  )
+  const notes = createNotes(notesFile)
+  const { faults, seconds } = notes
   const crew = await startCrew({ url: store.url, folder, size: PROCESSES, notes, chance })
-  const report = () =>
-    onProgress({ stage: stage.name, operations: crew.operations, faults: faults.length })
+  const report = () => onProgress({ stage, operations: crew.operations, faults: faults.length })
   const timer = setInterval(report, PROGRESS_MS)
   try {
     const injected = store.startFaults({ crew, notes, chance })
-    await Promise.all(injected.map(({ eachOnce }) => eachOnce))
-    while (crew.operations < share) await pause(POLL_MS)
-    await Promise.all(injected.map(({ stop }) => stop()))
+    await untilEnough(injected, () => crew.operations >= share)
     const ends = await crew.end()
     notes.close()
-    const history = emptyHistory()
-    for (const { who, file } of crew.files()) readProcess(history, who, readFileSync(file, 'utf8'))
-    readParent(history, readFileSync(notesFile, 'utf8'))
-    const violations = [
-      ...check(history),
-      ...ends.map((end) => ({ what: `process ${end.who} ended with ${end.exit}`, witness: [end] })),
-    ]
-    const measures = measure(history)
-    return {
-      outcome: {
-        stage: stage.name,
-        operations: crew.operations,
-        seconds: seconds(),
-        faults,
-        measures,
-      },
-      violations,
-    }
+    const history = readFiles(format, crew.files(), notesFile)
+    const violations = [...check(history), ...badEnds(ends)]
+    const { operations } = crew
+    /** @type {StageOutcome} */
+    const outcome = { stage, operations, seconds: seconds(), faults, measures: measure(history) }
+    return { operations, outcome, violations }
   } finally {
     clearInterval(timer)
     crew.close()

@@ -3,7 +3,7 @@
 import path from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { monotonicMs } from '../outcomes/history.js'
-import { startSentinel, startServer } from '../servers.js'
+import { durable, startSentinel, startServer } from '../servers.js'
 import { startSkewed } from './clock.js'
 import { connectionKinds, processKinds, serverKinds, startFaults } from './faults.js'
 import { LONGEST_TTL_MS } from './plan.js'
@@ -14,7 +14,7 @@ import { LONGEST_TTL_MS } from './plan.js'
  *
  * @typedef {object} Store
  * @property {string} url
- * @property {(scene: Scene) => Pick<ReturnType<typeof startFaults>, 'eachOnce' | 'stop'>[]} startFaults
+ * @property {(scene: Scene) => import('./faults.js').Injected[]} startFaults
  * @property {() => Promise<void>} close
  *
  * @typedef {object} Stage
@@ -23,11 +23,6 @@ import { LONGEST_TTL_MS } from './plan.js'
  * @property {(folder: string) => Promise<Store | {problem: string}>} open
  */
 
-/** Every answered write survives a crash; a short file is read again soon. */
-const durable = {
-  persist: /** @type {const} */ ('always'),
-  args: ['--auto-aof-rewrite-min-size', '16mb'],
-}
 /** Faults of processes and of servers go on side by side. */
 const PROCESS_CALM_MS = /** @type {const} */ ([200, 1_500])
 const SERVER_CALM_MS = /** @type {const} */ ([2_000, 5_000])

@@ -1,0 +1,57 @@
+import { toUs } from '../../duration.ts'
+import type { RedisEngine } from '../../engine/redis/engine.ts'
+import type { AcquireAnswer, AcquireRequest } from '../../gate/store.ts'
+import type { LockDemand } from '../store.ts'
+
+/** Tells leases apart that have no fence. Lower than every fence, of 15 digits. */
+const FIRST_MARK = 1e14
+const MOST_MARKS = 9e14
+
+/**
+ * Takes free locks whose fence nobody reads with one plain command: a script takes five times as long
+ * on the server. When another one is under way already, what comes travels with others in one call of
+ * a script, which is cheaper still; and of two at a time, one could be given the answer of the other.
+ */
+export class Claims {
+  private readonly engine: RedisEngine
+  private isUnderWay = false
+
+  constructor(engine: RedisEngine) {
+    this.engine = engine
+  }
+
+  /** Whether it is one of these; the others are for a script. */
+  serves({ enqueue, replicas, demand }: AcquireRequest<LockDemand>): boolean {
+    if (demand.fenced !== false || this.isUnderWay || enqueue || replicas > 0) return false
+    return this.engine.clock.storeUs() === null
+  }
+
+  /** @param byScript has the answer where the command did not take it: it finds what that may have written */
+  take(
+    key: string,
+    { owner, ttlMs, metadata }: AcquireRequest<LockDemand>,
+    byScript: () => Promise<AcquireAnswer>,
+  ): Promise<AcquireAnswer> {
+    this.isUnderWay = true
+    const sentAtMs = this.engine.clock.monotonicMs()
+    const state = unfencedState(owner, ttlMs, metadata)
+    const otherwise = () => {
+      this.isUnderWay = false
+      return byScript()
+    }
+    return this.engine
+      .command('SET', key, state, 'PX', String(Math.ceil(ttlMs)), 'NX')
+      .then((said) => {
+        if (said === null) return otherwise()
+        this.isUnderWay = false
+        return { tag: 'acquired', fence: 0, sentAtMs }
+      }, otherwise)
+  }
+}
+
+/** What state.lua calls a state that was written without the server's time. */
+function unfencedState(owner: string, ttlMs: number, metadata: string): string {
+  const mark = FIRST_MARK + Math.floor(Math.random() * MOST_MARKS)
+  const leaseUs = String(toUs(ttlMs)).padStart(16, '0')
+  return `N0 0000000000000000 0${mark} ${leaseUs} 9999999999999999 ${owner} - ${metadata}`
+}
