@@ -1,6 +1,7 @@
 // @ts-check
 import { Redis } from 'ioredis'
-import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
+import { RateLimiterRedis } from 'rate-limiter-flexible'
+import { takeBy } from '../kit/rate-limiter-flexible.js'
 import { RULE } from './work.js'
 
 export const packageName = 'rate-limiter-flexible'
@@ -11,15 +12,7 @@ export async function open(port, { units, seconds } = RULE) {
   const redis = new Redis(port, '127.0.0.1')
   const limiter = new RateLimiterRedis({ storeClient: redis, points: units, duration: seconds })
   return {
-    async take(key) {
-      try {
-        await limiter.consume(key)
-        return true
-      } catch (verdict) {
-        if (verdict instanceof RateLimiterRes) return false
-        throw verdict
-      }
-    },
+    take: takeBy(limiter),
     close: () => redis.quit(),
   }
 }

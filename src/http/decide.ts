@@ -1,3 +1,4 @@
+import type { LimitLease } from '../limit/index.ts'
 import { flag, readName, withDefault } from '../options.ts'
 import { type Address, addressKey } from './address.ts'
 import { clientOf, type Peer, proxyWatch, requireAddress } from './client.ts'
@@ -15,6 +16,8 @@ import { forbidden, quotaExceeded, type Refusal, reducedCapacity } from './refus
 export interface Decision {
   readonly fields: readonly Field[]
   readonly refusal: Refusal | undefined
+  /** Of a limiter with a `concurrency` rule: to be given back when the response is over. */
+  readonly lease?: LimitLease | undefined
 }
 
 /** Rejects when the limiter does: whether that lets requests through is the limiter's to say. */
@@ -65,12 +68,12 @@ async function take<Request>(
   cost: number,
 ): Promise<Decision> {
   const verdict = await limiter.take(key, { cost })
-  const { allowed, retryAfterMs, degraded } = verdict
+  const { allowed, retryAfterMs, degraded, lease } = verdict
   const judgements = judgementsOf(limiter, verdict)
   const fields: Field[] = []
   if (headers === 'draft-11') fields.push(...draftFields(judgements, !degraded))
   if (legacyHeaders && !degraded) fields.push(...legacyFields(judgements, Date.now()))
-  if (allowed) return { refusal: undefined, fields }
+  if (allowed) return { refusal: undefined, fields, lease }
   if (retryAfterMs !== null) {
     const seconds = retryAfterSeconds(retryAfterMs, retryJitter, Math.random())
     fields.push(['Retry-After', seconds])

@@ -1,6 +1,7 @@
 import { peerOf, type ServerRequest } from './client.ts'
 import { createDecider } from './decide.ts'
 import { joined } from './fields.ts'
+import { holdDuring, type NodeResponse } from './hold.ts'
 import type { RateLimitOptions } from './options.ts'
 
 export type { ServerRequest } from './client.ts'
@@ -8,7 +9,7 @@ export type { Clients } from './guest-list.ts'
 export type { RateLimitOptions } from './options.ts'
 
 /** What is used of a response. */
-export interface ServerReply {
+export interface ServerReply extends NodeResponse {
   readonly headersSent: boolean
   statusCode: number
   getHeader(name: string): unknown
@@ -29,7 +30,8 @@ export function rateLimit<Request extends ServerRequest = ServerRequest>(
   const decide = createDecider(options)
 
   async function admit(request: Request, response: ServerReply): Promise<boolean> {
-    const { fields, refusal } = await decide(request, peerOf(request))
+    const { fields, refusal, lease } = await decide(request, peerOf(request))
+    holdDuring(lease, response)
     // Something else, such as a time-out, may have answered meanwhile.
     if (response.headersSent) return refusal === undefined
     for (const field of fields) {

@@ -1,6 +1,7 @@
 import { peerOf, type ServerRequest } from './client.ts'
 import { createDecider } from './decide.ts'
 import { joined } from './fields.ts'
+import { holdDuring, type NodeResponse } from './hold.ts'
 import type { RateLimitOptions } from './options.ts'
 
 export type { Clients } from './guest-list.ts'
@@ -13,6 +14,7 @@ export interface HookRequest {
 
 /** What is used of a reply of fastify. */
 export interface HookReply {
+  readonly raw: NodeResponse
   readonly sent: boolean
   getHeader(name: string): unknown
   header(name: string, value: string): unknown
@@ -60,7 +62,8 @@ export function rateLimitHook<Request extends HookRequest = HookRequest>(
 ): FastifyHook<NoInfer<Request>> {
   const decide = createDecider(options)
   return async (request, reply) => {
-    const { fields, refusal } = await decide(request, peerOf(request.raw))
+    const { fields, refusal, lease } = await decide(request, peerOf(request.raw))
+    holdDuring(lease, reply.raw)
     // Something else, such as a time-out, may have answered meanwhile.
     if (reply.sent) return reply
     for (const field of fields) reply.header(field[0], joined(field, reply.getHeader(field[0])))

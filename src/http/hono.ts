@@ -2,6 +2,7 @@ import type { Context, MiddlewareHandler } from 'hono'
 import type { Peer } from './client.ts'
 import { createDecider } from './decide.ts'
 import { type Field, joined } from './fields.ts'
+import { holdDuring, holdWhileRead, type NodeResponse } from './hold.ts'
 import type { RateLimitOptions } from './options.ts'
 
 export type { Clients } from './guest-list.ts'
@@ -10,6 +11,7 @@ export type { RateLimitOptions } from './options.ts'
 /** What `@hono/node-server` puts into `c.env`, or into `c.env.server` beside other bindings. */
 interface NodeBindings {
   readonly incoming?: { readonly socket?: { readonly remoteAddress?: string } }
+  readonly outgoing?: NodeResponse
   readonly server?: NodeBindings
 }
 
@@ -26,14 +28,17 @@ const SWITCHING_PROTOCOLS = 101
 export function rateLimit(options: RateLimitOptions<Context>): MiddlewareHandler {
   const decide = createDecider(options)
   return async (context, next) => {
-    const { fields, refusal } = await decide(context, peerOf(context))
+    const { fields, refusal, lease } = await decide(context, peerOf(context))
     if (refusal !== undefined) {
       setFields(context, fields)
       return context.body(refusal.body, refusal.status)
     }
+    const { outgoing } = bindingsOf(context)
+    if (outgoing) holdDuring(lease, outgoing)
     await next()
     // Not before: a handler that returns a Response of its own would lose them.
     if (context.res.status !== SWITCHING_PROTOCOLS) setFields(context, fields)
+    if (lease && !outgoing) context.res = holdWhileRead(lease, context.res)
   }
 }
 
@@ -44,11 +49,14 @@ function setFields(context: Context, fields: readonly Field[]): void {
   }
 }
 
-function peerOf(context: Context): Peer {
+function bindingsOf(context: Context): NodeBindings {
   const bindings = context.env as NodeBindings | undefined
-  const { incoming } = bindings?.server ?? bindings ?? {}
+  return bindings?.server ?? bindings ?? {}
+}
+
+function peerOf(context: Context): Peer {
   return {
-    address: incoming?.socket?.remoteAddress,
+    address: bindingsOf(context).incoming?.socket?.remoteAddress,
     field: (name) => context.req.header(name),
   }
 }

@@ -1,6 +1,7 @@
 import { peerOf, type ServerRequest } from './client.ts'
 import { createDecider } from './decide.ts'
 import { joined } from './fields.ts'
+import { holdDuring, type NodeResponse } from './hold.ts'
 import type { RateLimitOptions } from './options.ts'
 
 export type { Clients } from './guest-list.ts'
@@ -9,6 +10,7 @@ export type { RateLimitOptions } from './options.ts'
 /** What is used of a context of koa. */
 export interface KoaContext {
   readonly req: ServerRequest
+  readonly res: NodeResponse
   readonly response: { get(name: string): string }
   status: number
   body: unknown
@@ -26,7 +28,8 @@ export function rateLimit<Context extends KoaContext = KoaContext>(
 ): (context: Context, next: () => Promise<unknown>) => Promise<void> {
   const decide = createDecider(options)
   return async (context, next) => {
-    const { fields, refusal } = await decide(context, peerOf(context.req))
+    const { fields, refusal, lease } = await decide(context, peerOf(context.req))
+    holdDuring(lease, context.res)
     for (const field of fields) {
       context.set(field[0], joined(field, context.response.get(field[0]) || undefined))
     }

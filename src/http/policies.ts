@@ -33,6 +33,8 @@ function quotaOf(rule: Rule): Omit<Policy, 'name'> {
       return { quota: rule.capacity, windowMs: (rule.capacity * rule.perMs) / rule.leak }
     case 'tokenBucket':
       return { quota: rule.capacity, windowMs: (rule.capacity * rule.perMs) / rule.refill }
+    case 'concurrency':
+      return { quota: rule.limit, windowMs: rule.leaseMs }
     default:
       return { quota: rule.limit, windowMs: rule.perMs }
   }

@@ -4,7 +4,7 @@
  *
  * `redis/bucket.lua` is the same, line by line: both engines give the same answers.
  */
-import type { Judgement } from './store.ts'
+import { type Judgement, LONGEST_DEBT_US } from './store.ts'
 
 /** What is kept of a bucket. A key without state is full. */
 export interface BucketState {
@@ -22,6 +22,10 @@ export interface BucketTake {
   isAligned: boolean
   cost: number
   nowUs: number
+  /** The take may be so far in the future. */
+  putOffUs?: number
+  /** It is charged whatever is left. */
+  isPenalty?: boolean
 }
 
 /** Judges one take, which changes nothing itself. */
@@ -29,13 +33,13 @@ export function judgeBucket(
   state: BucketState | undefined,
   take: BucketTake,
 ): Judgement<BucketState> {
-  const { capacity, refill, intervalUs, isAligned, cost, nowUs } = take
+  const { capacity, refill, intervalUs, isAligned, cost, nowUs, putOffUs = 0 } = take
   const stepOf = (timeUs: number) => (isAligned ? timeUs - (timeUs % intervalUs) : timeUs)
-  const emptyUs = Math.ceil(capacity / refill) * intervalUs
 
   let atUs = stepOf(state?.atUs ?? nowUs)
   const steps = Math.max(0, Math.floor((nowUs - atUs) / intervalUs))
-  const used = Math.max(0, Math.min(state?.used ?? 0, capacity) - steps * refill)
+  const most = capacity + Math.max(capacity, Math.floor(LONGEST_DEBT_US / intervalUs) * refill)
+  const used = Math.max(0, Math.min(state?.used ?? 0, most) - steps * refill)
   // A full bucket begins anew: the steps of a key are counted from its first take.
   atUs = used === 0 ? stepOf(nowUs) : atUs + steps * intervalUs
 
@@ -43,18 +47,28 @@ export function judgeBucket(
     const refilledUs = Math.ceil(after.used / refill) * intervalUs
     return {
       allowed,
-      remaining: capacity - after.used,
+      remaining: Math.max(0, capacity - after.used),
       retryAfterUs,
       resetAfterUs: Math.max(0, refilledUs - Math.max(0, nowUs - after.atUs)),
       next: after,
     }
   }
+  if (take.isPenalty) {
+    return verdict(true, 0, { used: Math.max(used, Math.min(used + cost, most)), atUs })
+  }
   if (cost > capacity) return verdict(false, null, { used, atUs })
   const lacking = used + cost - capacity
-  if (lacking <= 0) return verdict(true, 0, { used: Math.max(0, used + cost), atUs })
+  const refilled = Math.max(0, Math.floor((nowUs + putOffUs - atUs) / intervalUs)) * refill
+  if (lacking <= refilled) {
+    // Until it begins, nobody else may take what it waits for.
+    return verdict(true, 0, { used: Math.max(0, Math.max(used, refilled) + cost), atUs })
+  }
   const retryAfterUs = atUs + Math.ceil(lacking / refill) * intervalUs - nowUs
-  // Longer than an empty bucket takes to fill: the state is from a clock that ran ahead. A refusal
+  // Longer than what is missing takes to come: the state is from a clock that ran ahead. A refusal
   // writes nothing, so it could not pull that back: one take fits instead.
-  if (retryAfterUs > emptyUs) return verdict(true, 0, { used: capacity, atUs: stepOf(nowUs) })
+  const missing = Math.max(capacity, used)
+  if (retryAfterUs > Math.ceil(missing / refill) * intervalUs) {
+    return verdict(true, 0, { used: missing, atUs: stepOf(nowUs) })
+  }
   return verdict(false, retryAfterUs, { used, atUs })
 }

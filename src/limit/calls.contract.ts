@@ -1,12 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { driveStore, type OpenLimitStore, stored } from './driver.contract.ts'
+import { driveStore, longLog, type OpenLimitStore, stored } from './driver.contract.ts'
 import { allowed, refused } from './oracle.contract.ts'
 import { fixedWindow, funnel, slidingCounter, slidingLog, tokenBucket } from './rules.ts'
 import type { StoredRule } from './store.ts'
 
 const RULES: { kind: string; rule: StoredRule }[] = [
   { kind: 'sliding log', rule: stored(slidingLog({ limit: 5, per: '1m' })) },
+  { kind: 'long sliding log', rule: longLog({ limit: 5, per: '1m' }) },
   { kind: 'funnel', rule: stored(funnel({ capacity: 5, leak: 0.7, per: '7s' })) },
   { kind: 'fixed window', rule: stored(fixedWindow({ limit: 5, per: '1m' })) },
   {

@@ -22,6 +22,8 @@ export interface CounterTake {
   isStrict: boolean
   cost: number
   nowUs: number
+  /** It is charged whatever is left. */
+  isPenalty?: boolean
 }
 
 /** Judges one take, which changes nothing itself. */
@@ -29,10 +31,11 @@ export function judgeCounter(
   state: CounterState | undefined,
   take: CounterTake,
 ): Judgement<CounterState> {
-  const { limit, slices, sliceUs, isStrict, cost, nowUs } = take
+  const { limit, slices, sliceUs, isStrict, nowUs, isPenalty = false } = take
   const ages = Array.from({ length: slices + 1 }, (_, age) => age)
   const shift = Math.max(0, Math.floor((nowUs - (state?.atUs ?? nowUs)) / sliceUs))
-  const counts = ages.map((age) => state?.counts[age - shift] ?? 0)
+  const stored = foldedTo(slices, state?.counts ?? [])
+  const counts = ages.map((age) => stored[age - shift] ?? 0)
   const isNew = counts.every((count) => count === 0)
   // One that is as good as new begins anew: the slices of a key are counted from its first take.
   const atUs = isNew ? nowUs : (state?.atUs ?? nowUs) + shift * sliceUs
@@ -51,6 +54,9 @@ export function judgeCounter(
     }
   }
   const now = { counts, atUs }
+  const owed = counts.reduce((sum, count) => sum + count, 0)
+  const cost = isPenalty ? Math.max(0, Math.min(take.cost, 2 * limit - owed)) : take.cost
+  if (isPenalty) return verdict(true, 0, { counts: charged(counts, cost), atUs })
   if (cost > limit) return verdict(false, null, now)
   const used = usedAt(counts, sliceUs - elapsedUs, take)
   if (cost <= 0 || used + cost <= limit) {
@@ -64,6 +70,12 @@ export function judgeCounter(
     return verdict(true, 0, { counts: [limit, ...counts.slice(1).fill(0)], atUs: nowUs })
   }
   return verdict(false, retryAfterUs, now)
+}
+
+/** Tenths of a counter that was strict are one slice: what came before the newest came in one `per`. */
+function foldedTo(slices: number, counts: readonly number[]): readonly number[] {
+  if (counts.length <= slices + 1) return counts
+  return [...counts.slice(0, slices), counts.slice(slices).reduce((sum, count) => sum + count, 0)]
 }
 
 /** What is given back was taken last, as far as anybody knows. */

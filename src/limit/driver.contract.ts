@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, expect } from 'vitest'
 import type { TestClock } from '../testing/clock.ts'
 import type { Admission, Oracle, Step } from './oracle.contract.ts'
-import { type Rule, readRule } from './rules.ts'
+import { type Rule, readRule, slidingLog } from './rules.ts'
 import type { LimitStore, StoredRule, TakeAnswer } from './store.ts'
 
 /** A store of its own, empty, on a clock that only the test moves. */
@@ -84,3 +84,9 @@ function only(answers: TakeAnswer[]): TakeAnswer {
 
 /** A rule as stores know it. */
 export const stored = (rule: Rule) => readRule(rule, 'rule')
+
+/** A sliding log for so few units, kept as the logs for many are. */
+export const longLog = (options: Parameters<typeof slidingLog>[0]): StoredRule => ({
+  ...(stored(slidingLog(options)) as StoredRule & { kind: 'slidingLog' }),
+  isLong: true,
+})

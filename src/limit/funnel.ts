@@ -7,7 +7,7 @@
  *
  * `redis/funnel.lua` is the same, line by line: both engines give the same answers.
  */
-import type { Judgement } from './store.ts'
+import { type Judgement, LONGEST_DEBT_US } from './store.ts'
 
 /** What is kept of a funnel. A key without state is empty. */
 export interface FunnelState {
@@ -22,6 +22,10 @@ export interface FunnelTake {
   emissionUs: number
   cost: number
   nowUs: number
+  /** The take may be so far in the future. */
+  putOffUs?: number
+  /** It is charged whatever is left. */
+  isPenalty?: boolean
 }
 
 /**
@@ -36,12 +40,13 @@ export function judgeFunnel(
   state: FunnelState | undefined,
   take: FunnelTake,
 ): Judgement<FunnelState> {
-  const { capacity, emissionUs, cost, nowUs } = take
+  const { capacity, emissionUs, cost, nowUs, putOffUs = 0, isPenalty = false } = take
   const fullUs = capacity * emissionUs
   const slackUs = Math.min(LARGEST_TOLERANCE_US, fullUs * TOLERANCE)
   const atUs = state?.atUs ?? nowUs
-  // A debt from a larger capacity is cut to this one's where it was made, so that it leaks on.
-  const debtUs = Math.max(0, Math.min(state?.debtUs ?? 0, fullUs) - Math.max(0, nowUs - atUs))
+  // A debt from a larger capacity is cut to what this one may owe where it was made, so that it leaks on.
+  const mostUs = fullUs + Math.max(fullUs, LONGEST_DEBT_US)
+  const debtUs = Math.max(0, Math.min(state?.debtUs ?? 0, mostUs) - Math.max(0, nowUs - atUs))
 
   const verdict = (allowed: boolean, retryAfterUs: number | null, afterUs: number) => ({
     allowed,
@@ -50,12 +55,19 @@ export function judgeFunnel(
     resetAfterUs: Math.max(0, Math.ceil(afterUs - slackUs)),
     next: { debtUs: afterUs, atUs: nowUs },
   })
+  if (isPenalty) {
+    return verdict(true, 0, Math.max(debtUs, Math.min(debtUs + cost * emissionUs, mostUs)))
+  }
   if (cost > capacity) return verdict(false, null, debtUs)
   const excessUs = debtUs + cost * emissionUs - fullUs
-  if (excessUs <= slackUs) return verdict(true, 0, Math.max(0, debtUs + cost * emissionUs))
+  if (excessUs <= slackUs + putOffUs) {
+    // Until it begins, nobody else may take what it waits for.
+    return verdict(true, 0, Math.max(0, Math.max(debtUs, putOffUs) + cost * emissionUs))
+  }
   const retryAfterUs = Math.max(0, atUs - nowUs) + Math.ceil(excessUs - slackUs)
-  // Nobody waits longer than a full funnel takes to empty, unless the state is from a clock that
-  // ran ahead. A refusal writes nothing, so it could not pull that back: one take fits instead.
-  if (retryAfterUs > Math.ceil(fullUs)) return verdict(true, 0, fullUs)
+  // Nobody waits longer than what is owed takes to leak, unless the state is from a clock that ran
+  // ahead. A refusal writes nothing, so it could not pull that back: one take fits instead.
+  const longestUs = Math.max(fullUs, debtUs)
+  if (retryAfterUs > Math.ceil(longestUs)) return verdict(true, 0, longestUs)
   return verdict(false, retryAfterUs, debtUs)
 }

@@ -8,6 +8,7 @@ import { type TestClock, testClock } from '../testing/clock.ts'
 import { judgeCounter } from './counter.ts'
 import { judgeFunnel } from './funnel.ts'
 import { createLimiter, type Limiter } from './limiter.ts'
+import { type Nearby, openNearby } from './nearby.ts'
 import { redisLimitStore } from './redis/store.ts'
 import {
   fixedWindow,
@@ -50,6 +51,7 @@ let clock: TestClock
 /** The store of a real engine, and how often it was asked. */
 let store: LimitStore
 let takeCount: number
+let nearby: Nearby
 
 beforeEach(() => {
   clock = testClock()
@@ -57,9 +59,14 @@ beforeEach(() => {
   const real = redisLimitStore(engine)
   takeCount = 0
   store = {
+    ...real,
     take(request) {
       takeCount++
       return real.take(request)
+    },
+    takeTimes(request, times) {
+      takeCount++
+      return real.takeTimes(request, times)
     },
     takeSeveral(request) {
       takeCount++
@@ -73,8 +80,8 @@ beforeEach(() => {
       takeCount++
       return real.reset(request)
     },
-    list: (limit) => real.list(limit),
   }
+  nearby = openNearby(store, clock)
 })
 afterEach(() => engine.close())
 
@@ -114,7 +121,7 @@ interface BadInput {
 const log = (options: unknown) => slidingLog(unchecked(options))
 const pour = (options: unknown) => funnel(unchecked(options))
 const make = (name: unknown, rule: unknown, options?: unknown) =>
-  createLimiter(store, unchecked(name), unchecked(rule), unchecked(options))
+  createLimiter(store, unchecked(name), unchecked(rule), unchecked(options), nearby)
 
 const BAD_INPUTS: BadInput[] = [
   {
@@ -252,7 +259,7 @@ const BAD_INPUTS: BadInput[] = [
   { argument: 'limiter', values: BAD_OPTIONS, pass: (options) => make('it', RULE, options) },
   {
     argument: 'limiter.onEngineFailure',
-    values: [null, '', 'maybe', 'Throw', 'toString', 'deny', true, 5, ['throw'], {}],
+    values: [null, '', 'maybe', 'Throw', 'toString', true, 5, ['throw'], {}],
     pass: (onEngineFailure) => make('it', RULE, { onEngineFailure }),
   },
   { argument: 'take.key', values: BAD_TEXTS, pass: (key, it) => it.take(unchecked(key)) },
@@ -309,7 +316,7 @@ describe.each(BAD_INPUTS)('bad input: $argument', ({ argument, values, pass }) =
   it.each(values.map((value) => ({ value, text: label(value) })))(
     'refuses $text before anything is sent',
     async ({ value }) => {
-      const limiter = createLimiter(store, 'it', RULE)
+      const limiter = createLimiter(store, 'it', RULE, {}, nearby)
       await expectArgumentError(() => pass(value, limiter), argument)
       expect(takeCount).toBe(0)
       expect(await store.list(10)).toEqual([])
@@ -356,7 +363,7 @@ describe('unknown options', () => {
   it.each(cases)(
     '$argument is refused, with the nearest one there is',
     async ({ argument, nearest, pass }) => {
-      const limiter = createLimiter(store, 'it', RULE)
+      const limiter = createLimiter(store, 'it', RULE, {}, nearby)
       await expectArgumentError(() => pass(limiter), argument)
       const { message } = (await failureOf(() => pass(limiter))) as ArgumentError
       if (nearest !== '') expect(message).toContain(`Did you mean ${nearest}?`)
@@ -365,7 +372,7 @@ describe('unknown options', () => {
   )
 
   it('options that are only inherited do not count', async () => {
-    const limiter = createLimiter(store, 'it', RULE)
+    const limiter = createLimiter(store, 'it', RULE, {}, nearby)
     expect(await limiter.take('key', Object.create({ cost: 4 }))).toMatchObject({ remaining: 4 })
   })
 })
@@ -436,7 +443,7 @@ describe('rules', () => {
 describe('limiter', () => {
   it('answers a verdict in milliseconds, to the microsecond', async () => {
     const rule = slidingLog({ limit: 2, per: '1m' })
-    const limiter = createLimiter(store, 'sms', rule)
+    const limiter = createLimiter(store, 'sms', rule, {}, nearby)
     const own = { source: 'engine', degraded: false }
     const first = { allowed: true, limit: 2, remaining: 1, retryAfterMs: 0, resetAfterMs: 60_000 }
     expect(await limiter.take('ada')).toEqual({
@@ -460,7 +467,7 @@ describe('limiter', () => {
   it('by several rules says what each says, who refused, and when all will admit', async () => {
     const few = slidingLog({ limit: 2, per: '1m' })
     const many = fixedWindow({ limit: 3, per: '1d' })
-    const limiter = createLimiter(store, 'sms', [few, many])
+    const limiter = createLimiter(store, 'sms', [few, many], {}, nearby)
     expect(limiter.rules).toEqual([few, many])
     const dayMs = 86_400_000
     expect(await limiter.take('ada', { cost: 2 })).toMatchObject({
@@ -486,7 +493,7 @@ describe('limiter', () => {
   })
 
   it('costs 1 unless told', async () => {
-    const limiter = createLimiter(store, 'it', RULE)
+    const limiter = createLimiter(store, 'it', RULE, {}, nearby)
     expect(await limiter.take('key')).toMatchObject({ limit: 5, remaining: 4 })
     expect(await limiter.take('key', {})).toMatchObject({ remaining: 3 })
     expect(await limiter.take('key', unchecked({ cost: undefined }))).toMatchObject({
@@ -500,7 +507,7 @@ describe('limiter', () => {
       slidingLog({ limit: 3, per: 61_234.567 }),
     ]
     for (const [index, rule] of rules.entries()) {
-      const limiter = createLimiter(store, `pace-${index}`, rule)
+      const limiter = createLimiter(store, `pace-${index}`, rule, {}, nearby)
       for (let round = 0; round < 20; round++) {
         const { allowed, retryAfterMs } = await limiter.take('key', { cost: 1 + (round % 3) })
         if (allowed || retryAfterMs === null) continue
@@ -540,22 +547,15 @@ describe('funnel arithmetic', () => {
   it('R6 a state too far ahead to wait for lets one take through, and is full from now on', () => {
     const state = { debtUs: 5_000, atUs: nowUs + 4_001 }
     const verdict = judgeFunnel(state, take)
-    expect(verdict).toMatchObject({
-      allowed: true,
-      remaining: 0,
-      next: { debtUs: 5_000, atUs: nowUs },
-    })
+    const next = { debtUs: 5_000, atUs: nowUs }
+    expect(verdict).toMatchObject({ allowed: true, remaining: 0, next })
     expect(judgeFunnel(verdict.next, take)).toMatchObject({ allowed: false, retryAfterUs: 1_000 })
     expect(judgeFunnel({ ...state, atUs: nowUs + 4_000 }, take)).toMatchObject({ allowed: false })
   })
 
   it('a debt under a larger capacity leaks on from when it was made', () => {
     const state = { debtUs: 900_000, atUs: nowUs - 4_500 }
-    expect(judgeFunnel(state, take)).toMatchObject({
-      allowed: true,
-      remaining: 3,
-      resetAfterUs: 1_500,
-    })
+    expect(judgeFunnel(state, take)).toMatchObject({ allowed: false, resetAfterUs: 895_500 })
   })
 })
 

@@ -52,20 +52,20 @@ export const funnelOptions = fc.record({
   per: fc.integer({ min: 60_000, max: 600_000 }),
 })
 
-/** Remembers every admitted unit, and counts. */
-export function logOracle(limit: number, perUs: number): Oracle {
-  let units: number[] = []
+/** Remembers when each unit was admitted, in `all`, and counts. */
+export function logOracle(limit: number, perUs: number, all: number[] = []): Oracle {
   return (nowUs, cost) => {
-    units = units.filter((atUs) => atUs > nowUs - perUs)
+    const units = all.filter((atUs) => atUs > nowUs - perUs)
+    const remaining = Math.max(0, limit - units.length)
     const newestUs = units.at(-1)
     const resetUs = newestUs === undefined ? 0 : newestUs + perUs - nowUs
-    if (cost > limit) return refused(limit - units.length, null, resetUs)
+    if (cost > limit) return refused(remaining, null, resetUs)
     const leaverUs = units[units.length + cost - limit - 1]
     if (leaverUs !== undefined) {
-      return refused(limit - units.length, leaverUs + perUs - nowUs, resetUs)
+      return refused(remaining, leaverUs + perUs - nowUs, resetUs)
     }
-    for (let unit = 0; unit < cost; unit++) units.push(nowUs)
-    return allowed(limit - units.length, perUs)
+    for (let unit = 0; unit < cost; unit++) all.push(nowUs)
+    return allowed(remaining - cost, perUs)
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Duration } from '../duration.ts'
 import { ArgumentError } from '../errors.ts'
+import { DAY_MS, SHORTEST_TTL_MS } from '../gate/options.ts'
 import { amount, count, duration, flag, oneOf, readOptions, withDefault } from '../options.ts'
 import { describe } from '../text.ts'
 import { leaking, microseconds, stepwise } from './rates.ts'
@@ -9,10 +10,13 @@ import { MOST_RULES, type StoredRule } from './store.ts'
 const SHORTEST_PER_MS = 1
 /** A log keeps one entry per unit: a longer one would be a big key. */
 const LONGEST_LOG = 10_000
+/** Up to here Redis keeps a sorted set in one piece, and above it takes three times as much for each unit. */
+const SHORT_LOG = 128
 /** Up to here a thousandth of a unit is still exact in the arithmetic of a funnel. */
 const LARGEST_CAPACITY = 1e9
 /** A strict counter counts units for up to a tenth of its period too long. */
 const STRICT_SLICES = 10
+const DEFAULT_LEASE_MS = 30_000
 
 /** What {@link slidingLog} made. Frozen. */
 export interface SlidingLogRule {
@@ -62,6 +66,14 @@ export interface TokenBucketRule {
   readonly mode: RefillMode
 }
 
+/** What {@link concurrency} made. Frozen. */
+export interface ConcurrencyRule {
+  readonly kind: 'concurrency'
+  /** Units that are held at one time. */
+  readonly limit: number
+  readonly leaseMs: number
+}
+
 /** What a limiter allows each of its keys. */
 export type Rule =
   | SlidingLogRule
@@ -69,6 +81,7 @@ export type Rule =
   | FixedWindowRule
   | SlidingCounterRule
   | TokenBucketRule
+  | ConcurrencyRule
 
 /** Only checked rules are in here, so a look-alike or a spread copy is refused. */
 const storedRules = new WeakMap<Rule, StoredRule>()
@@ -87,7 +100,8 @@ export function slidingLog(options: { limit: number; per: Duration }): SlidingLo
     per: duration({ minMs: SHORTEST_PER_MS }),
   })
   const rule: SlidingLogRule = Object.freeze({ kind: 'slidingLog', limit, perMs: per })
-  storedRules.set(rule, { kind: 'slidingLog', limit, perUs: microseconds(per) })
+  const perUs = microseconds(per)
+  storedRules.set(rule, { kind: 'slidingLog', limit, perUs, isLong: limit > SHORT_LOG })
   return rule
 }
 
@@ -213,6 +227,25 @@ export function tokenBucket(options: {
     ...{ capacity, refill, perMs: per, mode },
   })
   storedRules.set(rule, stored)
+  return rule
+}
+
+/**
+ * At most `limit` units at one time. A take that is allowed comes with `verdict.lease`: its units are
+ * held until it is released, and renewed meanwhile at a third of the lease. When its holder dies they
+ * are free after `lease`; `lease.signal` aborts before they may be another's.
+ *
+ * @param options.limit whole number from 1 to 10,000
+ * @param options.lease from 100 ms to 1 day. Defaults to 30 s
+ * @throws {ArgumentError}
+ */
+export function concurrency(options: { limit: number; lease?: Duration }): ConcurrencyRule {
+  const { limit, lease } = readOptions('concurrency', options, {
+    limit: count(1, LONGEST_LOG),
+    lease: withDefault(duration({ minMs: SHORTEST_TTL_MS, maxMs: DAY_MS }), DEFAULT_LEASE_MS),
+  })
+  const rule: ConcurrencyRule = Object.freeze({ kind: 'concurrency', limit, leaseMs: lease })
+  storedRules.set(rule, { kind: 'concurrency', limit, leaseUs: microseconds(lease) })
   return rule
 }
 

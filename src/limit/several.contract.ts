@@ -1,6 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { admittedOnly, driveStore, type OpenLimitStore, stored } from './driver.contract.ts'
+import {
+  admittedOnly,
+  driveStore,
+  longLog,
+  type OpenLimitStore,
+  stored,
+} from './driver.contract.ts'
 import { allowed, refused, stepsOver } from './oracle.contract.ts'
 import { fixedWindow, funnel, slidingCounter, slidingLog, tokenBucket } from './rules.ts'
 import type { StoredRule } from './store.ts'
@@ -9,6 +15,7 @@ const limit = fc.integer({ min: 1, max: 12 })
 const per = fc.integer({ min: 60_000, max: 240_000 })
 const anyRule: fc.Arbitrary<StoredRule> = fc.oneof(
   fc.record({ limit, per }).map((options) => stored(slidingLog(options))),
+  fc.record({ limit, per }).map(longLog),
   fc.record({ limit, per }).map((options) => stored(fixedWindow(options))),
   fc.record({ limit, per, strict: fc.boolean() }).map((options) => stored(slidingCounter(options))),
   fc.record({ capacity: limit, leak: limit, per }).map((options) => stored(funnel(options))),

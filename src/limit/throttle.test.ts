@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { engines, type OpenedEngine } from '../../test/engines.ts'
 import { seededNumbers } from '../../test/seeded.ts'
 import { createLimiter, type Limiter } from './limiter.ts'
-import { funnel } from './rules.ts'
+import { openNearby } from './nearby.ts'
+import { funnel, type Rule } from './rules.ts'
 import { type ThrottleNumbers, throttleNumbers } from './throttle.ts'
 
 /**
@@ -77,11 +78,15 @@ describe.each(fast)('the numbers of CL.THROTTLE on $name', ({ open }) => {
     opened = await open()
   })
   afterEach(() => opened.close())
+  const openLimiter = (name: string, rule: Rule) => {
+    const store = opened.first.limit
+    return createLimiter(store, name, rule, {}, openNearby(store, opened.clock))
+  }
 
   it('are those of 16 vectors of throttled and redis-cell', async () => {
     // A hundred times as slow: the server drops keys by its own clock, which stands still beside.
     const rule = funnel({ capacity: 5, leak: 1, per: '100s' })
-    const limiter = createLimiter(opened.first.limit, 'vectors', rule)
+    const limiter = openLimiter('vectors', rule)
     const seconds = (ms: number) => (ms < 0 ? -1 : ms / 10)
     let passedMs = 0
     for (const [atMs, quantity, remaining, resetMs, retryMs, limited] of VECTORS) {
@@ -95,7 +100,7 @@ describe.each(fast)('the numbers of CL.THROTTLE on $name', ({ open }) => {
 
   it('are whole seconds, rounded up: who waits for them is not refused again', async () => {
     const rule = funnel({ capacity: 1, leak: 1, per: '1m' })
-    const limiter = createLimiter(opened.first.limit, 'rounded', rule)
+    const limiter = openLimiter('rounded', rule)
     await limiter.take('key')
     await opened.clock.advance(58_999)
     expect(throttleNumbers(await limiter.take('key'))).toEqual([1, 1, 0, 2, 2])
@@ -112,7 +117,7 @@ describe.each(fast)('the numbers of CL.THROTTLE on $name', ({ open }) => {
     }))
     const limiters = quotas.map(({ maxBurst, count, periodSeconds }, index) => {
       const rule = funnel({ capacity: maxBurst + 1, leak: count, per: periodSeconds * 1_000 })
-      return createLimiter(opened.first.limit, `quota ${index}`, rule)
+      return openLimiter(`quota ${index}`, rule)
     })
     const models = sequences.map((index) => arrivalModel(quotas[index % RULES] as Quota))
     let nowUs = 0

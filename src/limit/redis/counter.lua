@@ -4,14 +4,16 @@
 
 -- Its counts as they are now, by age in slices; when the newest began; the sum but for the oldest.
 -- Nil when the key holds something else.
-local function read_counter(state, slices, slice_us)
+local function read_counter(state, slices, slice_us, how)
   local at_us, stored = now_us, {}
-  local text = redis.call('GET', state)
+  local text = how and how.text
+  if not how then text = redis.call('GET', state) end
   if text then
     local at, list = string.match(text, '^(%d+)([ %d]+)$')
     at_us = tonumber(at)
     if not (at_us and at_us < 2 ^ 53) then return nil end
     for count in string.gmatch(list, '%d+') do stored[#stored + 1] = tonumber(count) end
+    for place = #stored, slices + 2, -1 do stored[place - 1] = stored[place - 1] + stored[place] end
   end
   local shift = math.max(0, math.floor((now_us - at_us) / slice_us))
   local counts, whole = {}, 0
@@ -24,13 +26,15 @@ local function read_counter(state, slices, slice_us)
   return counts, at_us + shift * slice_us, whole
 end
 
--- Reads only. Nil when the key holds something else.
-local function judge_counter(state, limit, slice_us, slices, is_strict, cost)
-  local counts, at_us, whole = read_counter(state, slices, slice_us)
+-- Reads only. Nil when the key holds something else. `how` is a part of a take, as parts.lua says.
+local function judge_counter(state, limit, slice_us, slices, is_strict, cost, how)
+  local counts, at_us, whole = read_counter(state, slices, slice_us, how)
   if not counts then return nil end
   local elapsed_us = math.max(0, now_us - at_us)
   local used = whole + share_of(counts[slices], slice_us - elapsed_us, slice_us, is_strict)
-  local fits, retry_us = cost <= 0 or used + cost <= limit, 0
+  local is_penalty = how and how.is_penalty
+  if is_penalty then cost = math.max(0, math.min(cost, 2 * limit - whole - counts[slices])) end
+  local fits, retry_us = is_penalty or cost <= 0 or used + cost <= limit, 0
   if fits then
     whole = charge_counts(counts, slices, cost)
     used = whole + share_of(counts[slices], slice_us - elapsed_us, slice_us, is_strict)
@@ -55,9 +59,11 @@ local function judge_counter(state, limit, slice_us, slices, is_strict, cost)
   }
 end
 
-local function charge_counter(state, verdict, until_ms)
+local function charge_counter(state, verdict)
   if verdict.reset_us == 0 then return redis.call('UNLINK', state) end
   local parts, counts = { string.format('%.0f', verdict.at_us) }, verdict.counts
   for age = 0, #counts do parts[age + 2] = string.format('%.0f', counts[age]) end
-  redis.call('SET', state, table.concat(parts, ' '), 'PXAT', until_ms)
+  local text = (verdict.prefix or '') .. table.concat(parts, ' ')
+  repeat redis.call('SET', state, text, 'PXAT', until_ms(verdict.reset_us))
+  until stays(state, verdict.reset_us)
 end

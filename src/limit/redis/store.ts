@@ -1,95 +1,106 @@
 import type { RedisEngine } from '../../engine/redis/engine.ts'
-import { StoreCorruptError } from '../../errors.ts'
+import { InternalError } from '../../errors.ts'
 import {
   type LimitStore,
-  type PartAnswer,
-  placesOf,
-  type RuleKind,
+  partsOf,
+  type RateRule,
   type StoredRule,
-  type TakeSeveralRequest,
+  type TakeAnswer,
+  type TakeRequest,
 } from '../store.ts'
+import { answersOfRuns, pourTimes, type Run } from '../times.ts'
 import { ownerOf, stateKey, statePattern } from './keys.ts'
+import { redisParts } from './parts.ts'
 import * as scripts from './scripts.gen.ts'
 
 /** Limits on Redis: a key for each rule of a key, described in the `.lua` files beside this one. */
 export function redisLimitStore(engine: RedisEngine): LimitStore {
+  const together = redisParts(engine)
+
   /** A script of its own for each kind: a short one costs the server less. */
-  function judge(state: string, rule: StoredRule, cost: number, peek: number) {
+  function judge(state: string, rule: RateRule, cost: number, times: number) {
     switch (rule.kind) {
       case 'funnel': {
         const { capacity, emissionUs } = rule
-        return engine.call(scripts.takeFunnel, { state }, { capacity, emissionUs, cost, peek })
+        return engine.call(scripts.takeFunnel, { state }, { capacity, emissionUs, cost, times })
       }
       case 'slidingLog': {
-        const { limit, perUs } = rule
-        return engine.call(scripts.takeLog, { state }, { limit, perUs, cost, peek })
+        const { limit, perUs, isLong } = rule
+        const script = isLong ? scripts.takeLongLog : scripts.takeLog
+        return engine.call(script, { state }, { limit, perUs, cost, times })
       }
       case 'bucket':
         return engine.call(
           scripts.takeBucket,
           { state },
-          { ...rule, isAligned: rule.isAligned ? 1 : 0, cost, peek },
+          { ...rule, isAligned: rule.isAligned ? 1 : 0, cost, times },
         )
       case 'counter':
         return engine.call(
           scripts.takeCounter,
           { state },
-          { ...rule, isStrict: rule.isStrict ? 1 : 0, cost, peek },
+          { ...rule, isStrict: rule.isStrict ? 1 : 0, cost, times },
         )
     }
   }
 
-  async function judgeAll(request: TakeSeveralRequest, least: number): Promise<PartAnswer> {
-    const { limiter, key, rules, cost, peek } = request
-    const places = placesOf(rules)
-    const states = rules.map(({ kind }, index) =>
-      stateKey(engine.keys, limiter, key, kind, places[index]),
-    )
-    const [first = '', second = first, third = first, fourth = first] = states
-    const list = rules.map((rule) => ({ rule: textOf(rule) }))
-    const args = { rules: list, cost, least, peek: peek ? 1 : 0 }
-    const answer = await engine.call(scripts.takeSeveral, { first, second, third, fourth }, args)
+  /** What the script of one rule does not know: a block in front of the state. It may be corrupt too. */
+  const takeOfMany = async (request: TakeRequest): Promise<TakeAnswer> =>
+    onlyOf(await together.take(partsOf({ ...request, rules: [request.rule] }), request))
+
+  async function takeTimes(request: TakeRequest, times: number): Promise<TakeAnswer[]> {
+    const { rule, cost } = request
+    const state = stateKey(engine.keys, request, rule.kind)
+    const answer = isRate(rule) ? await judge(state, rule, cost, times) : CORRUPT
     if (answer.tag === 'corrupt') {
-      const index = answer.place - 1
-      throw corrupt(states[index] ?? first, rules[index]?.kind ?? 'funnel')
+      const answers: TakeAnswer[] = []
+      do answers.push(await takeOfMany(request))
+      while (answers.length < times && answers.at(-1)?.allowed)
+      return filled(answers, times)
     }
-    const answers = rules.map((_, index) => {
-      const [remaining = 0, resetAfterUs = 0, retryUs = 0] = answer.answers.slice(index * 3)
-      const retryAfterUs = retryUs < 0 ? null : retryUs
-      return { allowed: retryAfterUs === 0, remaining, retryAfterUs, resetAfterUs }
-    })
-    return { units: answer.units, answers }
+    if (answer.tag === 'poured' && rule.kind === 'funnel') {
+      const before = { debtUs: answer.debtUs, atUs: 0 }
+      return pourTimes(before, rule, { cost, times, nowUs: answer.elapsedUs }).answers
+    }
+    if (answer.tag === 'several') {
+      return answersOfRuns(rule, { cost, times }, runsOf(answer.runs), answer.retryUs)
+    }
+    return new Array<TakeAnswer>(times).fill(answerOf(answer, state))
   }
 
   return {
-    async take(request) {
-      const { rule } = request
-      const state = stateKey(engine.keys, request.limiter, request.key, rule.kind)
-      const answer = await judge(state, rule, request.cost, request.peek ? 1 : 0)
-      if (answer.tag === 'corrupt') throw corrupt(state, rule.kind)
-      const { remaining, resetUs: resetAfterUs } = answer
-      switch (answer.tag) {
-        case 'allowed':
-          return { allowed: true, remaining, retryAfterUs: 0, resetAfterUs }
-        case 'refused':
-          return { allowed: false, remaining, retryAfterUs: answer.retryUs, resetAfterUs }
-        case 'never':
-          return { allowed: false, remaining, retryAfterUs: null, resetAfterUs }
-      }
+    /** No async function: one is made for every take. */
+    take(request) {
+      const { rule, cost, peek } = request
+      if (!isRate(rule) || request.requestId !== undefined) return takeOfMany(request)
+      const state = stateKey(engine.keys, request, rule.kind)
+      return judge(state, rule, cost, peek ? 0 : 1).then((answer) =>
+        answer.tag === 'corrupt' ? takeOfMany(request) : answerOf(answer, state),
+      )
     },
 
-    takeSeveral: async (request) => (await judgeAll(request, request.cost)).answers,
+    takeTimes,
 
-    takeAtMost: (request) => judgeAll(request, 1),
+    takeSeveral: (request) => together.take(partsOf(request), request),
 
-    async reset({ limiter, key, rules }) {
-      const places = placesOf(rules)
-      await Promise.all(
-        rules.map(({ kind }, index) => {
-          const state = stateKey(engine.keys, limiter, key, kind, places[index])
-          return engine.call(scripts.reset, { state }, {})
-        }),
+    takeAtMost: (request) => together.takeAtMost(partsOf(request), request),
+
+    takeTogether: (request) => together.take(request.parts, request),
+
+    reserve: together.reserve,
+    cancel: together.cancel,
+    penalize: together.penalize,
+    block: together.block,
+    renewLeases: together.renewLeases,
+    releaseLeases: together.releaseLeases,
+    onDoubt: (listener) => engine.onDoubt(listener),
+    resetSince: (sinceMs) => engine.resetSince(sinceMs),
+
+    async reset(request) {
+      const states = partsOf(request).map((part) =>
+        stateKey(engine.keys, part, part.rule.kind, part.place),
       )
+      await Promise.all(states.map((state) => engine.call(scripts.reset, { state }, {})))
     },
 
     async list(limit) {
@@ -101,35 +112,45 @@ export function redisLimitStore(engine: RedisEngine): LimitStore {
   }
 }
 
-const corrupt = (state: string, kind: RuleKind) =>
-  new StoreCorruptError(
-    state,
-    `${state} does not hold a ${kind}. Something else writes there: use another prefix, or remove the key.`,
-  )
+const CORRUPT = { tag: 'corrupt' } as const
 
-/** Texts of rules, which are as few as the limiters of a program. */
-const texts = new WeakMap<StoredRule, string>()
+const isRate = (rule: StoredRule): rule is RateRule => rule.kind !== 'concurrency'
 
-/** A rule as `rule.lua` reads it. */
-function textOf(rule: StoredRule): string {
-  let text = texts.get(rule)
-  if (text === undefined) {
-    text = measures(rule).join(' ')
-    texts.set(rule, text)
-  }
-  return text
+function onlyOf(answers: TakeAnswer[]): TakeAnswer {
+  const [answer] = answers
+  if (answer === undefined) throw new InternalError('A take was not answered.')
+  return answer
 }
 
-function measures(rule: StoredRule): (string | number)[] {
-  const { kind } = rule
-  switch (kind) {
-    case 'funnel':
-      return [kind, rule.capacity, rule.emissionUs, 0, 0]
-    case 'slidingLog':
-      return [kind, rule.limit, rule.perUs, 0, 0]
-    case 'bucket':
-      return [kind, rule.capacity, rule.intervalUs, rule.refill, rule.isAligned ? 1 : 0]
-    case 'counter':
-      return [kind, rule.limit, rule.sliceUs, rule.slices, rule.isStrict ? 1 : 0]
+/** Refusals change nothing: those after the first are told the same. */
+function filled(answers: TakeAnswer[], times: number): TakeAnswer[] {
+  const last = onlyOf(answers.slice(-1))
+  while (answers.length < times) answers.push(last)
+  return answers
+}
+
+/** What the script of any kind of rule answers to one take. */
+type TakeReply =
+  | { tag: 'judged'; remaining: number; resetUs: number; retryUs: number }
+  | { tag: 'several' | 'poured' }
+
+function answerOf(reply: TakeReply, state: string): TakeAnswer {
+  if (reply.tag !== 'judged')
+    throw new InternalError(`One take of ${state} was answered as several.`)
+  const { remaining, resetUs, retryUs } = reply
+  return {
+    allowed: retryUs === 0,
+    remaining,
+    retryAfterUs: retryUs < 0 ? null : retryUs,
+    resetAfterUs: resetUs,
   }
+}
+
+function runsOf(numbers: readonly number[]): Run[] {
+  const runs: Run[] = []
+  for (let at = 0; at < numbers.length; at += 3) {
+    const [count = 0, remaining = 0, resetAfterUs = 0] = numbers.slice(at, at + 3)
+    runs.push({ count, remaining, resetAfterUs })
+  }
+  return runs
 }

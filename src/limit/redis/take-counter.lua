@@ -1,23 +1,26 @@
--- Judges one take by a sliding counter, and charges it if it is allowed: reads first, then writes or not.
+-- Judges a take by a sliding counter, and charges it if it is allowed: reads first, then writes or not.
 -- KEYS  state    as counter.lua says
--- ARGV  limit integer
--- ARGV  slices integer
--- ARGV  slice_us integer
--- ARGV  is_strict integer
+-- ONCE  limit integer
+-- ONCE  slices integer
+-- ONCE  slice_us integer
+-- ONCE  is_strict integer
 -- ARGV  cost integer
--- ARGV  peek integer  1: answer and change nothing
--- REPLY allowed  remaining:integer reset_us:integer
--- REPLY refused  remaining:integer reset_us:integer retry_us:integer
--- REPLY never    remaining:integer reset_us:integer
+-- ARGV  times integer  so many equal ones, one after the other; 0: answer as one and change nothing
+-- REPLY judged   remaining:integer reset_us:integer retry_us:integer  0 for one that allows, -1 for never
+-- REPLY several  runs:integers retry_us:integer  as times.lua says
 -- REPLY corrupt
+-- PLAIN judged
 -- COST  O(slices)
 -- REPEAT unsafe  a take that ran would be charged twice
--- USE   clock limit/slices limit/counter limit/until
+-- USE   clock limit/until limit/slices limit/counter limit/times limit/plain
 local verdict = judge_counter(state, limit, slice_us, slices, is_strict, cost)
 if not verdict then return { 'corrupt' } end
-if cost > limit then return { 'never', verdict.remaining, verdict.reset_us } end
-if not verdict.fits then
-  return { 'refused', verdict.remaining, verdict.reset_us, verdict.retry_us }
+local fits = verdict.fits and cost <= limit
+if fits and times > 1 then
+  local function again(units) return judge_counter(state, limit, slice_us, slices, is_strict, units) end
+  local function charge(judged) charge_counter(state, judged) end
+  local runs, wait_us = take_times(cost, times, again, charge)
+  return { 'several', runs, wait_us }
 end
-if peek == 0 then charge_counter(state, verdict, until_ms(verdict.reset_us)) end
-return { 'allowed', verdict.remaining, verdict.reset_us }
+if fits and times == 1 then charge_counter(state, verdict) end
+return plain_answer(cost, limit, fits, verdict.remaining, verdict.reset_us, verdict.retry_us)

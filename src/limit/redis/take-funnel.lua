@@ -1,21 +1,28 @@
--- Judges one take by a funnel, and charges it if it is allowed: reads first, then writes or not.
--- KEYS  state    as funnel.lua says
--- ARGV  capacity integer
--- ARGV  emission_us number  in which one unit leaks out
+-- Judges a take by a funnel, and charges it if it is allowed: reads first, then writes or not.
+-- KEYS  state    as funnel-state.lua says
+-- ONCE  capacity integer
+-- ONCE  emission_us number  in which one unit leaks out
 -- ARGV  cost integer
--- ARGV  peek integer  1: answer and change nothing
--- REPLY allowed  remaining:integer reset_us:integer
--- REPLY refused  remaining:integer reset_us:integer retry_us:integer
--- REPLY never    remaining:integer reset_us:integer
+-- ARGV  times integer  so many equal ones, one after the other; 0: answer as one and change nothing
+-- REPLY judged   remaining:integer reset_us:integer retry_us:integer  0 for one that allows, -1 for never
+-- REPLY poured   debt_us:number elapsed_us:integer  how full it was before several, and since when
 -- REPLY corrupt
+-- PLAIN judged
 -- COST  O(1)
 -- REPEAT unsafe  a take that ran would be charged twice
--- USE   clock limit/funnel limit/until
-local verdict = judge_funnel(state, capacity, emission_us, cost)
-if not verdict then return { 'corrupt' } end
-if cost > capacity then return { 'never', verdict.remaining, verdict.reset_us } end
-if not verdict.fits then
-  return { 'refused', verdict.remaining, verdict.reset_us, verdict.retry_us }
+-- USE   clock limit/until limit/funnel-state limit/funnel limit/plain
+local stored = redis.call('GET', state)
+local fits, debt_us, retry_us, _, before_us, elapsed_us = weigh_funnel(stored, capacity, emission_us, cost)
+if fits == nil then return { 'corrupt' } end
+local full_us = capacity * emission_us
+if fits and times > 1 then debt_us = pour_more(debt_us, capacity, emission_us, cost, times - 1) end
+local remaining, reset_us = funnel_left(debt_us, full_us, emission_us)
+if fits and times > 0 then
+  if reset_us == 0 then redis.call('UNLINK', state)
+  else
+    local text = funnel_text(debt_us, full_us)
+    repeat redis.call('SET', state, text, 'PXAT', until_ms(reset_us)) until stays(state, reset_us)
+  end
 end
-if peek == 0 then charge_funnel(state, verdict, until_ms(verdict.reset_us)) end
-return { 'allowed', verdict.remaining, verdict.reset_us }
+if fits and times > 1 then return { 'poured', string.format('%.17g', before_us), elapsed_us } end
+return plain_answer(cost, capacity, fits, remaining, reset_us, retry_us)

@@ -3,19 +3,29 @@ import { type BucketState, judgeBucket } from '../bucket.ts'
 import { type CounterState, judgeCounter } from '../counter.ts'
 import { type FunnelState, judgeFunnel } from '../funnel.ts'
 import type { RuleKind, StoredRule, TakeAnswer } from '../store.ts'
+import { judgeLeases } from './leases.ts'
+import { type Address, HERE, rowsOf } from './rows.ts'
 import { chargeLog, judgeLog } from './sliding-log.ts'
-
-/** Which state: that of the first rule of its kind has place 1. */
-export interface Address {
-  limiter: string
-  key: string
-  place: number
-}
 
 export interface Judged {
   answer: TakeAnswer
   /** Writes what an allowed take changes. */
   charge: () => void
+}
+
+/** What is unusual about a take. */
+export interface How {
+  /** It may be so far in the future. */
+  putOffUs?: number
+  /** It is charged whatever the rule says. */
+  isPenalty?: boolean
+  /** Of leases. */
+  owner?: string
+}
+
+/** A take, as rules are asked about it. */
+export interface Asked extends How {
+  cost: number
 }
 
 type RuleOf<Kind extends RuleKind> = StoredRule & { kind: Kind }
@@ -26,77 +36,59 @@ export function judge(
   rule: StoredRule,
   address: Address,
   cost: number,
+  how: How = {},
 ): Judged {
   switch (rule.kind) {
     case 'funnel':
-      return byFunnel(transaction, rule, address, cost)
+      return byFunnel(transaction, rule, address, { cost, ...how })
     case 'bucket':
-      return byBucket(transaction, rule, address, cost)
+      return byBucket(transaction, rule, address, { cost, ...how })
     case 'counter':
-      return byCounter(transaction, rule, address, cost)
+      return byCounter(transaction, rule, address, { cost, ...how })
     case 'slidingLog':
-      return byLog(transaction, rule, address, cost)
+      return byLog(transaction, rule, address, { cost, ...how })
+    case 'concurrency':
+      return judgeLeases(transaction, rule, address, { cost, ...how })
   }
 }
 
-const HERE = 'WHERE limiter = ? AND key = ? AND place = ?'
+/** A row stays for so long after it is as good as new: keys come back, and sweeps have time. */
+const SPARE_US = 10e6
+
+const funnelColumns = { debtUs: 'debt_us', atUs: 'at_us' }
+export const funnels = rowsOf<FunnelState>('funnel', funnelColumns, SPARE_US)
+/** When a bucket may go moves by whole steps, and mostly stays. */
+export const buckets = rowsOf<BucketState>('bucket', { used: 'used', atUs: 'at_us' }, 0)
 
 function byFunnel(
   transaction: Transaction,
-  rule: RuleOf<'funnel'>,
-  { limiter, key, place }: Address,
-  cost: number,
+  { capacity, emissionUs }: RuleOf<'funnel'>,
+  address: Address,
+  take: Asked,
 ): Judged {
   const { nowUs } = transaction
-  const state = transaction.get<FunnelState>(
-    `SELECT debt_us AS debtUs, at_us AS atUs FROM funnel ${HERE}`,
-    limiter,
-    key,
-    place,
-  )
-  const { capacity, emissionUs } = rule
-  const { next, ...answer } = judgeFunnel(state, { capacity, emissionUs, cost, nowUs })
-  const charge = () => {
-    transaction.run(
-      `INSERT INTO funnel (limiter, key, place, debt_us, at_us, until_us) VALUES (?, ?, ?, ?, ?, ?)
-       ON CONFLICT (limiter, key, place) DO UPDATE SET debt_us = excluded.debt_us,
-         at_us = excluded.at_us, until_us = excluded.until_us`,
-      ...[limiter, key, place, next.debtUs, next.atUs, nowUs + answer.resetAfterUs],
-    )
-  }
-  return { answer, charge }
+  const state = funnels.read(transaction, address)
+  const { next, ...answer } = judgeFunnel(state, { capacity, emissionUs, nowUs, ...take })
+  return { answer, charge: () => funnels.write(transaction, address, next, answer.resetAfterUs) }
 }
 
 function byBucket(
   transaction: Transaction,
   rule: RuleOf<'bucket'>,
-  { limiter, key, place }: Address,
-  cost: number,
+  address: Address,
+  take: Asked,
 ): Judged {
   const { nowUs } = transaction
-  const state = transaction.get<BucketState>(
-    `SELECT used, at_us AS atUs FROM bucket ${HERE}`,
-    limiter,
-    key,
-    place,
-  )
-  const { next, ...answer } = judgeBucket(state, { ...rule, cost, nowUs })
-  const charge = () => {
-    transaction.run(
-      `INSERT INTO bucket (limiter, key, place, used, at_us, until_us) VALUES (?, ?, ?, ?, ?, ?)
-       ON CONFLICT (limiter, key, place) DO UPDATE SET used = excluded.used,
-         at_us = excluded.at_us, until_us = excluded.until_us`,
-      ...[limiter, key, place, next.used, next.atUs, nowUs + answer.resetAfterUs],
-    )
-  }
-  return { answer, charge }
+  const state = buckets.read(transaction, address)
+  const { next, ...answer } = judgeBucket(state, { ...rule, nowUs, ...take })
+  return { answer, charge: () => buckets.write(transaction, address, next, answer.resetAfterUs) }
 }
 
 function byCounter(
   transaction: Transaction,
   rule: RuleOf<'counter'>,
   { limiter, key, place }: Address,
-  cost: number,
+  take: Asked,
 ): Judged {
   const { nowUs } = transaction
   const row = transaction.get<{ counts: string; atUs: number }>(
@@ -106,7 +98,7 @@ function byCounter(
     place,
   )
   const state = row && { counts: JSON.parse(row.counts) as CounterState['counts'], atUs: row.atUs }
-  const { next, ...answer } = judgeCounter(state, { ...rule, cost, nowUs })
+  const { next, ...answer } = judgeCounter(state, { ...rule, nowUs, ...take })
   const charge = () => {
     transaction.run(
       `INSERT INTO counter (limiter, key, place, counts, at_us, until_us) VALUES (?, ?, ?, ?, ?, ?)
@@ -123,7 +115,7 @@ function byLog(
   transaction: Transaction,
   { limit, perUs }: RuleOf<'slidingLog'>,
   { limiter, key, place }: Address,
-  cost: number,
+  take: Asked,
 ): Judged {
   const found = transaction.get<{ id: number }>(
     `SELECT id FROM sliding_log ${HERE}`,
@@ -131,7 +123,7 @@ function byLog(
     key,
     place,
   )
-  const verdict = judgeLog(transaction, found?.id ?? null, { limit, perUs, cost })
+  const verdict = judgeLog(transaction, found?.id ?? null, { limit, perUs, ...take })
   const charge = () => {
     const row = transaction.get<{ id: number }>(
       `INSERT INTO sliding_log (limiter, key, place, until_us) VALUES (?, ?, ?, ?)
@@ -143,18 +135,25 @@ function byLog(
   return { answer: verdict.answer, charge }
 }
 
-const TABLES = { funnel: 'funnel', bucket: 'bucket', counter: 'counter' } as const
-
 /** Makes a state as good as new. */
 export function forget(transaction: Transaction, kind: RuleKind, address: Address): void {
   const { limiter, key, place } = address
-  if (kind === 'slidingLog') {
-    // A long log is put aside, where sweeps remove it step by step.
-    transaction.run(
-      `UPDATE sliding_log SET place = -id, until_us = 0 ${HERE}`,
-      ...[limiter, key, place],
-    )
-    return
+  switch (kind) {
+    case 'funnel':
+      return funnels.forget(transaction, address)
+    case 'bucket':
+      return buckets.forget(transaction, address)
+    case 'counter':
+      transaction.run(`DELETE FROM counter ${HERE}`, limiter, key, place)
+      return
+    case 'concurrency':
+      transaction.run(`DELETE FROM held ${HERE}`, limiter, key, place)
+      return
+    case 'slidingLog':
+      // A long log is put aside, where sweeps remove it step by step.
+      transaction.run(
+        `UPDATE sliding_log SET place = -id, until_us = 0 ${HERE}`,
+        ...[limiter, key, place],
+      )
   }
-  transaction.run(`DELETE FROM ${TABLES[kind]} ${HERE}`, limiter, key, place)
 }

@@ -59,3 +59,41 @@ CREATE TABLE IF NOT EXISTS log_entry (
   units INTEGER NOT NULL CHECK (units > 0),
   PRIMARY KEY (log, upto)
 ) STRICT, WITHOUT ROWID;
+
+-- Keys that are refused until then, whatever their rules say.
+CREATE TABLE IF NOT EXISTS blocked (
+  limiter TEXT NOT NULL,
+  key TEXT NOT NULL,
+  until_us INTEGER NOT NULL,
+  for_us INTEGER NOT NULL CHECK (for_us > 0),
+  PRIMARY KEY (limiter, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX IF NOT EXISTS blocked_until ON blocked (until_us);
+
+-- Units that are held by leases.
+CREATE TABLE IF NOT EXISTS held (
+  limiter TEXT NOT NULL,
+  key TEXT NOT NULL,
+  place INTEGER NOT NULL,
+  owner TEXT NOT NULL,
+  units INTEGER NOT NULL CHECK (units > 0),
+  lease_us INTEGER NOT NULL CHECK (lease_us > 0),
+  until_us INTEGER NOT NULL,
+  PRIMARY KEY (limiter, key, place, owner)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX IF NOT EXISTS held_until ON held (until_us);
+
+-- What was answered to requests that were charged.
+CREATE TABLE IF NOT EXISTS request (
+  limiter TEXT NOT NULL,
+  key TEXT NOT NULL,
+  id TEXT NOT NULL,
+  terms TEXT NOT NULL,
+  answers TEXT NOT NULL CHECK (json_type(answers) = 'array'),
+  until_us INTEGER NOT NULL,
+  PRIMARY KEY (limiter, key, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX IF NOT EXISTS request_until ON request (until_us);

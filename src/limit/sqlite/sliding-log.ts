@@ -11,6 +11,8 @@ interface LogTake {
   limit: number
   perUs: number
   cost: number
+  /** It is charged whatever is left. */
+  isPenalty?: boolean
 }
 
 export interface LogVerdict {
@@ -27,7 +29,7 @@ const NEWEST = 'SELECT upto, at_us AS atUs, units FROM log_entry WHERE log = ?'
  * charge. The same rules as `redis/sliding-log.lua`: both engines give the same answers.
  */
 export function judgeLog(transaction: Transaction, log: number | null, take: LogTake): LogVerdict {
-  const { limit, perUs, cost } = take
+  const { limit, perUs, isPenalty = false } = take
   const { nowUs } = transaction
   const newest = transaction.get<Entry>(`${NEWEST} ORDER BY upto DESC LIMIT 1`, log)
   const lastUnit = newest?.upto ?? 0
@@ -36,7 +38,8 @@ export function judgeLog(transaction: Transaction, log: number | null, take: Log
   const settledUpto = isAhead ? unitsUntil(transaction, log, nowUs, lastUnit) : lastUnit
   const [count, ahead] = [lastUnit - goneUpto, lastUnit - settledUpto]
 
-  let fits = cost <= 0 || count + cost <= limit
+  const cost = isPenalty ? Math.max(0, Math.min(take.cost, 2 * limit - count)) : take.cost
+  let fits = isPenalty || cost <= 0 || count + cost <= limit
   let retryAfterUs: number | null = 0
   if (!fits && cost > limit) retryAfterUs = null
   else if (!fits) {
@@ -46,7 +49,8 @@ export function judgeLog(transaction: Transaction, log: number | null, take: Log
     fits = retryAfterUs > perUs
   }
   const settled = count - ahead
-  const units = cost + Math.max(0, Math.min(ahead, limit - cost - settled))
+  const most = isPenalty ? 2 * limit : limit
+  const units = cost + Math.max(0, Math.min(ahead, most - cost - settled))
   const charge = { units, afterUnit: settledUpto, goneUpto }
   if (fits && cost > 0) {
     const remaining = Math.max(0, limit - settled - units)

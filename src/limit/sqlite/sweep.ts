@@ -4,14 +4,22 @@ const MOST_SWEPT = 16
 /** Takes of a log that is as good as new, removed by one sweep. */
 const MOST_ENTRIES_SWEPT = 200
 
-const SMALL_TABLES = ['funnel', 'bucket', 'counter']
+/** With what tells their rows apart. */
+const SMALL_TABLES = {
+  funnel: 'limiter, key, place',
+  bucket: 'limiter, key, place',
+  counter: 'limiter, key, place',
+  blocked: 'limiter, key',
+  held: 'limiter, key, place, owner',
+  request: 'limiter, key, id',
+}
 
 /** Removes some keys that are as good as new. Answers whether there may be more. */
 export function sweep(transaction: Transaction): boolean {
-  const counts = SMALL_TABLES.map((table) =>
+  const counts = Object.entries(SMALL_TABLES).map(([table, id]) =>
     transaction.run(
-      `DELETE FROM ${table} WHERE (limiter, key, place) IN (
-         SELECT limiter, key, place FROM ${table} WHERE until_us <= ?
+      `DELETE FROM ${table} WHERE (${id}) IN (
+         SELECT ${id} FROM ${table} WHERE until_us <= ?
          ORDER BY until_us LIMIT ${MOST_SWEPT})`,
       transaction.nowUs,
     ),

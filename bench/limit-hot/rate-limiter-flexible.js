@@ -1,0 +1,2 @@
+// @ts-check
+export * from '../limit-take/rate-limiter-flexible.js'
