@@ -14,6 +14,8 @@ export async function open(port) {
   await queue.isReady()
   return {
     add: (payloads) => addOneByOne(payloads, (payload) => queue.add(payload)),
+    addOne: (payload, delayMs = 0) => queue.add(payload, { delay: delayMs }),
+    addBulk: (payloads) => queue.addBulk(payloads.map((data) => ({ data }))),
     async work(concurrency, handle) {
       void queue.process(concurrency, (job) => handle(job.data))
     },

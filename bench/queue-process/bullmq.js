@@ -14,6 +14,8 @@ export async function open(port) {
   let worker
   return {
     add: (payloads) => addOneByOne(payloads, (payload) => queue.add('job', payload)),
+    addOne: (payload, delayMs = 0) => queue.add('job', payload, { delay: delayMs }),
+    addBulk: (payloads) => queue.addBulk(payloads.map((data) => ({ name: 'job', data }))),
     async work(concurrency, handle) {
       worker = new Worker('bench', (job) => handle(job.data), { connection, concurrency })
     },

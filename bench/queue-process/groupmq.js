@@ -14,9 +14,16 @@ export async function open(port) {
   const queue = new Queue({ redis, namespace: 'bench' })
   /** @type {Worker | undefined} */
   let worker
+  /** @param {import('./work.js').Payload} data @param {number} [delayMs] */
+  const addOne = (data, delayMs = 0) =>
+    queue.add({ groupId: `g${data.index % GROUPS}`, data, delay: delayMs })
+  /** @param {readonly import('./work.js').Payload[]} payloads */
+  const addAll = (payloads) => addOneByOne(payloads, (data) => addOne(data))
   return {
-    add: (payloads) =>
-      addOneByOne(payloads, (data) => queue.add({ groupId: `g${data.index % GROUPS}`, data })),
+    add: addAll,
+    addOne,
+    // It has no call for many.
+    addBulk: addAll,
     async work(concurrency, handle) {
       worker = new Worker({ queue, concurrency, handler: (job) => handle(job.data) })
       void worker.run()

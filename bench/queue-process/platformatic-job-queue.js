@@ -17,9 +17,15 @@ export async function open(port) {
   const redis = new Redis(port, '127.0.0.1')
   /** @type {Queue<import('./work.js').Payload, null> | undefined} */
   let consumer
+  /** @param {import('./work.js').Payload} payload */
+  const addOne = (payload) => producer.enqueue(`${payload.index}`, payload)
+  /** @param {readonly import('./work.js').Payload[]} payloads */
+  const addAll = (payloads) => addOneByOne(payloads, addOne)
   return {
-    add: (payloads) =>
-      addOneByOne(payloads, (payload) => producer.enqueue(`${payload.index}`, payload)),
+    add: addAll,
+    addOne,
+    // It has no call for many.
+    addBulk: addAll,
     async work(concurrency, handle) {
       consumer = new Queue({ storage: storage(), concurrency, workerId: WORKER_ID })
       consumer.execute(async (/** @type {Job} */ job) => {

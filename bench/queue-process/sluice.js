@@ -4,13 +4,18 @@ import { createSluice } from '../../dist/index.js'
 export const settings = 'defaults'
 
 /** @type {import('./work.js').Open} */
-export async function open(port) {
-  const sluice = createSluice(`redis://127.0.0.1:${port}`)
+export const open = async (port) => benchQueueOf(createSluice(`redis://127.0.0.1:${port}`))
+
+/** @param {import('../../dist/index.js').Sluice} sluice @returns {import('./work.js').BenchQueue} */
+export function benchQueueOf(sluice) {
   const queue = /** @type {import('../../dist/index.js').Queue<import('./work.js').Payload>} */ (
     sluice.queue('bench')
   )
   return {
     add: (payloads) => queue.addMany(payloads),
+    addOne: (payload, delayMs = 0) => queue.add(payload, { delay: delayMs }),
+    addBulk: (payloads, delayMs = 0) => queue.addMany(payloads, { delay: delayMs }),
+    holdsManyWorkers: true,
     work: async (concurrency, handle) => queue.work((job) => handle(job.data), { concurrency }),
     async left() {
       const { ready, timed, inFlight, dead } = await queue.counts()

@@ -9,6 +9,9 @@ import { expect, startWindow } from '../kit/window.js'
  *
  * @typedef {object} BenchQueue
  * @property {(payloads: readonly Payload[]) => Promise<unknown>} add all of them; in what way is its choice
+ * @property {(payload: Payload, delayMs?: number) => Promise<unknown>} addOne
+ * @property {(payloads: readonly Payload[], delayMs?: number) => Promise<unknown>} addBulk in one call where there is one; only ours is ever told a delay
+ * @property {boolean} [holdsManyWorkers] whether one of these is what a process with many workers has
  * @property {(concurrency: number, handle: (payload: Payload) => Promise<void>) => Promise<unknown>} work
  * @property {() => Promise<number>} left how many jobs are waiting or being processed
  * @property {() => Promise<unknown>} close
@@ -21,7 +24,7 @@ const PAYLOAD_BYTES = 200
 const DRAIN_TIMEOUT_MS = 20_000
 
 /** @param {number} index @returns {Payload} */
-function payloadOf(index) {
+export function payloadOf(index) {
   const empty = JSON.stringify({ index, filler: '' })
   return { index, filler: 'x'.repeat(PAYLOAD_BYTES - empty.length) }
 }
@@ -76,7 +79,7 @@ export async function measure(open, port, { concurrency, warmUpJobs, jobs }) {
 }
 
 /** Handled is not yet done: every job must be acknowledged as well. @param {BenchQueue} queue */
-async function waitUntilDone(queue) {
+export async function waitUntilDone(queue) {
   const deadlineMs = performance.now() + DRAIN_TIMEOUT_MS
   let left = await queue.left()
   while (left > 0 && performance.now() < deadlineMs) {

@@ -16,12 +16,23 @@ export interface QueueClient {
   readonly queue: QueueStore
 }
 
+/** A transaction of a user's own client of the data. */
+export interface UserTransaction {
+  /** What a user passes. */
+  readonly handle: object
+  /** Answers what the user is answered. */
+  commit(): Promise<unknown>
+  rollback(): Promise<void>
+}
+
 /** A store of its own, empty, on a clock that only the test moves. */
 export interface OpenedQueueStore {
   readonly clock: TestClock
   readonly first: QueueClient
   /** Another client of the same data. */
   second(): Promise<QueueClient>
+  /** Left out where nobody else can open the data. */
+  begin?(): Promise<UserTransaction>
   /** Everything that is stored, one line each. */
   dump(): Promise<string[]>
   /** Forgets everything that is stored, behind the back of the clients. */
@@ -73,7 +84,7 @@ export class Consumer {
       heldCount: this.held.size,
       acks: acks.map(({ id }) => id),
       retries: retries.map(({ job, ...how }) => ({ id: job.id, ...how })),
-      deaths: deaths.map(({ job, reason }) => ({ id: job.id, reason })),
+      deaths: deaths.map(({ job, ...how }) => ({ id: job.id, ...how })),
       want,
       maxCrashes,
     }

@@ -1,5 +1,5 @@
 // What a consumer does when others depend on it, when it was given up for dead, and when it ends.
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { gate, gone, refusal, silence, watched } from '../../test/faults.ts'
 import { StaleDeliveryError } from '../errors.ts'
 import { insideOf } from '../sluice.ts'
@@ -9,15 +9,10 @@ import { openQueueStore } from './open.ts'
 import { createQueues } from './queue.ts'
 import type { QueueStore } from './store.ts'
 
-const cleanUps: (() => Promise<unknown>)[] = []
-afterEach(async () => {
-  for (const cleanUp of cleanUps.splice(0)) await cleanUp()
-})
-
 /** Queues whose store fails as planned, and those of another client, whose store always works. */
 function open(plan: FaultPlan<QueueStore> = () => undefined) {
   const { sluice, clock } = createTestSluice()
-  cleanUps.push(() => sluice.close())
+  onTestFinished(() => sluice.close())
   const { engine } = insideOf(sluice)
   const store = openQueueStore(engine)
   return {
@@ -65,6 +60,48 @@ describe('a job that becomes due', () => {
     expect(ranAtMs).toBeLessThanOrEqual(710)
     long.open()
     await clock.advance(1)
+  })
+})
+
+describe('a worker that is idle where jobs are added', () => {
+  /** Queues that no engine wakes, and the calls that were made in their order. */
+  function openUnwoken() {
+    const calls: string[] = []
+    const { sluice, clock } = createTestSluice()
+    onTestFinished(() => sluice.close())
+    const store = faulty(openQueueStore(insideOf(sluice).engine), ({ method }) => {
+      calls.push(method)
+      return undefined
+    })
+    const unwoken = { ...store, onWake: () => () => {} }
+    return { calls, clock, queues: createQueues(unwoken, clock, 'here:1:a', 2_000) }
+  }
+
+  it('is told by the producer: its claim leaves right behind the jobs', async () => {
+    const { queues, clock, calls } = openUnwoken()
+    const queue = queues.queue<number>('q')
+    const seen: number[] = []
+    for (let worker = 0; worker < 3; worker++) queue.work(({ data }) => void seen.push(data))
+    await clock.advance(10)
+    for (const data of [1, 2, 3, 4]) {
+      calls.splice(0)
+      await queue.add(data)
+      await clock.advance(1)
+      // One of them claims, and then tells that it is done.
+      expect(calls).toEqual(['add', 'exchange', 'exchange'])
+    }
+    expect(seen).toEqual([1, 2, 3, 4])
+  })
+
+  it('is not told of what is not due yet', async () => {
+    const { queues, clock, calls } = openUnwoken()
+    const queue = queues.queue<number>('q')
+    queue.work(() => {})
+    await clock.advance(10)
+    calls.splice(0)
+    await queue.add(1, { delay: '1m' })
+    await clock.advance(1)
+    expect(calls).toEqual(['add'])
   })
 })
 

@@ -1,36 +1,30 @@
 import { randomBytes } from 'node:crypto'
 import type { Clock, Timer } from '../clock.ts'
 import { EngineUnavailableError, StaleDeliveryError } from '../errors.ts'
-import type { ExchangeAnswer, ExchangeRequest, QueueStore, StoredJob } from './store.ts'
+import { untilAnswered } from './again.ts'
+import type { ConsumerTerms } from './consumer-terms.ts'
+import {
+  confirm,
+  leaveUnknown,
+  type Outgoing,
+  refuse,
+  type Settlement,
+  settlementsOf,
+} from './outbox.ts'
+import type { ExchangeAnswer, ExchangeRequest, QueueStore } from './store.ts'
+import { endOfTurn } from './turn.ts'
 
-/** How a delivery ends. */
-export type Settlement =
-  | { tag: 'ack' }
-  | { tag: 'retry'; delayMs: number; failed: boolean }
-  | { tag: 'death'; reason: string }
-
-export interface ConsumerTerms {
-  queue: string
-  leaseMs: number
-  maxCrashes: number
-  /** How many more jobs could start now. */
-  freeSlots: () => number
-  onJobs: (jobs: StoredJob[], fence: number) => void
-  /** These deliveries belong to someone else now. */
-  onLost: (ids: string[]) => void
-}
-
-interface Outgoing {
-  id: string
-  settlement: Settlement
-  resolve: () => void
-  reject: (error: unknown) => void
+/** A call under way. */
+interface Sent {
+  settled: Outgoing[]
+  want: number
+  /** Who holds something may not be able to take what an idle one could. */
+  isIdleLook: boolean
+  answer: Promise<ExchangeAnswer | null>
 }
 
 /** A look without a reason: no wake-up is trusted for longer than this. */
 const SAFETY_CHECK_MS = 5_000
-const FIRST_PAUSE_MS = 50
-const LONGEST_PAUSE_MS = 1_000
 
 /**
  * One consumer of one queue: one epoch, one lease, one call at a time. A call carries everything
@@ -46,6 +40,8 @@ export class Consumer {
   private epoch = newEpoch()
   private sequence = 0
   private running: Promise<void> | null = null
+  private calling = false
+  private checkEveryMs = SAFETY_CHECK_MS
   private pumpSoon = false
   private claimWanted = false
   private claiming = true
@@ -73,18 +69,32 @@ export class Consumer {
     this.pump()
   }
 
+  /** A call is under way: what is told now goes with the next one. */
+  get isCalling(): boolean {
+    return this.calling
+  }
+
   /** Resolves when the store has it; rejects with {@link StaleDeliveryError} if it was too late. */
   settle(id: string, settlement: Settlement): Promise<void> {
     return new Promise((resolve, reject) => {
-      if (!this.held.delete(id)) {
-        // Its slot is free all the same.
-        this.wake()
-        return reject(new StaleDeliveryError(this.terms.queue, id))
+      if (!this.post({ id, settlement, asker: { resolve, reject } })) {
+        reject(new StaleDeliveryError(this.terms.queue, id))
       }
-      this.outbox.push({ id, settlement, resolve, reject })
-      this.claimWanted = true
-      this.pump()
     })
+  }
+
+  /** The same where nobody asks what became of it: it costs half as much. */
+  tell(id: string, settlement: Settlement): void {
+    this.post({ id, settlement, asker: null })
+  }
+
+  private post(outgoing: Outgoing): boolean {
+    const isHeld = this.held.delete(outgoing.id)
+    if (isHeld) this.outbox.push(outgoing)
+    // Its slot is free in any case.
+    this.claimWanted = true
+    this.pump()
+    return isHeld
   }
 
   /** Claims nothing from now on; what is held can still be settled. */
@@ -111,114 +121,104 @@ export class Consumer {
     this.stopped = true
     this.stopClaiming()
     this.checkTimer?.cancel()
-    for (const { id, reject } of this.outbox.splice(0)) {
-      reject(new StaleDeliveryError(this.terms.queue, id))
-    }
+    refuse(this.terms.queue, this.outbox.splice(0))
   }
 
-  /** After the promises that are settled now have run on: what they settle shares the call. */
+  /** What is settled by the promises of this turn shares the call. */
   private pump(): void {
     if (this.running || this.pumpSoon || this.stopped) return
     this.pumpSoon = true
-    queueMicrotask(() =>
-      process.nextTick(() => {
-        this.pumpSoon = false
-        if (this.running || this.stopped) return
-        this.running = this.run().finally(() => {
-          this.running = null
-        })
-      }),
-    )
+    void endOfTurn().then(() => {
+      this.pumpSoon = false
+      if (this.running || this.stopped) return
+      this.running = this.run().finally(() => {
+        this.running = null
+      })
+    })
   }
 
   private async run(): Promise<void> {
-    while (!this.stopped) {
-      const want = this.claiming && this.claimWanted ? this.terms.freeSlots() : 0
-      this.claimWanted = false
-      if (want <= 0 && this.outbox.length === 0 && this.held.size === 0) break
-      const sending = this.outbox
-      this.outbox = []
-      const answer = await this.exchange(sending, Math.max(0, want))
-      if (!answer) return
-      this.take(answer, sending, want)
-      // Handlers that finish in this very tick join the next call.
-      await new Promise<void>((resolve) => queueMicrotask(() => process.nextTick(resolve)))
-      if (this.outbox.length === 0 && !(this.claimWanted && this.terms.freeSlots() > 0)) break
+    let sent = this.send(true)
+    while (sent) {
+      // Now that what ended has left, the next jobs run while the engine works on it.
+      await endOfTurn()
+      this.terms.start()
+      const answer = await sent.answer
+      this.calling = false
+      if (!answer) return leaveUnknown(sent.settled, closedTooEarly(this.terms.queue))
+      this.lastAnswerMs = this.clock.monotonicMs()
+      if (sent.isIdleLook) this.terms.looks.lastMs = this.lastAnswerMs
+      this.take(answer, sent)
+      // Where nothing ended meanwhile, there is nothing to wait for.
+      sent = this.outbox.length > 0 ? this.send(false) : null
+      if (sent) continue
+      this.terms.start()
+      // Handlers that finish in this very turn join the next call.
+      await endOfTurn()
+      sent = this.send(false)
     }
+    this.terms.start()
     this.armCheck()
   }
 
-  /** Repeats the same call until it is answered: the store recognises it by its sequence. */
-  private async exchange(sending: Outgoing[], want: number): Promise<ExchangeAnswer | null> {
-    const request = this.requestFor(sending, want)
-    for (
-      let pauseMs = FIRST_PAUSE_MS;
-      !this.stopped;
-      pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)
-    ) {
-      try {
-        const answer = await this.store.exchange(request)
-        this.lastAnswerMs = this.clock.monotonicMs()
-        return answer
-      } catch (error) {
-        if (this.stopped) break
-        // It is told again, so what did not happen now may happen yet.
-        for (const { reject } of sending.splice(0)) reject(asUnknown(error))
-        await pause(this.clock, pauseMs * (0.5 + Math.random() / 2))
-      }
-    }
-    const closed = `Queue ${JSON.stringify(this.terms.queue)} was closed before the engine answered.`
-    for (const { reject } of sending) {
-      reject(new EngineUnavailableError(closed, { outcome: 'unknown', retryable: false }))
-    }
-    return null
+  /** Null if there is nothing to say or to ask; a check has something to ask while anything is held. */
+  private send(isCheck: boolean): Sent | null {
+    const wants = this.claiming && this.claimWanted && !this.stopped
+    const want = wants ? Math.max(0, this.terms.claimable()) : 0
+    const hasReason = want > 0 || this.outbox.length > 0 || (isCheck && this.held.size > 0)
+    if (!hasReason || this.stopped) return null
+    this.claimWanted = false
+    this.calling = true
+    const settled = this.outbox
+    this.outbox = []
+    const request = this.requestFor(settled, want)
+    const isIdleLook = request.heldCount === 0 && want > 0
+    return { settled, want, isIdleLook, answer: this.exchange(request, settled) }
   }
 
-  private requestFor(sending: Outgoing[], want: number): ExchangeRequest {
+  /** Repeats the same call until it is answered: the store recognises it by its sequence. */
+  private exchange(request: ExchangeRequest, settled: Outgoing[]): Promise<ExchangeAnswer | null> {
+    return untilAnswered({
+      clock: this.clock,
+      call: () => this.store.exchange(request),
+      isOver: () => this.stopped,
+      failed: (error) => leaveUnknown(settled.splice(0), error),
+    })
+  }
+
+  private requestFor(settled: Outgoing[], want: number): ExchangeRequest {
     const { queue, leaseMs, maxCrashes } = this.terms
-    const request: ExchangeRequest = {
+    return {
       queue,
       epoch: this.epoch,
       sequence: ++this.sequence,
       leaseMs,
       maxCrashes,
-      heldCount: this.held.size + sending.length,
+      heldCount: this.held.size + settled.length,
       want,
-      acks: [],
-      retries: [],
-      deaths: [],
+      ...settlementsOf(settled),
     }
-    for (const { id, settlement } of sending) {
-      if (settlement.tag === 'ack') request.acks.push(id)
-      else if (settlement.tag === 'death') request.deaths.push({ id, reason: settlement.reason })
-      else request.retries.push({ id, delayMs: settlement.delayMs, failed: settlement.failed })
-    }
-    return request
   }
 
-  private take(answer: ExchangeAnswer, sent: Outgoing[], want: number): void {
-    if (answer.tag === 'lost') return this.loseAll(sent)
-    const stale = new Set(answer.staleIds)
-    for (const { id, resolve, reject } of sent) {
-      if (stale.has(id)) reject(new StaleDeliveryError(this.terms.queue, id))
-      else resolve()
-    }
+  private take(answer: ExchangeAnswer, { settled, want }: Sent): void {
+    if (answer.tag === 'lost') return this.loseAll(settled)
+    confirm(this.terms.queue, settled, answer.staleIds)
     for (const { id } of answer.jobs) this.held.add(id)
+    this.terms.onLease(this.held.size > 0 ? this.epoch : null)
     if (answer.jobs.length > 0) this.terms.onJobs(answer.jobs, answer.fence)
-    if (answer.jobs.length < want || want === 0) this.waitForMore(answer)
+    if (answer.more && want > 0) this.claimWanted = true
+    else if (answer.jobs.length < want || want === 0) this.waitForMore(answer)
     this.checkEveryMs = answer.watch
       ? Math.min(SAFETY_CHECK_MS, this.terms.leaseMs / 4)
       : SAFETY_CHECK_MS
   }
 
-  private checkEveryMs = SAFETY_CHECK_MS
-
-  private loseAll(sent: Outgoing[]): void {
+  private loseAll(settled: Outgoing[]): void {
     const ids = [...this.held]
     this.held.clear()
     this.epoch = newEpoch()
     this.sequence = 0
-    for (const { id, reject } of sent) reject(new StaleDeliveryError(this.terms.queue, id))
+    refuse(this.terms.queue, settled)
     this.terms.onLost(ids)
     this.claimWanted = true
   }
@@ -237,8 +237,13 @@ export class Consumer {
     if (!on) {
       this.stopListening?.()
       this.stopListening = null
-    } else {
-      this.stopListening ??= this.store.onWake(this.terms.queue, () => this.onToken())
+    } else if (!this.stopListening) {
+      const stopTokens = this.store.onWake(this.terms.queue, () => this.onToken())
+      const stopHints = this.terms.looks.idle.add(() => this.wake())
+      this.stopListening = () => {
+        stopTokens()
+        stopHints()
+      }
     }
   }
 
@@ -252,20 +257,23 @@ export class Consumer {
   private armCheck(): void {
     this.checkTimer?.cancel()
     if (this.stopped || (!this.claiming && this.held.size === 0)) return
-    const everyMs =
-      this.held.size > 0 ? this.terms.leaseMs / 4 : this.checkEveryMs * (0.8 + Math.random() / 5)
-    this.checkTimer = this.clock.after(everyMs, () => this.wake())
+    const isIdle = this.held.size === 0
+    const everyMs = isIdle ? this.checkEveryMs * (0.9 + Math.random() / 10) : this.terms.leaseMs / 4
+    const { lastMs } = this.terms.looks
+    const sinceMs = this.clock.monotonicMs() - lastMs
+    const delayMs = isIdle && sinceMs < everyMs ? everyMs - sinceMs : everyMs
+    this.checkTimer = this.clock.after(delayMs, () => {
+      const wasLookedAt = this.terms.looks.lastMs > lastMs
+      if (wasLookedAt && this.held.size === 0) this.armCheck()
+      else this.wake()
+    })
   }
 }
 
-const asUnknown = (error: unknown) =>
-  error instanceof EngineUnavailableError && error.outcome === 'not-applied'
-    ? new EngineUnavailableError(error.message, { outcome: 'unknown', cause: error })
-    : error
+const closedTooEarly = (queue: string) =>
+  new EngineUnavailableError(
+    `Queue ${JSON.stringify(queue)} was closed before the engine answered.`,
+    { outcome: 'unknown', retryable: false },
+  )
 
 const newEpoch = () => randomBytes(9).toString('base64url')
-
-const pause = (clock: Clock, ms: number) =>
-  new Promise<void>((resolve) => {
-    clock.after(ms, resolve)
-  })

@@ -1,5 +1,5 @@
 // Every call is answered by its own deadline, however many wait in front of it.
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { refusal, silence, watched } from '../../test/faults.ts'
 import { Deadlines } from '../deadlines.ts'
 import { insideOf } from '../sluice.ts'
@@ -12,14 +12,9 @@ import type { QueueStore } from './store.ts'
 const TIMEOUT_MS = 2_000
 const GRACE_MS = 250
 
-const cleanUps: (() => Promise<unknown>)[] = []
-afterEach(async () => {
-  for (const cleanUp of cleanUps.splice(0)) await cleanUp()
-})
-
 function open(plan: FaultPlan<QueueStore> = () => undefined) {
   const { sluice, clock } = createTestSluice()
-  cleanUps.push(() => sluice.close())
+  onTestFinished(() => sluice.close())
   const store = openQueueStore(insideOf(sluice).engine)
   const queues = createQueues(faulty(store, plan), clock, 'here:1:a', TIMEOUT_MS)
   return { clock, queues, store }

@@ -1,12 +1,44 @@
+export type { AddedJob, Addressed, JobView } from './addressed.ts'
+export type { OpenQueue, Queue } from './api.ts'
+export type { Backoff, BackoffFunction } from './backoff.ts'
+export type { BatchHandler, BatchResult } from './batch.ts'
+export type { JobEntry, JobPage } from './contents.ts'
+export type { DeadLetter, DeadLetters } from './dead-letters.ts'
+export type { Delivery } from './delivery.ts'
+export type { Durability } from './durability.ts'
+export {
+  JobFailedError,
+  KeyFullError,
+  NotAddressableError,
+  NotDurableError,
+  QueueBusyError,
+  QueueFullError,
+  ResultTimeoutError,
+  TooManySchedulesError,
+} from './errors.ts'
+export type { Handler } from './handling.ts'
+export type { Dedupe, NamingOptions } from './naming.ts'
 export type {
   AddOptions,
-  Backoff,
+  BatchWorkOptions,
   CloseOptions,
+  DeliveriesOptions,
+  ListOptions,
   QueueOptions,
+  SchemaQueueOptions,
+  SureAddOptions,
   TakeOptions,
   WorkOptions,
 } from './options.ts'
-export type { Delivery } from './puller.ts'
-export type { DeadLetter, Queue } from './queue.ts'
+export type { Job } from './run.ts'
+export type { ScheduleSlot } from './schedule-store.ts'
+export type {
+  Schedule,
+  ScheduleOptions,
+  SchedulePage,
+  ScheduleRule,
+  Schedules,
+} from './schedules.ts'
+export type { Schema, SchemaInput, SchemaIssue, SchemaOutput } from './schema.ts'
 export type { QueueCounts } from './store.ts'
-export type { Handler, Job, Worker } from './worker.ts'
+export type { Worker } from './worker.ts'

@@ -56,13 +56,23 @@ const TABLE: { argument: string; values: unknown[]; pass: (value: unknown) => un
     pass: (maxCrashes) => queues.queue('it', { maxCrashes: unchecked(maxCrashes) }),
   },
   {
+    argument: 'queue.maxLength',
+    values: [...COUNTS, 1_000_000_001],
+    pass: (maxLength) => queues.queue('it', { maxLength: unchecked(maxLength) }),
+  },
+  {
+    argument: 'queue.maxBytes',
+    values: [...COUNTS, 1_000_000_000_001],
+    pass: (maxBytes) => queues.queue('it', { maxBytes: unchecked(maxBytes) }),
+  },
+  {
     argument: 'queue.timeout',
     values: [...BAD_DURATIONS, 0, 0.1, '4000d'],
     pass: (timeout) => queues.queue('it', { timeout: unchecked(timeout) }),
   },
   {
     argument: 'queue.backoff',
-    values: BAD_OPTIONS,
+    values: BAD_OPTIONS.filter((one) => typeof one !== 'function'),
     pass: (backoff) => queues.queue('it', { backoff: unchecked(backoff) }),
   },
   {
@@ -79,6 +89,21 @@ const TABLE: { argument: string; values: unknown[]; pass: (value: unknown) => un
     argument: 'queue.backoff.max',
     values: BAD_DURATIONS,
     pass: (max) => queues.queue('it', { backoff: { type: 'fixed', base: 1, max: unchecked(max) } }),
+  },
+  {
+    argument: 'queue.backoff.jitter',
+    values: [...without(BAD_NUMBERS, 0.1, Number.MIN_VALUE), 1.01],
+    pass: (jitter) =>
+      queues.queue('it', { backoff: { type: 'fixed', base: 1, jitter: unchecked(jitter) } }),
+  },
+  {
+    argument: 'queue.schema',
+    values: [
+      ...[null, 5, 'x', true, {}, [], () => true, { validate: () => true }],
+      ...[{ '~standard': null }, { '~standard': { version: 1 } }],
+      { '~standard': { version: 2, vendor: 'x', validate: () => ({ value: 1 }) } },
+    ],
+    pass: (schema) => queues.queue('it', { schema: unchecked(schema) }),
   },
   {
     argument: 'queue.attempt',
@@ -106,6 +131,47 @@ const TABLE: { argument: string; values: unknown[]; pass: (value: unknown) => un
     values: [new Date(5)],
     pass: (at) => queue.add(1, { at: unchecked(at), delay: 5 }),
   },
+  {
+    argument: 'add.priority',
+    values: [...without(BAD_NUMBERS, -1), 1_000_000_001, -1_000_000_001, 'high'],
+    pass: (priority) => queue.add(1, { priority: unchecked(priority) }),
+  },
+  {
+    argument: 'add.lifo',
+    values: [null, 0, 1, 'true', {}],
+    pass: (lifo) => queue.add(1, { lifo: unchecked(lifo) }),
+  },
+  { argument: 'add.lifo', values: [true], pass: () => queue.add(1, { lifo: true, priority: 1 }) },
+  {
+    argument: 'add.deadline',
+    values: [...BAD_DURATIONS.filter((one) => !(one instanceof Date)), 0, new Date(Number.NaN)],
+    pass: (deadline) => queue.add(1, { deadline: unchecked(deadline) }),
+  },
+  {
+    argument: 'add.deadline',
+    values: ['1s'],
+    pass: () => queue.add(1, { deadline: '1s', delay: '2s' }),
+  },
+  {
+    argument: 'add.deadline',
+    values: [new Date(1)],
+    pass: (date) => queue.add(1, { deadline: unchecked(date), at: 2 }),
+  },
+  {
+    argument: 'add.durability',
+    values: [null, '', 'Fsync', 'replicas', 5, true, [], ['fsync'], () => 1],
+    pass: (durability) => queue.add(1, { durability: unchecked(durability) }),
+  },
+  {
+    argument: 'add.durability.replicas',
+    values: [...COUNTS, 101, undefined],
+    pass: (replicas) => queue.addMany([1], { durability: { replicas: unchecked(replicas) } }),
+  },
+  {
+    argument: 'add.durability',
+    values: ['fsync'],
+    pass: (durability) => queue.addWithin({}, 1, unchecked({ durability })),
+  },
   { argument: 'add.prio', values: [5], pass: (value) => queue.add(1, unchecked({ prio: value })) },
   {
     argument: 'data',
@@ -117,6 +183,12 @@ const TABLE: { argument: string; values: unknown[]; pass: (value: unknown) => un
     argument: 'add.delay',
     values: ['5 s'],
     pass: (delay) => queue.addMany([], { delay: unchecked(delay) }),
+  },
+  { argument: 'data', values: UNCARRIABLE, pass: (data) => queue.addWithin({}, data) },
+  {
+    argument: 'add',
+    values: BAD_OPTIONS,
+    pass: (options) => queue.addWithin({}, 1, unchecked(options)),
   },
   {
     argument: 'work.handler',
@@ -137,6 +209,63 @@ const TABLE: { argument: string; values: unknown[]; pass: (value: unknown) => un
     argument: 'work.lease',
     values: [...BAD_DURATIONS, 0, 99, '61m'],
     pass: (lease) => queue.work(() => {}, { lease: unchecked(lease) }),
+  },
+  {
+    argument: 'work.batch',
+    values: [...COUNTS, 501],
+    pass: (batch) => queue.work(() => {}, { batch: unchecked(batch) }),
+  },
+  {
+    argument: 'work.batch',
+    values: [126, 500],
+    pass: (batch) => queue.work(() => {}, { batch: unchecked(batch), concurrency: 4 }),
+  },
+  {
+    argument: 'work.batchWait',
+    values: [...BAD_DURATIONS, '61m'],
+    pass: (wait) => queue.work(() => {}, { batch: 2, batchWait: unchecked(wait) }),
+  },
+  {
+    argument: 'work.batchWait',
+    values: [5],
+    pass: (wait) => queue.work(() => {}, unchecked({ batchWait: wait })),
+  },
+  {
+    argument: 'deliveries',
+    values: BAD_OPTIONS,
+    pass: (options) => queue.deliveries(unchecked(options)),
+  },
+  {
+    argument: 'deliveries.max',
+    values: [...COUNTS, 501],
+    pass: (max) => queue.deliveries({ max: unchecked(max) }),
+  },
+  {
+    argument: 'deliveries.signal',
+    values: [null, {}, 5, 'x'],
+    pass: (signal) => queue.deliveries({ signal: unchecked(signal) }),
+  },
+  {
+    argument: 'work.heartbeat',
+    values: [null, '', 'yes', true, 5, {}, ['thread']],
+    pass: (heartbeat) => queue.work(() => {}, { heartbeat: unchecked(heartbeat) }),
+  },
+  {
+    // No thread can open the store of these queues again.
+    argument: 'work.heartbeat',
+    values: ['thread'],
+    pass: (heartbeat) => queue.work(() => {}, { heartbeat: unchecked(heartbeat) }),
+  },
+  {
+    argument: 'work.heartbeatLimit',
+    values: [...BAD_DURATIONS, 0, 99, '14s'],
+    pass: (limit) =>
+      queue.work(() => {}, { heartbeat: 'thread', heartbeatLimit: unchecked(limit) }),
+  },
+  {
+    argument: 'work.heartbeatLimit',
+    values: ['1m'],
+    pass: (limit) => queue.work(() => {}, { heartbeatLimit: unchecked(limit) }),
   },
   {
     argument: 'work.concurency',
@@ -163,6 +292,36 @@ const TABLE: { argument: string; values: unknown[]; pass: (value: unknown) => un
     argument: 'dead.list.limit',
     values: [...COUNTS, 1001],
     pass: (limit) => queue.dead.list({ limit: unchecked(limit) }),
+  },
+  {
+    argument: 'list',
+    values: [null, 5, 'x', []],
+    pass: (options) => queue.list(unchecked(options)),
+  },
+  {
+    argument: 'list.state',
+    values: [undefined, null, '', 'waiting', 5, {}, ['ready']],
+    pass: (state) => queue.list({ state: unchecked(state) }),
+  },
+  {
+    argument: 'list.limit',
+    values: [...COUNTS, 1001],
+    pass: (limit) => queue.list({ state: 'ready', limit: unchecked(limit) }),
+  },
+  {
+    argument: 'list.cursor',
+    values: ['', 5, {}, 'a', 'a@', 'a@b', '{x}@1', ' @1', '@1 ', `${'x'.repeat(100)}@1`],
+    pass: (cursor) => queue.list({ state: 'ready', cursor: unchecked(cursor) }),
+  },
+  {
+    argument: 'obliterate',
+    values: BAD_OPTIONS,
+    pass: (options) => queue.obliterate(unchecked(options)),
+  },
+  {
+    argument: 'obliterate.force',
+    values: [null, 0, 1, 'true', {}],
+    pass: (force) => queue.obliterate({ force: unchecked(force) }),
   },
   {
     argument: 'close.timeout',

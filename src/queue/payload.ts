@@ -4,11 +4,19 @@ import { describe } from '../text.ts'
 /** The longest payload, in bytes of its JSON in UTF-8. */
 export const MOST_PAYLOAD_BYTES = 1 << 20
 
+/** The longest result that is kept of a job, and the longest progress, in bytes of their JSON. */
+const MOST_RESULT_BYTES = 1 << 16
+const MOST_PROGRESS_BYTES = 1 << 12
+
 /**
  * The JSON that travels: taken when the job is added, so later changes to the value do not count.
  * @throws {ArgumentError} for what JSON cannot carry
  */
-export function encodePayload(value: unknown, argument: string): string {
+export function encodePayload(
+  value: unknown,
+  argument: string,
+  mostBytes = MOST_PAYLOAD_BYTES,
+): string {
   let text: string | undefined
   try {
     text = JSON.stringify(value)
@@ -24,14 +32,28 @@ export function encodePayload(value: unknown, argument: string): string {
   if (text === undefined)
     throw new ArgumentError(argument, 'a value that JSON can carry', describe(value))
   const bytes = Buffer.byteLength(text)
-  if (bytes <= MOST_PAYLOAD_BYTES) return text
-  const expected = `at most ${MOST_PAYLOAD_BYTES} bytes of JSON`
+  if (bytes <= mostBytes) return text
+  const expected = `at most ${mostBytes} bytes of JSON`
   throw new ArgumentError(
     argument,
     expected,
     `${bytes} bytes`,
     'Store it elsewhere and queue its address.',
   )
+}
+
+/** @throws {ArgumentError} */
+export const encodeProgress = (value: unknown) =>
+  encodePayload(value, 'progress.value', MOST_PROGRESS_BYTES)
+
+/** What a handler returned, or why it cannot be kept: the job is done all the same. */
+export function encodeResult(value: unknown): { result: string | null; reason: string | null } {
+  if (value === undefined) return { result: null, reason: null }
+  try {
+    return { result: encodePayload(value, 'the result', MOST_RESULT_BYTES), reason: null }
+  } catch (error) {
+    return { result: null, reason: error instanceof Error ? error.message.slice(0, 1_000) : '' }
+  }
 }
 
 /** For a dead letter: what cannot be read any more is undefined, and keeps no other from being read. */

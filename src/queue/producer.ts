@@ -1,17 +1,47 @@
 import type { Deadlines } from '../deadlines.ts'
 import { EngineUnavailableError, InternalError } from '../errors.ts'
-import type { NewJob, QueueStore } from './store.ts'
+import type { Demand } from './add-store.ts'
+import { Confirmations } from './durability.ts'
+import { NotDurableError, QueueFullError } from './errors.ts'
+import type { InTurn } from './in-turn.ts'
+import type { NamedAdd, NamedJob } from './record-store.ts'
+import { type Limits, thoseThatFit } from './room.ts'
+import type { AddRequest, NewJob, QueueStore } from './store.ts'
+import type { KeyedJob } from './strand-store.ts'
+import { endOfTurn } from './turn.ts'
+
+/** One call of the store, and how many jobs it takes. Those of a batch are of one kind. */
+interface Kind<Job, Answer> {
+  most: number
+  call(store: QueueStore, request: Omit<AddRequest, 'jobs'> & { jobs: Job[] }): Promise<Answer[]>
+}
+
+const PLAIN: Kind<NewJob, string> = { most: 1_000, call: (store, request) => store.add(request) }
+const NAMED: Kind<NamedJob, NamedAdd> = {
+  most: 100,
+  call: (store, request) => store.addNamed(request),
+}
+
+const KEYED: Kind<KeyedJob, string | null> = {
+  most: 100,
+  call: (store, request) => store.addKeyed(request),
+}
 
 interface Waiting {
+  kind: Kind<NewJob, unknown>
   jobs: NewJob[]
+  /** What has to have them before their adder is answered. */
+  demand: Demand | null
   /** Part of a batch that has left, or is about to. */
   underWay: boolean
-  resolve: (ids: string[]) => void
+  resolve: (answers: never[]) => void
   reject: (error: unknown) => void
+  /** Ends the watch of its deadline. */
+  stop: () => void
 }
 
 /** All of one call would be told as not added, and some are. */
-function partlyAdded(cause: unknown, added: number, all: number): EngineUnavailableError {
+export function partlyAdded(cause: unknown, added: number, all: number): EngineUnavailableError {
   const reason = cause instanceof Error ? cause.message : String(cause)
   return new EngineUnavailableError(
     `The first ${added} of ${all} jobs were added, then: ${reason}`,
@@ -22,9 +52,6 @@ function partlyAdded(cause: unknown, added: number, all: number): EngineUnavaila
   )
 }
 
-/** Jobs in one call of the store. */
-const MOST_JOBS = 1_000
-
 /**
  * Adds jobs in the order of the calls. One batch is under way at a time, so order is kept and a
  * batch whose answer was lost can be recognised; what is added meanwhile goes with the next.
@@ -34,44 +61,67 @@ export class Producer {
   private readonly queue: string
   private readonly id: string
   private readonly deadlines: Deadlines
+  /** Consumers of this process that have nothing to do. */
+  private readonly idle: InTurn
+  private readonly limits: Limits
+  private readonly confirmations: Confirmations
   private readonly waiting: Waiting[] = []
   private sequence = 0
   private running: Promise<void> | null = null
 
-  constructor(store: QueueStore, deadlines: Deadlines, queue: string, id: string) {
+  constructor(
+    store: QueueStore,
+    deadlines: Deadlines,
+    queue: string,
+    id: string,
+    limits: Limits,
+    idle: InTurn,
+  ) {
     this.store = store
     this.deadlines = deadlines
     this.queue = queue
     this.id = id
+    this.limits = limits
+    this.idle = idle
+    this.confirmations = new Confirmations((isNamed, demand, sequence) =>
+      store.confirm({ queue, producer: id, sequence, isNamed, demand }),
+    )
   }
 
-  add(jobs: NewJob[]): Promise<string[]> {
+  add(jobs: NewJob[], demand: Demand | null = null): Promise<string[]> {
+    return this.enqueue(PLAIN, jobs, demand)
+  }
+
+  addNamed(jobs: NamedJob[], demand: Demand | null = null): Promise<NamedAdd[]> {
+    return this.enqueue(NAMED, jobs, demand)
+  }
+
+  addKeyed(jobs: KeyedJob[]): Promise<(string | null)[]> {
+    return this.enqueue(KEYED, jobs, null)
+  }
+
+  private enqueue<Job extends NewJob, Answer>(
+    kind: Kind<Job, Answer>,
+    jobs: Job[],
+    demand: Demand | null,
+  ): Promise<Answer[]> {
     return new Promise((resolve, reject) => {
-      const one: Waiting = {
-        jobs,
-        underWay: false,
-        resolve(ids) {
-          stop()
-          resolve(ids)
-        },
-        reject(error) {
-          stop()
-          reject(error)
-        },
-      }
-      const stop = this.deadlines.watch(() => this.expire(one, reject))
+      const untyped = kind as unknown as Waiting['kind']
+      const state = { underWay: false, resolve, reject, stop: () => {} }
+      const one: Waiting = { kind: untyped, jobs, demand, ...state }
+      one.stop = this.deadlines.watch(() => this.expire(one))
       this.waiting.push(one)
       this.running ??= this.run()
     })
   }
 
-  private expire(one: Waiting, reject: (error: unknown) => void): void {
+  private expire(one: Waiting): void {
     const index = this.waiting.indexOf(one)
     if (index >= 0) this.waiting.splice(index, 1)
     const [outcome, state] = one.underWay
       ? (['unknown', 'is under way without an answer'] as const)
       : (['not-applied', 'still waited for those added before'] as const)
-    reject(
+    one.reject(
       new EngineUnavailableError(
         `Queue ${JSON.stringify(this.queue)}: what was added ${state} at the deadline.`,
         { outcome },
@@ -86,17 +136,33 @@ export class Producer {
 
   private async run(): Promise<void> {
     // What is added in this tick, and by the promises that it settles, goes into the first batch.
-    await new Promise<void>((resolve) => queueMicrotask(() => process.nextTick(resolve)))
-    while (this.waiting.length > 0) await this.sendBatch(this.nextBatch())
+    const turn = endOfTurn()
+    // Its turn ends behind ours, and so it calls behind us.
+    this.wakeIdle()
+    await turn
+    while (this.waiting.length > 0) {
+      await this.sendBatch(this.nextBatch())
+      this.wakeIdle()
+    }
     this.running = null
+  }
+
+  /**
+   * The claim of a consumer that is woken now leaves with the jobs, behind them: it saves the way to
+   * the engine's wake-up and back. Where it comes too early, that wake-up still comes.
+   */
+  private wakeIdle(): void {
+    const [first] = this.waiting[0]?.jobs ?? []
+    if (first && first.delayMs === 0 && first.dueAtMs === undefined) this.idle.wakeNext()
   }
 
   private nextBatch(): Waiting[] {
     let jobs = 0
     let end = 0
-    while (end < this.waiting.length) {
-      jobs += this.waiting[end]?.jobs.length ?? 0
-      if (end > 0 && jobs > MOST_JOBS) break
+    const kind = this.waiting[0]?.kind ?? null
+    for (const one of this.waiting) {
+      jobs += one.jobs.length
+      if (one.kind !== kind || (end > 0 && jobs > one.kind.most)) break
       end++
     }
     const batch = this.waiting.splice(0, end)
@@ -106,35 +172,65 @@ export class Producer {
 
   private async sendBatch(batch: Waiting[]): Promise<void> {
     try {
-      const ids = await this.addAll(batch.flatMap(({ jobs }) => jobs))
+      const answers = await this.addAll(
+        batch[0]?.kind ?? PLAIN,
+        batch.flatMap(({ jobs }) => jobs),
+      )
       let start = 0
-      for (const { jobs, resolve } of batch) {
-        resolve(ids.slice(start, start + jobs.length))
-        start += jobs.length
+      for (const one of batch) {
+        one.stop()
+        const own = answers.slice(start, start + one.jobs.length) as never[]
+        if (one.demand) this.resolveWhenSafe(one, one.demand, own)
+        else one.resolve(own)
+        start += one.jobs.length
       }
     } catch (error) {
-      for (const { reject } of batch) reject(error)
+      const isFull = error instanceof QueueFullError
+      // Only the store knows which names are new: each is tried by itself.
+      if (isFull && batch.length > 1 && (batch[0]?.kind as unknown) === NAMED) {
+        for (const one of batch) await this.sendBatch([one])
+        return
+      }
+      const fitting = isFull ? thoseThatFit(batch, this.limits, error) : []
+      for (const { reject, stop } of batch.slice(fitting.length)) {
+        stop()
+        reject(error)
+      }
+      if (fitting.length > 0) await this.sendBatch(fitting)
     }
   }
 
+  /** Meanwhile the next batch leaves. */
+  private resolveWhenSafe(one: Waiting, demand: Demand, answers: never[]): void {
+    const isNamed = (one.kind as unknown) === NAMED
+    this.confirmations.until(isNamed, demand, this.sequence).then(
+      () => one.resolve(answers),
+      (error: unknown) => {
+        const ids = isNamed ? (one.jobs as NamedJob[]).map(({ name }) => name) : answers
+        one.reject(new NotDurableError(this.queue, ids, error))
+      },
+    )
+  }
+
   /** More jobs than one call may carry, all of one `addMany`, take several calls. */
-  private async addAll(jobs: NewJob[]): Promise<string[]> {
-    const ids: string[] = []
-    for (let start = 0; start < jobs.length; start += MOST_JOBS) {
-      const part = jobs.slice(start, start + MOST_JOBS)
+  private async addAll(kind: Waiting['kind'], jobs: NewJob[]): Promise<unknown[]> {
+    const answers: unknown[] = []
+    for (let start = 0; start < jobs.length; start += kind.most) {
+      const part = jobs.slice(start, start + kind.most)
       const request = {
         queue: this.queue,
         producer: this.id,
         sequence: ++this.sequence,
         jobs: part,
+        ...this.limits,
       }
-      const added = await this.store.add(request).catch((error: unknown) => {
-        throw ids.length > 0 ? partlyAdded(error, ids.length, jobs.length) : error
+      const added = await kind.call(this.store, request).catch((error: unknown) => {
+        throw answers.length > 0 ? partlyAdded(error, answers.length, jobs.length) : error
       })
       if (added.length !== part.length)
         throw new InternalError('A batch of jobs was out of sequence.')
-      ids.push(...added)
+      answers.push(...added)
     }
-    return ids
+    return answers
   }
 }

@@ -1,46 +1,34 @@
-import type { Clock, Timer } from '../clock.ts'
+import type { Clock } from '../clock.ts'
 import type { Deadlines } from '../deadlines.ts'
-import type { Duration } from '../duration.ts'
-import { EngineUnavailableError, StaleDeliveryError } from '../errors.ts'
-import { readOptions } from '../options.ts'
-import { Consumer, type Settlement } from './consumer.ts'
-import {
-  type BackoffTerms,
-  backoffMs,
-  DEFAULT_LEASE_MS,
-  MOST_HELD,
-  retryOptions,
-} from './options.ts'
-import { decodePayload } from './payload.ts'
+import { EngineUnavailableError, JobTimeoutError, StaleDeliveryError } from '../errors.ts'
+import type { DelayAfter } from './backoff.ts'
+import type { Looks } from './consumer-terms.ts'
+import { type DeliveryTerms, type Held, holdDelivery } from './delivery.ts'
+import { JobFailedError } from './errors.ts'
+import { settlementOf } from './failure.ts'
+import { DEFAULT_LEASE_MS, MOST_HELD } from './options.ts'
+import type { Settlement } from './outbox.ts'
+import { PartitionedConsumer } from './partitioned-consumer.ts'
+import type { Partitions } from './partitions.ts'
+import type { ReadPayload } from './schema.ts'
 import type { QueueStore, StoredJob } from './store.ts'
-import { reasonOf } from './worker.ts'
-
-/** A job taken by hand. It must be settled within the queue's `timeout`, else the attempt has failed. */
-export interface Delivery<Data> {
-  readonly id: string
-  readonly data: Data
-  readonly attempt: number
-  readonly fence: number
-  /** Aborts when the delivery is over without having been settled. */
-  readonly signal: AbortSignal
-  /** Done: the job is removed. @throws {StaleDeliveryError} if it is not this delivery's any more */
-  ack(): Promise<void>
-  /** Failed: tried again after `delay`, by default the queue's backoff; dead after the last attempt. */
-  retry(options?: { delay?: Duration }): Promise<void>
-  /** Failed for good: straight to the dead letters. */
-  fail(reason?: unknown): Promise<void>
-}
 
 export interface PullerTerms {
   queue: string
   timeoutMs: number
   maxCrashes: number
-  backoff: BackoffTerms
+  delayAfter: DelayAfter
+  looksOf: (queue: string) => Looks
+  partitions: Partitions
+  onRefused: (error: unknown) => void
+  rememberMs: number
+  tickFailed: (name: string, error: unknown) => void
+  readPayload: ReadPayload
 }
 
 interface Request<Data> {
   max: number
-  resolve: (deliveries: Delivery<Data>[]) => void
+  resolve: (held: Held<Data>[]) => void
 }
 
 interface Readable<Data> {
@@ -48,45 +36,61 @@ interface Readable<Data> {
   data: Data
 }
 
-interface Held {
-  controller: AbortController
-  timer: Timer
-}
-
 /** Deliveries for callers who ask: one consumer per queue and process, without handlers. */
 export class Puller<Data> {
   private readonly clock: Clock
   private readonly deadlines: Deadlines
   private readonly terms: PullerTerms
-  private readonly consumer: Consumer
+  private readonly deliveryTerms: DeliveryTerms
+  private readonly consumer: PartitionedConsumer
   private readonly requests = new Set<Request<Data>>()
-  private readonly held = new Map<string, Held>()
+  private readonly held = new Map<string, Held<Data>>()
+  /** Claimed, and not yet read by a schema that takes its time. */
+  private readingCount = 0
+  private lastReading: Promise<unknown> = Promise.resolve()
+  private closed = false
 
   constructor(store: QueueStore, clock: Clock, deadlines: Deadlines, terms: PullerTerms) {
     this.clock = clock
     this.deadlines = deadlines
     this.terms = terms
-    this.consumer = new Consumer(store, clock, {
+    this.deliveryTerms = {
+      ...terms,
+      clock,
+      notes: { note: (job, note) => this.consumer.note(job, note) },
+      settle: (id, settlement) => this.settle(id, settlement),
+      onOver: (id) => this.held.delete(id),
+    }
+    this.consumer = new PartitionedConsumer(store, clock, terms.partitions, {
       queue: terms.queue,
       leaseMs: DEFAULT_LEASE_MS,
       maxCrashes: terms.maxCrashes,
+      looksOf: terms.looksOf,
+      onRefused: terms.onRefused,
+      rememberMs: terms.rememberMs,
+      tickFailed: terms.tickFailed,
       freeSlots: () => this.wanted(),
       onJobs: (jobs, fence) => this.give(jobs, fence),
+      start: () => {},
+      onLease: () => {},
       onLost: (ids) => {
-        for (const id of ids) this.end(id, new StaleDeliveryError(terms.queue, id))
+        for (const id of ids) this.held.get(id)?.end(new StaleDeliveryError(terms.queue, id))
       },
+      onCancelled: (id, name) =>
+        this.held.get(id)?.abort(new JobFailedError(terms.queue, name, 'cancelled')),
     })
   }
 
   /** Resolves with at least one delivery, or with none when `waitMs` is over. */
-  take(max: number, waitMs: number, signal?: AbortSignal): Promise<Delivery<Data>[]> {
+  take(max: number, waitMs: number, signal?: AbortSignal): Promise<Held<Data>[]> {
+    if (this.closed) return Promise.resolve([])
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason)
       const request: Request<Data> = {
         max,
-        resolve: (deliveries) => {
+        resolve: (held) => {
           finish()
-          resolve(deliveries)
+          resolve(held)
         },
       }
       const finish = () => {
@@ -104,7 +108,8 @@ export class Puller<Data> {
       this.consumer.wake()
       if (waitMs > 0) return
       const late = this.deadlines.watch(() => request.resolve([]))
-      void this.consumer.flushed().then(() => {
+      const answered = this.consumer.flushed().then(() => this.lastReading)
+      void answered.then(() => {
         late()
         request.resolve([])
       })
@@ -113,12 +118,10 @@ export class Puller<Data> {
 
   /** Hands back what nobody settled. */
   async close(): Promise<void> {
+    this.closed = true
     this.consumer.stopClaiming()
     for (const request of [...this.requests]) request.resolve([])
-    for (const id of [...this.held.keys()]) {
-      this.end(id, new StaleDeliveryError(this.terms.queue, id))
-      this.consumer.settle(id, { tag: 'retry', delayMs: 0, failed: false }).catch(() => {})
-    }
+    for (const held of [...this.held.values()]) this.handBack(held)
     const late = new Promise<void>((resolve) =>
       this.clock.after(2_000, resolve, { background: true }),
     )
@@ -126,33 +129,76 @@ export class Puller<Data> {
     this.consumer.stop()
   }
 
+  get isClosed(): boolean {
+    return this.closed
+  }
+
+  /** As if it had never been taken. */
+  handBack(held: Held<Data>): void {
+    if (held.isOver) return
+    const { id } = held.job
+    held.end(new StaleDeliveryError(this.terms.queue, id))
+    this.returnJob(id)
+  }
+
+  private returnJob(id: string): void {
+    this.consumer.tell(id, { tag: 'retry', delayMs: 0, failed: false })
+  }
+
   private wanted(): number {
     let wanted = 0
     for (const { max } of this.requests) wanted += max
-    return Math.min(wanted, MOST_HELD - this.held.size)
+    const coming = this.readingCount
+    return Math.max(0, Math.min(wanted - coming, MOST_HELD - this.held.size - coming))
   }
 
   private give(jobs: StoredJob[], fence: number): void {
-    const waiting = jobs.flatMap((job) => this.read(job))
+    const reading = jobs.map((job) => this.read(job))
+    if (!reading.some((one) => one instanceof Promise)) {
+      return this.hand(reading as (Readable<Data> | null)[], fence)
+    }
+    this.readingCount += jobs.length
+    this.lastReading = Promise.all(reading).then((read) => {
+      this.readingCount -= jobs.length
+      this.hand(read, fence)
+      this.consumer.wake()
+    })
+  }
+
+  private hand(read: (Readable<Data> | null)[], fence: number): void {
+    const waiting = read.filter((one) => one !== null)
     for (const request of [...this.requests]) {
       if (waiting.length === 0) return
-      request.resolve(waiting.splice(0, request.max).map((one) => this.deliver(one, fence)))
+      request.resolve(waiting.splice(0, request.max).map((one) => this.hold(one, fence)))
     }
     // Whoever asked gave up while the claim was under way.
-    for (const { job } of waiting) {
-      this.consumer.settle(job.id, { tag: 'retry', delayMs: 0, failed: false }).catch(() => {})
+    for (const { job } of waiting) this.returnJob(job.id)
+  }
+
+  /** Null for what no handler may see: it must not cost its batch. */
+  private read(job: StoredJob): Readable<Data> | null | Promise<Readable<Data> | null> {
+    const fail = (error: unknown) => {
+      this.consumer.tell(job.id, settlementOf(job, error, this.terms.delayAfter))
+      return null
+    }
+    try {
+      const data = this.terms.readPayload(job.payload)
+      if (!(data instanceof Promise)) return { job, data: data as Data }
+      return this.inTime(job, data).then((read) => ({ job, data: read as Data }), fail)
+    } catch (error) {
+      return fail(error)
     }
   }
 
-  /** A payload that no producer of ours wrote is of no use to anyone, and must not cost its batch. */
-  private read(job: StoredJob): Readable<Data>[] {
-    try {
-      return [{ job, data: decodePayload(job.payload) as Data }]
-    } catch {
-      const reason = 'the payload is not JSON: something else than sluice wrote it'
-      this.consumer.settle(job.id, { tag: 'death', reason }).catch(() => {})
-      return []
-    }
+  /** A schema of the user's may never end. */
+  private inTime(job: StoredJob, reading: Promise<unknown>): Promise<unknown> {
+    const { queue, timeoutMs } = this.terms
+    return new Promise((resolve, reject) => {
+      const timer = this.clock.after(timeoutMs, () =>
+        reject(new JobTimeoutError(queue, job.id, timeoutMs)),
+      )
+      reading.then(resolve, reject).finally(() => timer.cancel())
+    })
   }
 
   /** What is not told by the deadline is told as soon as that is possible, so it may happen yet. */
@@ -168,46 +214,9 @@ export class Puller<Data> {
     )
   }
 
-  private deliver({ job, data }: Readable<Data>, fence: number): Delivery<Data> {
-    const { queue, timeoutMs, backoff } = this.terms
-    const controller = new AbortController()
-    const timer = this.clock.after(timeoutMs, () => {
-      this.end(job.id, new StaleDeliveryError(queue, job.id))
-      failAttempt('not settled within the timeout').catch(() => {})
-    })
-    this.held.set(job.id, { controller, timer })
-    const failures = job.attempt + 1
-    const failAttempt = (reason: unknown, delayMs = backoffMs(backoff, failures)) =>
-      failures >= job.maxAttempts
-        ? this.settle(job.id, { tag: 'death', reason: reasonOf(reason) })
-        : this.settle(job.id, { tag: 'retry', delayMs, failed: true })
-    return {
-      id: job.id,
-      data,
-      attempt: failures,
-      fence,
-      signal: controller.signal,
-      ack: () => {
-        this.end(job.id)
-        return this.settle(job.id, { tag: 'ack' })
-      },
-      retry: async (options) => {
-        const { delay } = readOptions('retry', options, retryOptions)
-        this.end(job.id)
-        await failAttempt('retried by its consumer until no attempt was left', delay)
-      },
-      fail: (reason = 'failed by its consumer') => {
-        this.end(job.id)
-        return this.settle(job.id, { tag: 'death', reason: reasonOf(reason) })
-      },
-    }
-  }
-
-  private end(id: string, reason?: unknown): void {
-    const held = this.held.get(id)
-    if (!held) return
-    this.held.delete(id)
-    held.timer.cancel()
-    if (reason !== undefined) held.controller.abort(reason)
+  private hold({ job, data }: Readable<Data>, fence: number): Held<Data> {
+    const held = holdDelivery(job, data, fence, this.deliveryTerms)
+    this.held.set(job.id, held)
+    return held
   }
 }

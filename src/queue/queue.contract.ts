@@ -12,9 +12,24 @@ import {
   type OpenedQueueStore,
   payloadsOf,
 } from './bench.contract.ts'
+import { confirmContract } from './confirm.contract.ts'
+import { deadContract } from './dead.contract.ts'
+import { deadlineContract } from './deadline.contract.ts'
+import { largeContract } from './large.contract.ts'
+import { listingContract } from './listing.contract.ts'
+import { namedContract } from './named.contract.ts'
+import { partitionsContract } from './partitions.contract.ts'
+import { pauseContract } from './pause.contract.ts'
+import { ranksContract } from './ranks.contract.ts'
+import { recordsContract } from './records.contract.ts'
 import { recoveryContract } from './recovery.contract.ts'
+import { removalContract } from './removal.contract.ts'
+import { roomContract } from './room.contract.ts'
+import { schedulesContract } from './schedules.contract.ts'
+import { strandsContract } from './strands.contract.ts'
 import { wakeContract } from './wake.contract.ts'
 import { walk } from './walk.contract.ts'
+import { withinContract } from './within.contract.ts'
 
 /** Payloads that have broken packing: what goes in comes out, byte for byte. */
 const HOSTILE_PAYLOADS = [
@@ -40,6 +55,21 @@ export function queueContract(open: () => Promise<OpenedQueueStore>): void {
   const bench = new Bench(open)
   recoveryContract(bench)
   wakeContract(bench)
+  largeContract(bench)
+  deadContract(bench)
+  recordsContract(bench)
+  schedulesContract(bench)
+  strandsContract(bench)
+  partitionsContract(bench)
+  ranksContract(bench)
+  deadlineContract(bench)
+  pauseContract(bench)
+  roomContract(bench)
+  removalContract(bench)
+  listingContract(bench)
+  withinContract(bench)
+  namedContract(bench)
+  confirmContract(bench)
   settleContract(bench)
   repeatContract(bench)
 

@@ -358,3 +358,30 @@ describe('adding', () => {
     await sluice.close()
   })
 })
+
+describe('dead letters', () => {
+  it('are run again once, all that were dead when it was asked, or removed', async () => {
+    const { sluice, clock } = open()
+    const queue = sluice.queue<number>('q', { attempts: 1 })
+    const tries: number[] = []
+    queue.work((job) => {
+      tries.push(job.attempt)
+      throw new Error('no')
+    })
+    await queue.addMany(Array.from({ length: 250 }, (_, index) => index))
+    await clock.advance(10)
+    expect((await queue.counts()).dead).toBe(250)
+    expect(await queue.dead.redrive()).toBe(250)
+    await clock.advance(10)
+    expect(tries).toHaveLength(500)
+    expect(new Set(tries)).toEqual(new Set([1]))
+    expect(await queue.dead.purge({ limit: 120 })).toBe(120)
+    expect((await queue.counts()).dead).toBe(130)
+    expect(await queue.dead.purge()).toBe(130)
+    expect(await queue.dead.redrive()).toBe(0)
+    await expect(queue.dead.redrive({ limit: 0 })).rejects.toMatchObject({
+      argument: 'dead.redrive.limit',
+    })
+    await sluice.close()
+  })
+})

@@ -1,72 +1,39 @@
 import type { Clock } from '../clock.ts'
 import { Deadlines } from '../deadlines.ts'
-import { ArgumentError, ClosedError, EngineUnavailableError } from '../errors.ts'
-import { callback, count, readName, readOptions } from '../options.ts'
-import { describe } from '../text.ts'
+import type { EngineAddress, Logger } from '../engine/open.ts'
+import { consoleLogger } from '../engine/options.ts'
+import { ClosedError, EngineUnavailableError } from '../errors.ts'
+import { Waits } from '../gate/until.ts'
+import { readOptions } from '../options.ts'
+import { waysIn } from './add.ts'
+import { AddressedJobs } from './addressed.ts'
+import type { Queue, Queues } from './api.ts'
+import { delayAfter } from './backoff.ts'
+import type { BatchHandler } from './batch.ts'
+import type { Looks } from './consumer-terms.ts'
+import { Contents } from './contents.ts'
+import { deadLetters } from './dead-letters.ts'
+import { deliveriesOf } from './deliveries.ts'
+import type { Handler } from './handling.ts'
+import { InTurn } from './in-turn.ts'
 import {
-  type AddOptions,
   type CloseOptions,
   closeOptions,
+  deliveriesOptions,
   type QueueOptions,
   queueOptions,
-  readWhen,
-  type TakeOptions,
   takeOptions,
   type WorkOptions,
-  workOptions,
 } from './options.ts'
-import { decodeForView, encodePayload } from './payload.ts'
-import { Producer } from './producer.ts'
-import { type Delivery, Puller } from './puller.ts'
-import type { NewJob, QueueCounts, QueueStore } from './store.ts'
-import { type Handler, QueueWorker, type Worker } from './worker.ts'
-
-/** A job that will not be tried again, and why. */
-export interface DeadLetter<Data> {
-  id: string
-  /** `undefined` if something else than sluice wrote the job, and it is not JSON. */
-  data: Data
-  /** Failed attempts. */
-  attempts: number
-  reason: string
-  /** On the engine's clock. */
-  diedAt: Date
-}
-
-/**
- * A queue by name, shared by every process on the same engine and prefix. Delivery is at least once:
- * a job whose `add` resolved runs until it is acknowledged or dead, whatever process dies.
- */
-export interface Queue<Data = unknown> {
-  readonly name: string
-  /**
-   * Resolves when the engine has the job. `id` is unique and grows in the order of adding.
-   * @throws {ArgumentError}, {@link StoreFullError}, {@link EngineUnavailableError} whose `outcome`
-   *   says whether the job may have been added
-   */
-  add(data: Data, options?: AddOptions): Promise<{ id: string }>
-  /** Like `add` for each, in order; up to 1000 are added all or none. */
-  addMany(data: readonly Data[], options?: AddOptions): Promise<{ id: string }[]>
-  /** Runs `handler` for every job: first in, first out, woken at once. What it throws fails the attempt. */
-  work(handler: Handler<Data>, options?: WorkOptions): Worker
-  /** Takes jobs by hand; each must be settled. Resolves with none if none came within `wait`. */
-  take(options?: TakeOptions): Promise<Delivery<Data>[]>
-  /** How many jobs are where. On Redis a job that moves meanwhile may be counted twice or not at all. */
-  counts(): Promise<QueueCounts>
-  readonly dead: {
-    /** The oldest first, at most `limit`, by default 100, at most 1000. The newest 10,000 are kept. */
-    list(options?: { limit?: number }): Promise<DeadLetter<Data>[]>
-  }
-}
-
-/** All queues of one engine. */
-export interface Queues {
-  queue<Data = unknown>(name: string, options?: QueueOptions): Queue<Data>
-  list(limit: number): Promise<string[]>
-  counts(name: string): Promise<QueueCounts>
-  /** Closes every worker and hands back what was taken by hand. */
-  close(options?: CloseOptions): Promise<void>
-}
+import { Partitions, queueOfPartition, readQueueName } from './partitions.ts'
+import { Producers } from './producers.ts'
+import { Puller } from './puller.ts'
+import { QueueSchedules } from './schedules.ts'
+import { payloadReader } from './schema.ts'
+import type { QueueStore } from './store.ts'
+import { wholeQueue } from './whole-queue.ts'
+import { startWorker } from './work.ts'
+import { workerOf } from './worker.ts'
 
 interface Closable {
   close(options?: CloseOptions): Promise<void>
@@ -77,8 +44,14 @@ interface Shared {
   clock: Clock
   deadlines: Deadlines
   clientId: string
+  logger: Logger
+  /** Null where no thread can open the same engine. */
+  address: EngineAddress | null
   open: Set<Closable>
+  /** Who waits for the end of a job. */
+  waits: Waits
   isClosed: () => boolean
+  looksOf: (queue: string) => Looks
 }
 
 /** `callTimeoutMs` is how long any call may take, however many are in front of it. */
@@ -87,128 +60,179 @@ export function createQueues(
   clock: Clock,
   clientId: string,
   callTimeoutMs: number,
+  logger: Logger = consoleLogger,
+  address: EngineAddress | null = null,
 ): Queues {
   const open = new Set<Closable>()
+  const waits = new Waits()
   const deadlines = new Deadlines(clock, callTimeoutMs)
   let closed = false
-  const shared: Shared = { store, clock, deadlines, clientId, open, isClosed: () => closed }
+  const looks = new Map<string, Looks>()
+  function looksOf(queue: string): Looks {
+    const known = looks.get(queue) ?? { lastMs: Number.NEGATIVE_INFINITY, idle: new InTurn() }
+    looks.set(queue, known)
+    return known
+  }
+  const isClosed = () => closed
+  const shared: Shared = {
+    store,
+    clock,
+    deadlines,
+    clientId,
+    logger,
+    address,
+    open,
+    waits,
+    isClosed,
+    looksOf,
+  }
   let queueCount = 0
   return {
-    queue: <Data>(name: string, options?: QueueOptions) =>
-      openQueue<Data>(shared, readName(name, 'queue.name'), options, `${clientId}.${++queueCount}`),
-    list: (limit) => store.list(limit),
-    counts: (name) => store.counts(name),
+    queue: <Data, Input>(name: string, options?: QueueOptions) =>
+      openQueue<Data, Input>(
+        shared,
+        readQueueName(name, 'queue.name'),
+        options,
+        `${clientId}.${++queueCount}`,
+      ),
+    async list(limit) {
+      const names = await store.list(limit)
+      return [...new Set(names.map(queueOfPartition))]
+    },
+    counts: (name) => wholeQueue(store, new Partitions(store, name, null)).counts(name),
     async close(options) {
       readOptions('close', options, closeOptions)
       closed = true
+      waits.endAll(new ClosedError('This Sluice'))
       await Promise.all([...open].map((one) => one.close(options)))
     },
   }
 }
 
-function openQueue<Data>(
+function openQueue<Data, Input>(
   shared: Shared,
   name: string,
   options: QueueOptions | undefined,
   producerId: string,
-): Queue<Data> {
-  const { store, clock, deadlines, open } = shared
-  const { attempts, backoff, timeout, maxCrashes } = readOptions('queue', options, queueOptions)
-  const producer = new Producer(store, deadlines, name, producerId)
+): Queue<Data, Input> {
+  const { store, clock, deadlines, open, waits } = shared
+  const read = readOptions('queue', options, queueOptions)
+  const { attempts, backoff, timeout, maxCrashes, schema, maxLength, maxBytes } = read
+  const retryDelay = delayAfter(backoff, (error) =>
+    shared.logger.error(`sluice: the backoff of queue ${JSON.stringify(name)} failed`, error),
+  )
+  const { looksOf } = shared
+  const partitions = new Partitions(store, name, read.partitions)
+  const whole = wholeQueue(store, partitions)
+  const limits = { maxLength, maxBytes }
+  const producers = new Producers(partitions, { store, deadlines, producerId, limits, looksOf })
+  const rememberMs = read.remember
+  const terms = {
+    queue: name,
+    timeoutMs: timeout,
+    maxCrashes,
+    delayAfter: retryDelay,
+    looksOf,
+    partitions,
+    onRefused: (error: unknown) => shared.logger.error('sluice: a worker claims nothing', error),
+    rememberMs,
+    readPayload: payloadReader(schema),
+    tickFailed: (schedule: string, error: unknown) =>
+      shared.logger.error(
+        `sluice: schedule ${JSON.stringify(schedule)} of queue ${JSON.stringify(name)} failed, and is tried again`,
+        error,
+      ),
+  }
+  const contents = new Contents(whole, name)
   let puller: Puller<Data> | null = null
 
   function assertOpen(): void {
     if (shared.isClosed()) throw new ClosedError('This Sluice')
   }
 
-  function newJob(
-    data: unknown,
-    argument: string,
-    when: { delayMs: number; dueAtMs?: number },
-  ): NewJob {
-    return { payload: encodePayload(data, argument), maxAttempts: attempts, ...when }
+  function openPuller(): Puller<Data> {
+    if (puller) return puller
+    puller = new Puller(store, clock, deadlines, terms)
+    open.add(puller)
+    return puller
   }
+
+  const addressed = new AddressedJobs<Input>({
+    ...{ clock, waits, assertOpen },
+    store: whole,
+    queue: name,
+    rememberMs,
+  })
+
+  const schedules = new QueueSchedules<Input>({ store, queue: name, attempts, schema, assertOpen })
 
   return {
     name,
-    async add(data, addOptions) {
+    ...waysIn<Input>({
+      store,
+      queue: name,
+      attempts,
+      schema,
+      limits,
+      partitions,
+      producers,
+      addressed,
+      assertOpen,
+    }),
+    work(handler: Handler<Data> | BatchHandler<Data>, options?: WorkOptions) {
       assertOpen()
-      const [id = ''] = await producer.add([newJob(data, 'data', readWhen(addOptions))])
-      return { id }
-    },
-    async addMany(data, addOptions) {
-      assertOpen()
-      if (!Array.isArray(data)) throw new ArgumentError('data', 'an array', describe(data))
-      const when = readWhen(addOptions)
-      const jobs = data.map((item, index) => newJob(item, `data[${index}]`, when))
-      return jobs.length === 0 ? [] : (await producer.add(jobs)).map((id) => ({ id }))
-    },
-    work(handler, options) {
-      assertOpen()
-      const read = readOptions('work', options, workOptions)
-      const terms = {
-        queue: name,
-        concurrency: read.concurrency,
-        leaseMs: read.lease,
-        maxCrashes,
-        timeoutMs: timeout,
-        backoff,
-      }
-      const run = callback<Handler<Data>>(handler, 'work.handler')
-      const worker = new QueueWorker(store, clock, terms, run, () => open.delete(worker))
+      const onClosed = () => open.delete(worker)
+      const worker = startWorker<Data>({ ...shared, terms }, handler, options, onClosed)
       open.add(worker)
       return workerOf(worker)
     },
     async take(options) {
       assertOpen()
       const { max, wait, signal } = readOptions('take', options, takeOptions)
-      if (!puller) {
-        const terms = { queue: name, timeoutMs: timeout, maxCrashes, backoff }
-        puller = new Puller(store, clock, deadlines, terms)
-        open.add(puller)
-      }
-      return puller.take(max, wait, signal)
+      await partitions.askIfThere()
+      const taken = await openPuller().take(max, wait, signal)
+      return taken.map(({ delivery }) => delivery)
+    },
+    deliveries(options) {
+      assertOpen()
+      const { max, signal } = readOptions('deliveries', options, deliveriesOptions)
+      return deliveriesOf(openPuller(), max, signal)
+    },
+    get: (id) => addressed.get(id),
+    cancel: (id) => addressed.cancel(id),
+    change: (id, options) => addressed.change(id, options),
+    runNow: (id) => addressed.runNow(id),
+    schedule: (schedule, rule, data, options) => schedules.put(schedule, rule, data, options),
+    schedules,
+    async pause() {
+      assertOpen()
+      await whole.pause(name)
+    },
+    async resume() {
+      assertOpen()
+      await whole.resume(name)
+    },
+    async list(options) {
+      assertOpen()
+      return contents.list<Data>(options)
+    },
+    async drain() {
+      assertOpen()
+      return contents.drain()
+    },
+    async obliterate(options) {
+      assertOpen()
+      return contents.obliterate(options)
     },
     counts: () =>
       deadlines.bound(
-        store.counts(name),
+        whole.counts(name),
         () =>
           new EngineUnavailableError(
             `Queue ${JSON.stringify(name)} could not be counted by the deadline.`,
             { outcome: 'not-applied' },
           ),
       ),
-    dead: {
-      async list(options) {
-        const { limit } = readOptions('dead.list', options, { limit: limitReader })
-        const jobs = await store.listDead(name, limit)
-        return jobs.map((job) => ({
-          id: job.id,
-          data: decodeForView(job.payload) as Data,
-          attempts: job.attempt,
-          reason: job.reason,
-          diedAt: new Date(job.diedAtMs),
-        }))
-      },
-    },
-  }
-}
-
-const limitReader = (value: unknown, argument: string) =>
-  value === undefined ? 100 : count(1, 1_000)(value, argument)
-
-/** The public face of a worker. */
-function workerOf<Data>(worker: QueueWorker<Data>): Worker {
-  return {
-    get runningCount() {
-      return worker.runningCount
-    },
-    get sinceAnswerMs() {
-      return worker.sinceAnswerMs
-    },
-    close: (options) => worker.close(options),
-    async [Symbol.asyncDispose]() {
-      await worker.close()
-    },
+    dead: deadLetters(whole, name, assertOpen),
   }
 }

@@ -39,6 +39,35 @@ export function recoveryContract(bench: Bench): void {
       expect(await bench.counts()).toMatchObject({ ready: 3, inFlight: 0 })
     })
 
+    it('Q26 a lease that is renewed for its consumer lasts, and what it holds stays its own', async () => {
+      const [silent, watcher] = [bench.consumer(), bench.consumer(bench.second)]
+      await bench.add(['a', 'b'])
+      const jobs = await silent.claim(2)
+      for (let lease = 0; lease < 3; lease++) {
+        await bench.passWith(watcher, LEASE_MS - 1)
+        expect(await bench.second.queue.renew(bench.queue, silent.epoch, LEASE_MS)).toBe(true)
+      }
+      await bench.passWith(watcher, LEASE_MS - 1)
+      expect(await bench.counts()).toMatchObject({ ready: 0, inFlight: 2 })
+      expect(await silent.exchange({ acks: jobs })).toMatchObject({ tag: 'ok', staleIds: [] })
+      expect(await bench.counts()).toMatchObject({ ready: 0, inFlight: 0 })
+    })
+
+    it('Q26 no lease is made by renewing it: not for who holds nothing, was lost, or is unknown', async () => {
+      const [victim, watcher] = [bench.consumer(), bench.consumer(bench.second)]
+      const renew = (epoch: string) => bench.second.queue.renew(bench.queue, epoch, LEASE_MS)
+      expect(await renew(victim.epoch)).toBe(false)
+      await bench.add(['a'])
+      await crash(victim, watcher)
+      await watcher.say()
+      expect(await renew(victim.epoch)).toBe(false)
+      expect(await renew('nobody')).toBe(false)
+      const jobs = await claimAll(watcher, 1)
+      await watcher.exchange({ acks: jobs })
+      expect(await renew(watcher.epoch)).toBe(false)
+      expect(await bench.second.queue.renew('another', 'nobody', LEASE_MS)).toBe(false)
+    })
+
     it('Q7 jobs return in the order of adding, in front of those that were behind them', async () => {
       const ids = await bench.add(numbered(6))
       const [victim, ...others] = [bench.consumer(), ...consumers(6)]

@@ -1,3 +1,8 @@
+import type { AddStore } from './add-store.ts'
+import type { RecordStore } from './record-store.ts'
+import type { ScheduleSlot, ScheduleStore } from './schedule-store.ts'
+import type { StrandStore } from './strand-store.ts'
+
 /**
  * The contract of queues on an engine: one method per atomic operation. Internal, outside semver.
  *
@@ -15,18 +20,75 @@
  * - Q9  After a silence longer than a third of a lease every lease gets one fresh period.
  * - Q10 A settled job leaves nothing behind; a dead one is kept with its reason.
  * - Q11 An idle consumer holds no lease.
+ * - Q12 A dead job that is redriven is ready once, with its id, behind what was, as if never tried.
+ * - Q20 Jobs with a rank are claimed by it: `lifo` first, the newest before older ones; then priorities
+ *       below 0, the line of Q2, and priorities above 0, lower ones first, equal ones by age.
+ * - Q21 A job is never claimed after its deadline: the claim that finds it buries it, without an attempt.
+ *       Redriven, it has none.
+ * - Q22 Of a paused queue nothing is claimed and nobody is woken, while what is in flight is settled and
+ *       what is added is kept. Resumed, one idle consumer is woken.
+ * - Q23 A batch after which more jobs, or bytes of payloads, would wait than it says is refused as a whole.
+ *       Waiting are ready and timed jobs; what comes back is never refused.
+ * - Q24 `drain` removes jobs that wait, and nothing else.
+ * - Q25 `obliterate` refuses while anything is in flight, unless forced; else the queue is paused until
+ *       nothing of it is left, and deliveries that were in flight are lost.
+ * - Q26 A lease may be renewed beside its consumer's calls while it holds jobs, and is made by none.
+ * - Q27 The pages of `listJobs` have each job of a state once. One that moves meanwhile may be in none or
+ *       in two. Looking changes nothing.
+ * - Q30 Of adds under one name one makes the job, whoever says them and however often: the others change
+ *       what waits, or nothing.
+ * - Q31 Only the newest delivery of the ticket that counts may run a job; every other is dropped.
+ * - Q32 A job does not run before its record says that it is due: a ticket that comes earlier is told
+ *       how long to wait.
+ * - Q33 Only the delivery that runs a job ends it, once. The same end said again changes nothing. A dead
+ *       one has its dead letter, also when its worker crashed while it said so.
+ * - Q34 A cancelled job that did not run never runs. One that runs ends as cancelled, whatever its worker
+ *       says, and is not tried again.
+ * - Q35 What is added while a job of that name runs, and has to follow it, waits until it has ended.
+ * - Q36 A record lives as long as its job, then as long as it is remembered. Then nothing is left.
+ * - Q37 Progress and lines are taken from the delivery that runs the job, and from no other.
+ * - Q38 Who watches is told within milliseconds of an end: at most 100 clients of each job, for a minute
+ *       after they watched last.
+ * - Q39 A job whose time was changed runs once, at the new time; one that runs is left alone.
+ * - Q40 Of each slot of a schedule there is one job or none, whoever opens its ticket and however often: the
+ *       jobs and the next ticket come in one step.
+ * - Q41 A schedule has a next slot and a ticket for it until it is removed, or its rule has no more slots,
+ *       whatever worker dies: draining, pausing and crashes lose none.
+ * - Q42 One that is put again with its rule keeps its slot; with another rule, or removed, nothing of the old
+ *       rule comes any more. What was emitted stays.
+ * - Q43 What a slot emits are jobs like others, that tell of which schedule and slot they are.
+ * - Q44 A queue has at most 1,000 schedules; obliterated, it has none.
+ * - Q50 Jobs of a key are claimed one after the other, in the order in which they were added: none before
+ *       the one before it is done or dead, however often that is tried or its worker crashes.
+ * - Q51 Jobs of different keys, and jobs without one, do not wait for each other.
+ * - Q52 Only the newest delivery of a job of a key may run it, and only that one ends it, once. A dead one has its
+ *       dead letter in the same step, and redriven it is the last of its key.
+ * - Q53 A key has at most 4,000,000 bytes waiting: what is more is refused, with all of that key behind it.
+ * - Q54 Jobs that wait behind others of their key are counted as ready, drained and obliterated as those in line.
+ * - Q55 All clients of a queue agree on its partitions until it is obliterated: what the first one says that uses it.
+ * - Q60 What is added within a transaction of the user's is there when that is committed, wakes a consumer
+ *       then, and never was if it is rolled back. What is refused changes nothing of the transaction.
+ * - Q61 Such an add belongs to no producer: it is never taken for another one, nor another one for it.
+ * - Q62 What `confirm` resolved for is on so many replicas, or on the disk. It rejects where that is not so
+ *       in time, and where the store no longer knows of the batch; the jobs stay as they are.
  */
 
 /** A job as it travels. `id` is unique and grows in the order of adding. */
 export interface StoredJob {
   id: string
-  /** JSON text. */
+  /** JSON text; empty for a ticket, whose record has it. */
   payload: string
+  /** Of the record that a ticket stands for; null for a plain job. */
+  name: string | null
+  /** Of a ticket that stands for the first job of a key; of a dead job of a key as well. */
+  key?: string
   /** Failed attempts so far. */
   attempt: number
   /** Crashes of a worker that held it as its suspect. */
   crashes: number
   maxAttempts: number
+  /** Of which slot of a schedule it is. Left out for most. */
+  schedule?: ScheduleSlot
 }
 
 export interface NewJob {
@@ -36,6 +98,14 @@ export interface NewJob {
   delayMs: number
   /** Epoch milliseconds on the store's clock; wins over `delayMs`. */
   dueAtMs?: number
+  /** A whole number, at most a billion either way; 0, as where it is left out, is no rank. */
+  priority?: number
+  /** Before all others that are ready, the newest first. Not beside a priority. */
+  lifo?: boolean
+  /** Not claimed later than so long after it was added: then it is dead. */
+  deadlineMs?: number
+  /** Epoch milliseconds on the store's clock; wins over `deadlineMs`. */
+  deadlineAtMs?: number
 }
 
 export interface AddRequest {
@@ -44,12 +114,19 @@ export interface AddRequest {
   producer: string
   sequence: number
   jobs: NewJob[]
+  /** Refused with a {@link QueueFullError} if more jobs than that would wait then. */
+  maxLength?: number | undefined
+  /** The same for bytes of their payloads. */
+  maxBytes?: number | undefined
 }
 
 export interface Retry {
   id: string
   delayMs: number
-  /** Counts as a failed attempt; false hands the job back as it was, also as a suspect, to the front. */
+  /**
+   * Counts as a failed attempt; false hands the job back as it was, also as a suspect: to the front, or
+   * to where its rank is. With a delay it is for later, and no suspect.
+   */
   failed: boolean
 }
 
@@ -57,6 +134,8 @@ export interface Retry {
 export interface Death {
   id: string
   reason: string
+  /** Of a ticket: what its record has. The dead letter is a plain job. */
+  payload?: string
 }
 
 /** Everything that a consumer has to say, and what it wants, in one atomic call. */
@@ -88,6 +167,8 @@ export type ExchangeAnswer =
       staleIds: string[]
       /** Until the next timed job is due, from when the call left; null if there is none. */
       nextDueMs: number | null
+      /** There may be jobs that this call did not reach: worth another one at once. */
+      more: boolean
       /** Someone else's lease is outstanding: look again within a quarter of a lease. */
       watch: boolean
       sentAtMs: number
@@ -100,6 +181,8 @@ export interface QueueCounts {
   timed: number
   inFlight: number
   dead: number
+  /** Nothing is claimed until it is resumed. Left out otherwise. */
+  paused?: boolean
 }
 
 export interface DeadJob extends StoredJob {
@@ -107,14 +190,76 @@ export interface DeadJob extends StoredJob {
   diedAtMs: number
 }
 
-export interface QueueStore {
+export interface ObliterationStep {
+  /** As the last step said; empty at first. */
+  epoch: string
+  /** Also what is in flight. */
+  force: boolean
+  limit: number
+}
+
+export type Obliteration =
+  /** Nothing was done. */
+  | { tag: 'busy'; inFlight: number }
+  | { tag: 'step'; count: number; epoch: string }
+  | { tag: 'gone'; count: number }
+
+export type ListedState = 'ready' | 'timed' | 'inFlight' | 'dead'
+
+export interface ListRequest {
+  state: ListedState
+  limit: number
+  /** As the page before said; null for the first. Matches `/^[\w:-]{0,99}@\d{1,16}$/`. */
+  cursor: string | null
+}
+
+export interface ListedJob extends StoredJob {
+  /** Of the first job of a key: how many wait behind it. These are on no page. */
+  behind?: number
+  /** Of timed jobs. */
+  dueAtMs?: number
+  /** Of dead ones. */
+  reason?: string
+  diedAtMs?: number
+}
+
+export interface ListPage {
+  jobs: ListedJob[]
+  /** Where the next page begins; null if there is none. */
+  cursor: string | null
+}
+
+export interface QueueStore extends AddStore, RecordStore, ScheduleStore, StrandStore {
+  /** Jobs that are worth claiming before there is room for them: the more, the fewer calls, and the longer each. */
+  readonly mostAhead: number
   /** Answers the ids in the order of `jobs`. */
   add(request: AddRequest): Promise<string[]>
   exchange(request: ExchangeRequest): Promise<ExchangeAnswer>
+  /** For a consumer that cannot call. False: it holds no lease any more. */
+  renew(queue: string, epoch: string, leaseMs: number): Promise<boolean>
+  /**
+   * Names of the partitions of a queue, each a queue to the other methods; the first one is its own. Null
+   * agrees with what the first to say a number has said, else it is one.
+   * @throws {SettingsMismatchError} if that is another number
+   */
+  agreePartitions(queue: string, count: number | null): Promise<string[]>
   counts(queue: string): Promise<QueueCounts>
+  /** Jobs of a state, page by page. */
+  listJobs(queue: string, request: ListRequest): Promise<ListPage>
   /** Oldest first. */
   listDead(queue: string, limit: number): Promise<DeadJob[]>
-  /** Names of queues that hold anything, at most `limit`. */
+  /** Makes dead jobs ready again, the oldest first, at most `limit`. Answers how many. */
+  redrive(queue: string, limit: number): Promise<number>
+  /** Removes dead jobs, the oldest first, at most `limit`. Answers how many. */
+  purge(queue: string, limit: number): Promise<number>
+  /** Removes waiting jobs, at most `limit`. Answers how many: 0 if none waits. */
+  drain(queue: string, limit: number): Promise<number>
+  /** Removes some of everything that a queue has, until it is `gone`. */
+  obliterate(queue: string, step: ObliterationStep): Promise<Obliteration>
+  /** Nothing is claimed from now on, or what waits is again. */
+  pause(queue: string): Promise<void>
+  resume(queue: string): Promise<void>
+  /** Names of queues that hold anything or are paused, at most `limit`. */
   list(limit: number): Promise<string[]>
   /**
    * Calls back when a claim on `queue` is worth trying: a hint, that may be late, doubled or lost.

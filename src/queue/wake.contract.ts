@@ -131,6 +131,24 @@ export function wakeContract(bench: Bench): void {
       listening.stop()
     })
 
+    it.each(['the same', 'another'])(
+      'Q22 what %s client adds to a paused queue wakes nobody, and resuming it does',
+      async (who) => {
+        const client = who === 'another' ? bench.second : bench.first
+        const idle = bench.consumer()
+        await client.queue.pause(bench.queue)
+        const sleeping = await sleeper(bench.first)
+        await bench.add(['a'], {}, client)
+        await bench.add(['b'], { delayMs: 5 }, client)
+        await soon(QUIET_MS)
+        expect(sleeping.isAwake()).toBe(false)
+        await client.queue.resume(bench.queue)
+        await sleeping.woken()
+        expect(await idle.claim(5)).toHaveLength(1)
+        sleeping.stop()
+      },
+    )
+
     it('Q11 listening holds no lease and stores nothing', async () => {
       const before = await bench.store.dump()
       const sleeping = await sleeper(bench.first)

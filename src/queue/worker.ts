@@ -1,24 +1,19 @@
 import type { Clock, Timer } from '../clock.ts'
 import { JobTimeoutError, StaleDeliveryError } from '../errors.ts'
 import { readOptions } from '../options.ts'
-import { Consumer } from './consumer.ts'
-import { type BackoffTerms, backoffMs, type CloseOptions, closeOptions } from './options.ts'
-import { decodePayload } from './payload.ts'
+import { ClaimAhead } from './ahead.ts'
+import type { DelayAfter } from './backoff.ts'
+import type { Looks } from './consumer-terms.ts'
+import { JobFailedError } from './errors.ts'
+import { settlementOf } from './failure.ts'
+import type { Handling } from './handling.ts'
+import type { Heartbeat } from './heartbeat.ts'
+import { type CloseOptions, closeOptions, MOST_HELD } from './options.ts'
+import { ACK } from './outbox.ts'
+import { PartitionedConsumer } from './partitioned-consumer.ts'
+import type { Partitions } from './partitions.ts'
+import { abortRun, idOf, newRun, type Run } from './run.ts'
 import type { QueueStore, StoredJob } from './store.ts'
-
-/** One delivery of a job to a handler. */
-export interface Job<Data> {
-  readonly id: string
-  readonly data: Data
-  /** 1 for the first try; a crash of a worker does not count. */
-  readonly attempt: number
-  /** Higher than in every earlier delivery of this job: lets a resource refuse a late writer. */
-  readonly fence: number
-  /** Aborts when the delivery timed out, was lost to another worker, or the worker must close. */
-  readonly signal: AbortSignal
-}
-
-export type Handler<Data> = (job: Job<Data>) => unknown
 
 /** A running worker. */
 export interface Worker extends AsyncDisposable {
@@ -35,32 +30,35 @@ export interface Worker extends AsyncDisposable {
 
 export interface WorkerTerms {
   queue: string
+  /** Jobs that may run at one time. */
   concurrency: number
   leaseMs: number
   maxCrashes: number
   timeoutMs: number
-  backoff: BackoffTerms
+  delayAfter: DelayAfter
+  looksOf: (queue: string) => Looks
+  partitions: Partitions
+  onRefused: (error: unknown) => void
+  rememberMs: number
+  tickFailed: (name: string, error: unknown) => void
+  /** Null where the worker's own calls are enough. */
+  heartbeat: Heartbeat | null
 }
 
-interface Run {
-  job: StoredJob
-  /** Made on the first use of `job.signal`: most handlers never ask. */
-  controller: AbortController | null
-  abortReason: unknown
-  timer: Timer | null
-}
-
-/** Reasons of dead letters are cut at this length. */
-const LONGEST_REASON = 1_000
 /** After the timeout of `close`, how long the engine has to take the jobs back. */
 const HAND_BACK_MS = 2_000
 
-export class QueueWorker<Data> {
+export class QueueWorker {
   private readonly clock: Clock
   private readonly terms: WorkerTerms
-  private readonly handler: Handler<Data>
+  private readonly handling: Handling
+  /** In the order in which they began, so the first is the first that may time out. */
   private readonly runs = new Map<string, Run>()
-  private readonly consumer: Consumer
+  /** Claimed ahead, and not begun. */
+  private waiting: Run[] = []
+  private readonly ahead: ClaimAhead
+  private timeoutTimer: Timer | null = null
+  private readonly consumer: PartitionedConsumer
   private readonly onClosed: () => void
   private idleListeners: (() => void)[] = []
   private closing: Promise<void> | null = null
@@ -69,26 +67,42 @@ export class QueueWorker<Data> {
     store: QueueStore,
     clock: Clock,
     terms: WorkerTerms,
-    handler: Handler<Data>,
+    handling: Handling,
     onClosed: () => void,
   ) {
     this.clock = clock
     this.terms = terms
-    this.handler = handler
+    this.handling = handling
     this.onClosed = onClosed
-    this.consumer = new Consumer(store, clock, {
+    const { concurrency } = terms
+    this.ahead = new ClaimAhead(
+      clock,
+      concurrency,
+      Math.min(store.mostAhead, MOST_HELD - concurrency),
+    )
+    this.consumer = new PartitionedConsumer(store, clock, terms.partitions, {
       queue: terms.queue,
       leaseMs: terms.leaseMs,
       maxCrashes: terms.maxCrashes,
-      freeSlots: () => terms.concurrency - this.runs.size,
+      looksOf: terms.looksOf,
+      onRefused: terms.onRefused,
+      rememberMs: terms.rememberMs,
+      tickFailed: terms.tickFailed,
+      freeSlots: () => handling.room(this.runs) + this.ahead.count - this.waiting.length,
       onJobs: (jobs, fence) => {
-        for (const job of jobs) void this.process(job, fence)
+        for (const job of jobs) this.waiting.push(newRun(job, fence, this.consumer))
+        if (this.closing) this.giveBackWaiting()
       },
+      start: () => this.start(),
+      onLease: (epoch, queue) => terms.heartbeat?.beat(queue, epoch),
       onLost: (ids) => {
+        this.waiting = []
         for (const id of ids) this.abort(id, new StaleDeliveryError(terms.queue, id))
       },
+      onCancelled: (id, name) => this.abort(id, new JobFailedError(terms.queue, name, 'cancelled')),
     })
-    this.consumer.wake()
+    if (terms.heartbeat) void terms.heartbeat.ready.then(() => this.consumer.wake())
+    else this.consumer.wake()
   }
 
   get runningCount(): number {
@@ -108,11 +122,16 @@ export class QueueWorker<Data> {
 
   private async shutDown(timeoutMs: number): Promise<void> {
     this.consumer.stopClaiming()
+    this.giveBackWaiting()
+    this.handling.hurry()
     if (!(await this.within(timeoutMs, this.idle()))) {
       for (const id of [...this.runs.keys()]) this.handBack(id)
     }
     await this.within(HAND_BACK_MS, this.consumer.flushed())
     this.consumer.stop()
+    this.ahead.stop()
+    this.timeoutTimer?.cancel()
+    await this.terms.heartbeat?.stop()
     this.onClosed()
   }
 
@@ -134,71 +153,109 @@ export class QueueWorker<Data> {
   private handBack(id: string): void {
     this.abort(id, new Error('The worker is closing.'))
     this.runs.delete(id)
-    this.consumer.settle(id, { tag: 'retry', delayMs: 0, failed: false }).catch(() => {})
+    this.consumer.tell(id, { tag: 'retry', delayMs: 0, failed: false })
   }
 
-  private async process(job: StoredJob, fence: number): Promise<void> {
-    const run: Run = { job, controller: null, abortReason: undefined, timer: null }
-    this.runs.set(job.id, run)
-    const timedOut = new Promise<never>((_, reject) => {
-      run.timer = this.clock.after(this.terms.timeoutMs, () => {
-        const error = new JobTimeoutError(this.terms.queue, job.id, this.terms.timeoutMs)
-        this.abort(job.id, error)
-        reject(error)
-      })
-    })
-    try {
-      await Promise.race([this.handle(job, fence, run), timedOut])
-      this.finish(run, () => this.consumer.settle(job.id, { tag: 'ack' }))
-    } catch (error) {
-      this.finish(run, () => this.fail(job, error))
+  private giveBackWaiting(): void {
+    for (const { stored } of this.waiting.splice(0)) {
+      this.consumer.tell(stored.id, { tag: 'retry', delayMs: 0, failed: false })
     }
   }
 
-  private async handle(job: StoredJob, fence: number, run: Run): Promise<void> {
-    await this.handler({
-      id: job.id,
-      data: decodePayload(job.payload) as Data,
-      attempt: job.attempt + 1,
-      fence,
-      get signal() {
-        run.controller ??= new AbortController()
-        if (run.abortReason !== undefined) run.controller.abort(run.abortReason)
-        return run.controller.signal
+  private start(): void {
+    if (this.waiting.length === 0) return
+    const room = this.handling.room(this.runs)
+    if (room > 0) {
+      const next = this.waiting.splice(0, room)
+      for (const run of next) this.begin(run)
+    }
+    this.ahead.watch(
+      () => this.waiting.length > 0,
+      () => this.giveBackWaiting(),
+    )
+  }
+
+  private begin(run: Run): void {
+    const { id } = run.stored
+    // Read for each: a process that was stopped between two of them must not take it for their time.
+    run.startedMs = this.clock.monotonicMs()
+    this.runs.set(id, run)
+    this.ahead.noteStart()
+    this.timeoutTimer ??= this.clock.after(this.terms.timeoutMs, () => this.endLate())
+    this.handle(run).then(
+      (result) => {
+        const { name } = run.stored
+        if (this.finish(run)) this.consumer.tell(id, name === null ? ACK : { tag: 'ack', result })
+        this.startNext()
       },
-    })
+      (error: unknown) => {
+        if (this.finish(run)) this.fail(run.stored, error)
+        this.startNext()
+      },
+    )
   }
 
-  private fail(job: StoredJob, error: unknown): Promise<void> {
-    const failures = job.attempt + 1
-    if (failures >= job.maxAttempts) {
-      return this.consumer.settle(job.id, { tag: 'death', reason: reasonOf(error) })
-    }
-    const delayMs = backoffMs(this.terms.backoff, failures)
-    return this.consumer.settle(job.id, { tag: 'retry', delayMs, failed: true })
+  private async handle(run: Run): Promise<unknown> {
+    return this.handling.handle(run)
   }
 
-  /** A job that was lost or handed back meanwhile is no longer ours to settle. */
-  private finish(run: Run, settle: () => Promise<void>): void {
-    run.timer?.cancel()
-    if (this.runs.get(run.job.id) === run) {
-      this.runs.delete(run.job.id)
-      settle().catch(() => {})
-    }
+  /** While no call is under way, what ended has to leave first: {@link Consumer} says when to go on. */
+  private startNext(): void {
+    if (this.consumer.isCalling) this.start()
     if (this.runs.size > 0) return
     for (const listener of this.idleListeners.splice(0)) listener()
   }
 
+  /** False for a job that was lost, handed back or timed out meanwhile: it is no longer ours to settle. */
+  private finish(run: Run): boolean {
+    const { id } = run.stored
+    if (this.runs.get(id) !== run) return false
+    this.runs.delete(id)
+    const nowMs = this.clock.monotonicMs()
+    this.ahead.noteEnd(nowMs - run.startedMs, nowMs)
+    return true
+  }
+
+  /** Fails what has run for too long. All may run equally long, so one timer is enough. */
+  private endLate(): void {
+    const { queue, timeoutMs } = this.terms
+    this.timeoutTimer = null
+    const nowMs = this.clock.monotonicMs()
+    for (const run of [...this.runs.values()]) {
+      const leftMs = run.startedMs + timeoutMs - nowMs
+      if (leftMs > 0) {
+        this.timeoutTimer = this.clock.after(leftMs, () => this.endLate())
+        break
+      }
+      const error = new JobTimeoutError(queue, idOf(run.stored), timeoutMs)
+      abortRun(run, error)
+      if (this.finish(run)) this.fail(run.stored, error)
+    }
+    this.startNext()
+  }
+
+  private fail(job: StoredJob, error: unknown): void {
+    this.consumer.tell(job.id, settlementOf(job, error, this.terms.delayAfter))
+  }
+
   private abort(id: string, reason: unknown): void {
     const run = this.runs.get(id)
-    if (!run) return
-    run.abortReason = reason
-    run.controller?.abort(reason)
+    if (run) abortRun(run, reason)
   }
 }
 
-/** What a dead letter says of the last error: its name and message, never its stack. */
-export function reasonOf(error: unknown): string {
-  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
-  return text.slice(0, LONGEST_REASON)
+/** The public face of a worker. */
+export function workerOf(worker: QueueWorker): Worker {
+  return {
+    get runningCount() {
+      return worker.runningCount
+    },
+    get sinceAnswerMs() {
+      return worker.sinceAnswerMs
+    },
+    close: (options) => worker.close(options),
+    async [Symbol.asyncDispose]() {
+      await worker.close()
+    },
+  }
 }

@@ -1,83 +1,114 @@
 -- One call of a consumer: settles what it finished, moves what is due, and claims what it wants.
--- KEYS  meta      hash {last_id, last_us, last_fence}
+-- KEYS  meta      hash {last_id, last_us, last_fence, and what line.lua and buckets.lua keep}
 -- KEYS  ready     list of bodies
+-- KEYS  tail      list of bodies
+-- KEYS  head_segment  list of bodies, the oldest segment as far as the caller knows
+-- KEYS  tail_segment  the name of the next one
 -- KEYS  suspects  list of bodies that were in flight when a worker crashed
--- KEYS  timers    zset body -> due_us
+-- KEYS  buckets   zset bucket -> due_us
+-- KEYS  due       zset body -> due_us, the bucket that is due first as far as the caller knows
+-- KEYS  filling   zset body -> due_us, the bucket for retries
+-- KEYS  ranks     zset bucket -> rank of its first job
+-- KEYS  rank_first    zset body -> rank, the bucket with the lowest rank as far as the caller knows
+-- KEYS  rank_filling  zset body -> rank, the bucket for what becomes ready
 -- KEYS  leases    zset epoch -> deadline_us
 -- KEYS  inflight  hash id -> body, of this epoch
 -- KEYS  last      string 'sequence;fence;claimed ids;stale ids', for ten minutes
 -- KEYS  wake      zset, one token while a claim may succeed
 -- KEYS  dead      list of dead letters
--- ARGV  epoch       string
--- ARGV  sequence    integer
--- ARGV  lease_us    integer
--- ARGV  held_count  integer
--- ARGV  want        integer
--- ARGV  acks        list  id:string
--- ARGV  retries     list  id:string delay_us:integer failed:integer
--- ARGV  deaths      list  id:string reason:string
--- REPLY ok  bodies:strings fence:integer stale:strings next_due_us:integer? watch:integer expired:string
+-- ARGV  head_number  integer
+-- ARGV  tail_number  integer
+-- ARGV  due_name     string
+-- ARGV  filling_name string
+-- ARGV  rank_first_name    string
+-- ARGV  rank_filling_name  string
+-- ARGV  epoch        string
+-- ARGV  sequence     integer
+-- ARGV  lease_us     integer
+-- ARGV  held_count   integer
+-- ARGV  want         integer
+-- ARGV  acks         string   ids of 16 digits, one after the other
+-- ARGV  retries      list  id:string delay_us:integer failed:integer
+-- ARGV  deaths       list  id:string reason:string payload:string  the payload of a ticket, else empty
+-- REPLY ok  bodies:strings fence:integer stale:strings next_due_us:integer? more:integer watch:integer expired:string head_number:integer tail_number:integer due_name:string filling:integer rank_first_name:string rank_filling:integer
 -- REPLY lost
 -- COST  O(settled + wanted), at most 1000 each
 -- REPEAT safe  by the sequence
--- USE   clock queue/settle queue/progress
+-- USE   clock queue/settle queue/deadline queue/line queue/buckets queue/ranks queue/progress
 local lease = redis.call('ZSCORE', leases, epoch)
 local previous = redis.call('GET', last)
-check_types(meta, ready, suspects, timers, inflight, wake, dead)
-if previous then
-  local done, fence, ids, stale = string.match(previous, '^(%d+);(%d+);([%d,]*);([%d,]*)$')
-  -- A later call was answered already; or one that was answered is missing, after a failover to a
-  -- replica that had not seen it: what was settled then would be held for ever.
-  if tonumber(done) > sequence or tonumber(done) < sequence - 1 then return { 'lost' } end
-  if tonumber(done) == sequence then
-    if ids ~= '' and not lease then return { 'lost' } end
-    local bodies = read_bodies(inflight, split(ids))
-    return { 'ok', bodies, tonumber(fence), split(stale), next_due(timers), 1, '' }
-  end
+-- A key of another type fails here, before the first write.
+local kept = redis.call('HMGET', meta, 'first_segment', 'next_segment', 'in_segments', 'filled', 'bytes',
+  'timed', 'ranked', 'last_us', 'last_fence', 'deadlines', 'paused')
+local line = read_line(kept, ready, tail)
+local timed, ranked = read_fill('timed', kept[6]), read_fill('ranked', kept[7])
+local has_ranks, has_deadlines, is_paused = kept[7], kept[10], kept[11]
+if is_paused then want = 0 end
+local heads = redis.call('ZRANGE', buckets, 0, 1, 'WITHSCORES')
+local firsts = has_ranks and read_firsts(ranks, rank_first, rank_filling) or {}
+local suspect, suspected = redis.call('HGET', inflight, 'suspect'), redis.call('LLEN', suspects)
+redis.call('ZCARD', wake)
+if #retries > 0 then redis.call('ZCARD', filling) end
+if #deaths > 0 or has_deadlines then redis.call('LLEN', dead) end
+if heads[1] == due_name then redis.call('ZCARD', due) end
+local known, ids, fence, stale = recall(previous, sequence, lease)
+if known == 'lost' or (not known and held_count > 0 and not lease) then return { 'lost' } end
+if known == 'again' then
+  return { 'ok', read_bodies(inflight, ids), fence, stale, next_due(heads), 0, 1, '', line.first, line.next,
+    heads[1] or '', timed.number, firsts[1] or '', ranked.number }
 end
-if held_count > 0 and not lease then return { 'lost' } end
 
 -- A full server refuses a script whose first write may need memory. This one frees, so the rest runs.
 redis.call('HDEL', meta, '')
-local silent = refresh_after_silence(meta, leases, lease_us)
-local stale = {}
-for _, id in ipairs(acks) do
-  if not acknowledge(inflight, id) then stale[#stale + 1] = id end
+local silent = refresh_after_silence(tonumber(kept[8] or now_us), leases, lease_us)
+local settled = settle(inflight, dead, suspect, acks, retries, deaths)
+if #settled.suspects > 0 then suspected = redis.call('LPUSH', suspects, unpack(settled.suspects)) end
+if #settled.ready > 0 then
+  local back, _, back_ranked = part_by_rank(settled.ready, has_ranks)
+  push_front(line, ready, back)
+  line.bytes = line.bytes + put(ranked, ranks, rank_first, rank_first_name, back_ranked)
 end
-local soonest_us = math.huge
-for i = #retries - 2, 1, -3 do
-  local id, delay_us, failed = unpack(retries, i, i + 2)
-  local body, was_suspect = take_back(inflight, id)
-  if not body then
-    stale[#stale + 1] = id
-  elseif failed == '1' then
-    redis.call('ZADD', timers, now_us + tonumber(delay_us), one_more_attempt(body))
-    soonest_us = math.min(soonest_us, tonumber(delay_us))
-  elseif was_suspect then
-    -- Handed back is not survived: it stays a suspect.
-    redis.call('LPUSH', suspects, body)
-  else
-    redis.call('LPUSH', ready, body)
+line.bytes = line.bytes + put(timed, buckets, filling, filling_name, settled.timed)
+if #settled.timed > 0 then heads = redis.call('ZRANGE', buckets, 0, 1, 'WITHSCORES') end
+local due_now, due_bytes = take_first(timed, heads, buckets, due, due_name, now_us, is_paused and 0 or 100)
+if #due_now > 0 then
+  local promoted, bytes, promoted_ranked = part_by_rank(due_now, has_ranks)
+  line.bytes = line.bytes - due_bytes + put(ranked, ranks, rank_filling, rank_filling_name, promoted_ranked)
+  if #promoted > 0 then append(line, ready, tail, tail_segment, tail_number, promoted, bytes) end
+  heads = redis.call('ZRANGE', buckets, 0, 1, 'WITHSCORES')
+end
+local next_us = is_paused and '' or next_due(heads)
+-- A retry that is due before all others must move the timers of those who wait.
+if next_us == settled.soonest_us then redis.call('ZADD', wake, 0, 'wake') end
+
+-- At most one suspect for an epoch, then ranks below 0, those in line, and the other ranks.
+local bodies, suspect_id = {}, nil
+if want > 0 and suspected > 0 and not settled.suspect then
+  bodies[1] = redis.call('LPOP', suspects)
+  suspect_id, suspected = body_id(bodies[1]), suspected - 1
+end
+if ranked.count > 0 then firsts = take_ranked(line, ranked, ranks, rank_first, rank_first_name, -1, want, bodies) end
+if ranked.count == 0 or tonumber(firsts[2] or 0) >= 0 then
+  pop(line, ready, tail, head_segment, head_number, want - #bodies, bodies)
+  if ranked.count > 0 and waiting_in(line) == 0 then
+    firsts = take_ranked(line, ranked, ranks, rank_first, rank_first_name, math.huge, want, bodies)
   end
 end
-for i = 1, #deaths, 2 do
-  local body = take_back(inflight, deaths[i])
-  if body then bury(dead, one_more_attempt(body), deaths[i + 1]) else stale[#stale + 1] = deaths[i] end
-end
-
-promote(timers, ready)
-local next_us = next_due(timers)
--- A retry that is due before all others must move the timers of those who wait.
-if next_us == soonest_us then redis.call('ZADD', wake, 0, 'wake') end
-local bodies, ids = claim(ready, suspects, inflight, wake, want)
-if redis.call('HLEN', inflight) > 0 then
-  redis.call('ZADD', leases, now_us + lease_us, epoch)
-else
-  redis.call('ZREM', leases, epoch)
-end
-local fence = math.max(tonumber(redis.call('HGET', meta, 'last_fence') or 0) + 1, now_us)
-redis.call('HSET', meta, 'last_fence', fence)
-local memory = string.format('%.0f;%.0f;%s;%s', sequence, fence, table.concat(ids, ','), table.concat(stale, ','))
-redis.call('SET', last, memory, 'PX', 600000)
+local found = #bodies
+if has_deadlines then bodies, suspect_id = drop_overdue(bodies, suspect_id, dead) end
+ids = hold(inflight, bodies, suspect_id)
+-- What is left wakes the next consumer; not for a suspect that only someone else may take: that
+-- would wake this one in a circle.
+local left = waiting_in(line) + ranked.count
+if not is_paused and left + (found > 0 and suspected or 0) > 0 then redis.call('ZADD', wake, 0, 'wake') end
+keep_lease(leases, inflight, epoch, lease_us)
+fence = math.max(tonumber(kept[9] or 0) + 1, now_us)
+keep_fill(meta, timed)
+keep_fill(meta, ranked)
+keep_line(meta, line, 'last_us', now_us, 'last_fence', fence)
+redis.call('SET', last, string.format('%.0f;%.0f;%s;%s', sequence, fence, table.concat(ids, ','),
+  table.concat(settled.stale, ',')), 'PX', 600000)
+local more = #bodies < want and (left > 0 or next_us == 0) and 1 or 0
 local watch, expired = others(leases, epoch, silent)
-return { 'ok', bodies, fence, stale, next_us, watch, expired }
+return { 'ok', bodies, fence, settled.stale, next_us, more, watch, expired, line.first, line.next,
+  heads[1] or '', timed.number, firsts[1] or '', ranked.number }

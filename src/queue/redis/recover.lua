@@ -20,15 +20,17 @@ redis.call('ZCARD', wake)
 if not deadline_us or tonumber(deadline_us) > now_us then return { 'alive' } end
 
 redis.call('ZREM', leases, epoch)
-table.sort(bodies, function(a, b) return body_id(a) < body_id(b) end)
+table.sort(bodies)
 local count = 0
 for _, body in ipairs(bodies) do
   if #body >= 28 then
     count = count + 1
     -- Only the suspect can be blamed: the others merely shared the worker with it.
-    local crashes = tonumber(string.sub(body, 9, 9)) + (body_id(body) == suspect and 1 or 0)
-    body = string.sub(body, 1, 8) .. crashes .. string.sub(body, 10)
-    if crashes >= max_crashes then
+    local crashes = tonumber(string.sub(body, 25, 25)) + (body_id(body) == suspect and 1 or 0)
+    body = string.sub(body, 1, 24) .. math.min(crashes, 9) .. string.sub(body, 26)
+    -- A ticket is buried by the next worker, which closes its record.
+    local is_ticket = tonumber(string.sub(body, 18, 18), 16) % 2 == 1
+    if crashes >= max_crashes and not is_ticket then
       bury(dead, body, 'its worker crashed ' .. crashes .. ' times while it ran alone under suspicion')
     else
       redis.call('RPUSH', suspects, body)

@@ -1,33 +1,70 @@
 -- How deliveries end: nil or false if the job was not in flight for this epoch.
 -- The in-flight hash is id -> body, and `suspect` -> the id of the one suspect it may hold.
--- BRINGS body_id one_more_attempt take_back bury acknowledge
+-- BRINGS body_id bury settle
 
 -- Dead letters beyond this many push the oldest out.
 local MOST_DEAD = 10000
 
-local function body_id(body) return string.sub(body, 11, 26) end
+local function body_id(body) return string.sub(body, 1, 16) end
 
 local function one_more_attempt(body)
-  local attempt = math.min(tonumber(string.sub(body, 3, 5)) + 1, 999)
-  return string.sub(body, 1, 2) .. string.format('%03d', attempt) .. string.sub(body, 6)
+  local attempt = math.min(tonumber(string.sub(body, 19, 21)) + 1, 999)
+  return string.sub(body, 1, 18) .. string.format('%03d', attempt) .. string.sub(body, 22)
 end
 
-local function acknowledge(inflight, id)
-  if redis.call('HDEL', inflight, id) == 0 then return false end
-  local was_suspect = redis.call('HGET', inflight, 'suspect') == id
-  if was_suspect then redis.call('HDEL', inflight, 'suspect') end
-  return true, was_suspect
+-- A ticket that is dead becomes a job of its own: its record may go.
+local function with_payload(body, payload)
+  if payload == '' then return body end
+  return string.sub(body, 1, 17) .. '0' .. string.sub(body, 19, 28) .. payload
 end
 
--- Out of flight, and back to the caller: the body, and whether it was the suspect.
+-- Out of flight, and back to the caller.
 local function take_back(inflight, id)
   local body = redis.call('HGET', inflight, id)
-  if not body then return nil end
-  local _, was_suspect = acknowledge(inflight, id)
-  return body, was_suspect
+  if not body or #body < 28 then return nil end
+  redis.call('HDEL', inflight, id)
+  return body
 end
 
 local function bury(dead, body, reason)
   redis.call('RPUSH', dead, string.format('%016.0f%04d', now_us, #reason) .. reason .. body)
   redis.call('LTRIM', dead, -MOST_DEAD, -1)
+end
+
+-- What was said of deliveries. The jobs that come back are in the order in which they are to be
+-- given back: the last one first. A handler that ended has at least survived: its job is no suspect.
+local function settle(inflight, dead, suspect, acks, retries, deaths)
+  local said = { stale = {}, timed = {}, ready = {}, suspects = {}, soonest_us = math.huge, suspect = suspect }
+  local function ended(id, found)
+    if not found then said.stale[#said.stale + 1] = id elseif id == suspect then said.suspect = false end
+  end
+  for at = 1, #acks, 16 do
+    local id = string.sub(acks, at, at + 15)
+    ended(id, redis.call('HDEL', inflight, id) == 1)
+  end
+  for i = #retries - 2, 1, -3 do
+    local id, delay_us, failed = retries[i], tonumber(retries[i + 1]), retries[i + 2]
+    local body = take_back(inflight, id)
+    ended(id, body)
+    if body and failed == '1' then
+      said.timed[#said.timed + 1] = now_us + delay_us
+      said.timed[#said.timed + 1] = one_more_attempt(body)
+      said.soonest_us = math.min(said.soonest_us, delay_us)
+    elseif body and delay_us > 0 then
+      said.timed[#said.timed + 1] = now_us + delay_us
+      said.timed[#said.timed + 1] = body
+      said.soonest_us = math.min(said.soonest_us, delay_us)
+    elseif body then
+      -- Handed back is not survived: it stays a suspect.
+      local list = id == suspect and said.suspects or said.ready
+      list[#list + 1] = body
+    end
+  end
+  for i = 1, #deaths, 3 do
+    local body = take_back(inflight, deaths[i])
+    ended(deaths[i], body)
+    if body then bury(dead, one_more_attempt(with_payload(body, deaths[i + 2])), deaths[i + 1]) end
+  end
+  if suspect and not said.suspect then redis.call('HDEL', inflight, 'suspect') end
+  return said
 end

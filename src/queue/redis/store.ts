@@ -1,36 +1,43 @@
+import { toUs } from '../../duration.ts'
 import type { RedisEngine } from '../../engine/redis/engine.ts'
-import { StoreCorruptError } from '../../errors.ts'
-import type { DeadJob, NewJob, QueueCounts, QueueStore, StoredJob } from '../store.ts'
-import { packNewJob, unpackJob } from './body.ts'
+import { SettingsMismatchError, StoreCorruptError } from '../../errors.ts'
+import { QueueFullError } from '../errors.ts'
+import type { DeadJob, QueueCounts, QueueStore, StoredJob } from '../store.ts'
+import { addCall } from './adds.ts'
+import { ID_LENGTH, unpackJob } from './body.ts'
+import { redisConfirming } from './confirming.ts'
+import { bucketName, queueKeys } from './keys.ts'
+import { learnLine } from './line.ts'
+import { redisListing } from './listing.ts'
+import { spreadPartitions } from './partitions.ts'
+import { redisRecordStore } from './record-store.ts'
+import { redisRemoval } from './removal.ts'
+import { redisScheduleStore } from './schedule-store.ts'
 import * as scripts from './scripts.gen.ts'
+import { keyedRedrive, redisStrandStore } from './strand-store.ts'
+import { redisWithin } from './within.ts'
 
 /** Queues that hold nothing any more keep their counters, and are not listed. */
 const MOST_LOOKED_AT = 10_000
 const LIST_STEP = 200
+/** A quarter less of the client's CPU for a job than with 100. The server takes 1.5 ms for such a call. */
+const MOST_AHEAD = 400
 
 /** Queues on Redis. The keys are described in the `.lua` files beside this one. */
 export function redisQueueStore(engine: RedisEngine): QueueStore {
-  const keysOf = (queue: string) => {
-    const key = (part: string) => engine.keys.key('queue', queue, part)
-    return {
-      meta: key('meta'),
-      ready: key('ready'),
-      suspects: key('suspects'),
-      timers: key('timers'),
-      leases: key('leases'),
-      wake: key('wake'),
-      dead: key('dead'),
-      inflight: (epoch: string) => key(`inflight:${epoch}`),
-      last: (epoch: string) => key(`last:${epoch}`),
-      producer: (producer: string) => key(`producer:${producer}`),
-    }
-  }
+  const keysOf = queueKeys(engine.keys)
+  const scheduleStore = redisScheduleStore(engine, keysOf)
 
   function unpack(queue: string, body: string): StoredJob {
     const job = unpackJob(body)
     if (job) return job
     const { ready } = keysOf(queue)
     throw new StoreCorruptError(ready, `${ready} holds an entry that sluice did not write.`)
+  }
+
+  function unpackLetter(queue: string, letter: string): DeadJob {
+    const { reason, body } = splitLetter(letter)
+    return { ...unpack(queue, body), reason, diedAtMs: Number(letter.slice(0, 16)) / 1000 }
   }
 
   async function inFlightCount(queue: string, epoch: string): Promise<number> {
@@ -43,73 +50,115 @@ export function redisQueueStore(engine: RedisEngine): QueueStore {
   }
 
   async function countsOf(queue: string): Promise<QueueCounts> {
-    const { ready, suspects, timers, leases, dead } = keysOf(queue)
-    const keys = { ready, suspects, timers, leases, dead }
+    const keys = keysOf(queue)
     const answer = await engine.call(scripts.counts, keys, {})
     const held = await Promise.all(answer.epochs.map((epoch) => inFlightCount(queue, epoch)))
-    return {
-      ready: answer.ready,
-      timed: answer.timed,
-      inFlight: held.reduce((sum, count) => sum + count, 0),
-      dead: answer.dead,
-    }
+    const { ready, timed, dead, paused } = answer
+    const counts = { ready, timed, inFlight: sum(held), dead }
+    return paused === 1 ? { ...counts, paused: true } : counts
   }
 
+  async function recover(queue: string, epoch: string, maxCrashes: number): Promise<void> {
+    const { leases, suspects, dead, wake, inflight } = keysOf(queue)
+    const keys = { leases, inflight: inflight(epoch), suspects, dead, wake }
+    await engine.call(scripts.recover, keys, { epoch, maxCrashes }).catch(() => {})
+  }
+
+  async function setPaused(queue: string, isPaused: boolean): Promise<void> {
+    const { meta, wake } = keysOf(queue)
+    await engine.call(scripts.pause, { meta, wake }, { isPaused: isPaused ? 1 : 0 })
+  }
+
+  const listing = redisListing(engine, keysOf, { job: unpack, letter: unpackLetter })
+  const redriveKeyed = keyedRedrive(engine, keysOf)
+
   return {
-    async add({ queue, producer, sequence, jobs }) {
-      const { meta, ready, timers, wake, producer: producerKey } = keysOf(queue)
-      const answer = await engine.call(
-        scripts.add,
-        { meta, ready, timers, wake, producer: producerKey(producer) },
-        {
-          sequence,
-          jobs: jobs.map((job) => ({ due: dueText(job), body: packNewJob(job) })),
-        },
-      )
+    ...redisRecordStore(engine, keysOf),
+    ...redisStrandStore(engine, keysOf),
+    ...scheduleStore,
+    mostAhead: MOST_AHEAD,
+
+    async add(request) {
+      const known = keysOf(request.queue)
+      const { keys, args } = addCall(known, request)
+      const answer = await engine.call(scripts.add, keys, args)
       if (answer.tag === 'stale') return []
-      return jobs.map((_, index) => String(answer.firstId + index))
+      if (answer.tag === 'full') throw new QueueFullError(request.queue, request, answer)
+      learnLine(known, answer)
+      return request.jobs.map((_, index) => String(answer.firstId + index))
     },
 
+    ...redisWithin(engine, keysOf),
+    ...redisConfirming(engine, keysOf),
+
     async exchange(request) {
-      const { queue, epoch, sequence, heldCount, want, acks, retries, deaths } = request
-      const { inflight, last, producer, ...keys } = keysOf(queue)
+      const { queue, epoch, acks, retries, deaths } = request
+      const known = keysOf(queue)
+      const { headNumber, tailNumber, dueName, fillingName, rankFirstName, rankFillingName } = known
+      // What is no id belongs to nobody, and would move the others out of their places.
+      const strangeIds = acks.filter((id) => id.length !== ID_LENGTH)
       const answer = await engine.call(
         scripts.exchange,
-        { ...keys, inflight: inflight(epoch), last: last(epoch) },
         {
-          epoch,
-          sequence,
+          ...known,
+          inflight: known.inflight(epoch),
+          last: known.last(epoch),
+          headSegment: known.segment(headNumber),
+          tailSegment: known.segment(tailNumber),
+          due: known.timed(dueName),
+          filling: known.timed(fillingName),
+          rankFirst: known.ranked(rankFirstName),
+          rankFilling: known.ranked(rankFillingName),
+        },
+        {
+          ...request,
+          ...{ headNumber, tailNumber, dueName, fillingName, rankFirstName, rankFillingName },
           leaseUs: toUs(request.leaseMs),
-          heldCount,
-          want,
-          acks: acks.map((id) => ({ id })),
+          acks: (strangeIds.length === 0
+            ? acks
+            : acks.filter((id) => id.length === ID_LENGTH)
+          ).join(''),
           retries: retries.map((retry) => ({
             id: retry.id,
             delayUs: toUs(retry.delayMs),
             failed: retry.failed ? 1 : 0,
           })),
-          deaths,
+          deaths: deaths.map((death) => ({ payload: '', ...death })),
         },
       )
       if (answer.tag === 'lost') return answer
-      if (answer.expired !== '') {
-        const { expired } = answer
-        const { leases, suspects, dead, wake } = keys
-        const recoverKeys = { leases, inflight: inflight(expired), suspects, dead, wake }
-        const { maxCrashes } = request
-        await engine
-          .call(scripts.recover, recoverKeys, { epoch: expired, maxCrashes })
-          .catch(() => {})
-      }
+      known.headNumber = answer.headNumber
+      known.tailNumber = answer.tailNumber
+      known.fillingName = bucketName(answer.filling)
+      known.dueName = answer.dueName || known.fillingName
+      known.rankFillingName = bucketName(answer.rankFilling)
+      known.rankFirstName = answer.rankFirstName || known.rankFillingName
+      if (answer.expired !== '') await recover(queue, answer.expired, request.maxCrashes)
       return {
         tag: 'ok',
         jobs: answer.bodies.map((body) => unpack(queue, body)),
         fence: answer.fence,
-        staleIds: answer.stale,
+        staleIds: [...strangeIds, ...answer.stale],
         nextDueMs: answer.nextDueUs === null ? null : answer.nextDueUs / 1000,
+        more: answer.more === 1,
         watch: answer.watch === 1,
         sentAtMs: answer.sentAtMs,
       }
+    },
+
+    async renew(queue, epoch, leaseMs) {
+      const { leases } = keysOf(queue)
+      const answer = await engine.call(scripts.renew, { leases }, { epoch, leaseUs: toUs(leaseMs) })
+      return answer.tag === 'renewed'
+    },
+
+    async agreePartitions(queue, said) {
+      const { meta } = keysOf(queue)
+      const { count } = await engine.call(scripts.agreePartitions, { meta }, { count: said ?? 0 })
+      if (said !== null && count !== said) {
+        throw new SettingsMismatchError('Queue', queue, count, said)
+      }
+      return spreadPartitions(queue, count)
     },
 
     counts: countsOf,
@@ -117,11 +166,40 @@ export function redisQueueStore(engine: RedisEngine): QueueStore {
     async listDead(queue, limit) {
       const { dead } = keysOf(queue)
       const { letters } = await engine.call(scripts.dead, { dead }, { limit })
-      return letters.map((letter): DeadJob => {
-        const { reason, body } = splitLetter(letter)
-        return { ...unpack(queue, body), reason, diedAtMs: Number(letter.slice(0, 16)) / 1000 }
-      })
+      return letters.map((letter) => unpackLetter(queue, letter))
     },
+
+    async redrive(queue, limit) {
+      const known = keysOf(queue)
+      const { tailNumber, rankFillingName } = known
+      const answer = await engine.call(
+        scripts.redrive,
+        {
+          ...known,
+          tailSegment: known.segment(tailNumber),
+          rankFilling: known.ranked(rankFillingName),
+        },
+        { tailNumber, rankFillingName, limit },
+      )
+      known.tailNumber = answer.tailNumber
+      known.rankFillingName = bucketName(answer.rankFilling)
+      if (answer.keyed.length === 0) return answer.count
+      return redriveKeyed(
+        queue,
+        answer.keyed.map((letter) => ({ key: unpackLetter(queue, letter).key ?? '', letter })),
+      )
+    },
+
+    async purge(queue, limit) {
+      const { dead } = keysOf(queue)
+      return (await engine.call(scripts.purge, { dead }, { limit })).count
+    },
+
+    ...listing,
+    ...redisRemoval(engine, keysOf, inFlightCount, scheduleStore.removeSchedule, listing.listJobs),
+
+    pause: (queue) => setPaused(queue, true),
+    resume: (queue) => setPaused(queue, false),
 
     async list(limit) {
       const keys = await engine.scan(engine.keys.pattern('queue', 'meta'), MOST_LOOKED_AT)
@@ -145,16 +223,11 @@ export function redisQueueStore(engine: RedisEngine): QueueStore {
   }
 }
 
-/** When a job is due, as the add script reads it. */
-function dueText({ delayMs, dueAtMs }: NewJob): string {
-  if (dueAtMs !== undefined) return `@${toUs(dueAtMs)}`
-  return delayMs === 0 ? '' : `+${toUs(delayMs)}`
-}
+const sum = (counts: number[]) => counts.reduce((total, count) => total + count, 0)
 
 const holdsAnything = (counts: QueueCounts | undefined) =>
-  counts !== undefined && counts.ready + counts.timed + counts.inFlight + counts.dead > 0
-
-const toUs = (ms: number) => Math.round(ms * 1000)
+  counts !== undefined &&
+  (counts.paused === true || counts.ready + counts.timed + counts.inFlight + counts.dead > 0)
 
 /** A dead letter is its time, the length of its reason in bytes, the reason and the body. */
 function splitLetter(letter: string): { reason: string; body: string } {

@@ -5,6 +5,9 @@ export interface QueueRow {
   id: number
   calledUs: number
   fence: number
+  isPaused: 0 | 1
+  waiting: number
+  waitingBytes: number
 }
 
 export interface EpochRow {
@@ -23,9 +26,30 @@ const MOST_SWEPT = 16
 
 export function findQueue(transaction: Transaction, name: string): QueueRow | undefined {
   return transaction.get<QueueRow>(
-    'SELECT id, called_us AS calledUs, fence FROM queue WHERE name = ?',
+    `SELECT id, called_us AS calledUs, fence, is_paused AS isPaused, waiting,
+       waiting_bytes AS waitingBytes
+     FROM queue WHERE name = ?`,
     name,
   )
+}
+
+/** How many partitions it has: the first to say a number decides, as long as it was not used. */
+export function agreePartitions(
+  transaction: Transaction,
+  name: string,
+  said: number | null,
+): number {
+  const found = transaction.get<{ partitions: number; isUsed: 0 | 1 }>(
+    `SELECT partitions, EXISTS (SELECT 1 FROM job WHERE job.queue = queue.id) AS isUsed
+     FROM queue WHERE name = ?`,
+    name,
+  )
+  const isFree = !found || (found.partitions === 0 && !found.isUsed)
+  if (!isFree) return Math.max(1, found.partitions)
+  if (said === null || said === 1) return 1
+  const { id } = ensureQueue(transaction, name)
+  transaction.run('UPDATE queue SET partitions = ? WHERE id = ?', said, id)
+  return said
 }
 
 export function ensureQueue(transaction: Transaction, name: string): QueueRow {
@@ -33,7 +57,7 @@ export function ensureQueue(transaction: Transaction, name: string): QueueRow {
   if (found) return found
   transaction.run('INSERT INTO queue (name, called_us, fence) VALUES (?, 0, 0)', name)
   const row = transaction.get<{ id: number }>('SELECT last_insert_rowid() AS id')
-  return { id: row?.id ?? 0, calledUs: 0, fence: 0 }
+  return { id: row?.id ?? 0, calledUs: 0, fence: 0, isPaused: 0, waiting: 0, waitingBytes: 0 }
 }
 
 export function findEpoch(
@@ -86,6 +110,23 @@ export function keepCall(
     nowUs,
     call.id,
   )
+}
+
+/** False where there is no lease. */
+export function renewLease(
+  transaction: Transaction,
+  queue: string,
+  epoch: string,
+  leaseUs: number,
+): boolean {
+  const renewed = transaction.run(
+    `UPDATE epoch SET deadline_us = ? WHERE name = ? AND deadline_us IS NOT NULL
+       AND queue = (SELECT id FROM queue WHERE name = ?)`,
+    transaction.nowUs + leaseUs,
+    epoch,
+    queue,
+  )
+  return renewed > 0
 }
 
 /**
@@ -148,7 +189,8 @@ export function recoverFirst(
   transaction.run(
     `UPDATE job SET state = 3, epoch = NULL, at_us = ?, place = ?,
        reason = 'its worker crashed ' || crashes || ' times while it ran alone under suspicion'
-     WHERE state = 2 AND epoch = ? AND is_suspect = 1 AND crashes >= ?`,
+     WHERE state = 2 AND epoch = ? AND is_suspect = 1 AND crashes >= ? AND record IS NULL
+       AND strand IS NULL`,
     nowUs,
     takeNumbers(transaction, 1),
     epoch,
@@ -161,6 +203,19 @@ export function recoverFirst(
   transaction.run('UPDATE epoch SET deadline_us = NULL WHERE id = ?', epoch)
 }
 
+const sweepProducers = (
+  transaction: Transaction,
+  table: 'producer' | 'named_producer',
+  oldestUs: number,
+) =>
+  transaction.all<{ queue: number }>(
+    `DELETE FROM ${table} WHERE (queue, name) IN (
+       SELECT queue, name FROM ${table} WHERE added_us < ?
+       ORDER BY added_us LIMIT ${MOST_SWEPT})
+     RETURNING queue`,
+    oldestUs,
+  )
+
 /** Forgets some old calls, and queues that nothing is left of. Answers whether there may be more. */
 export function sweepCalls(transaction: Transaction): boolean {
   const oldestUs = transaction.nowUs - REMEMBERED_US
@@ -171,23 +226,21 @@ export function sweepCalls(transaction: Transaction): boolean {
      RETURNING queue`,
     oldestUs,
   )
-  const producers = transaction.all<{ queue: number }>(
-    `DELETE FROM producer WHERE (queue, name) IN (
-       SELECT queue, name FROM producer WHERE added_us < ?
-       ORDER BY added_us LIMIT ${MOST_SWEPT})
-     RETURNING queue`,
-    oldestUs,
-  )
-  for (const queue of new Set([...epochs, ...producers].map((row) => row.queue))) {
+  const producers = sweepProducers(transaction, 'producer', oldestUs)
+  const named = sweepProducers(transaction, 'named_producer', oldestUs)
+  for (const queue of new Set([...epochs, ...producers, ...named].map((row) => row.queue))) {
     transaction.run(
-      `DELETE FROM queue WHERE id = ?1
+      `DELETE FROM queue WHERE id = ?1 AND is_paused = 0 AND partitions < 2
          AND NOT EXISTS (SELECT 1 FROM epoch WHERE queue = ?1)
          AND NOT EXISTS (SELECT 1 FROM producer WHERE queue = ?1)
+         AND NOT EXISTS (SELECT 1 FROM named_producer WHERE queue = ?1)
+         AND NOT EXISTS (SELECT 1 FROM record WHERE queue = ?1)
+         AND NOT EXISTS (SELECT 1 FROM schedule WHERE queue = ?1)
          AND NOT EXISTS (SELECT 1 FROM job WHERE state = 0 AND queue = ?1)
          AND NOT EXISTS (SELECT 1 FROM job WHERE state = 1 AND queue = ?1)
          AND NOT EXISTS (SELECT 1 FROM job WHERE state = 3 AND queue = ?1)`,
       queue,
     )
   }
-  return Math.max(epochs.length, producers.length) === MOST_SWEPT
+  return Math.max(epochs.length, producers.length, named.length) === MOST_SWEPT
 }

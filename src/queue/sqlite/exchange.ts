@@ -1,3 +1,4 @@
+import { toUs } from '../../duration.ts'
 import type { Transaction } from '../../engine/sqlite/engine.ts'
 import type { ExchangeAnswer, ExchangeRequest } from '../store.ts'
 import {
@@ -12,20 +13,20 @@ import {
   recoverFirst,
   refreshAfterSilence,
 } from './epochs.ts'
+import { type JobRow, storedJob } from './job-row.ts'
 import {
   acknowledge,
   bury,
+  type Claimed,
   claim,
   claimedIn,
   dropOldDead,
   firstDueUs,
   hasReady,
-  type JobRow,
   promote,
   retry,
-  storedJob,
-  toUs,
 } from './jobs.ts'
+import { type Amount, NO_AMOUNT, sumOf } from './waiting.ts'
 
 type Answer = { tag: 'lost' } | Omit<ExchangeAnswer & { tag: 'ok' }, 'sentAtMs'>
 
@@ -39,6 +40,9 @@ export interface Exchanged {
   /** When the first of the others' leases ends. */
   otherLeaseUs: number | null
 }
+
+/** What a paused queue gives. */
+const NOTHING: Claimed = { jobs: [], isMoreReady: false, taken: NO_AMOUNT }
 
 const LOST: Exchanged = {
   answer: { tag: 'lost' },
@@ -91,6 +95,7 @@ function hasWork(
   { want }: ExchangeRequest,
 ): boolean {
   if (!queue) return false
+  if (queue.isPaused) return firstOtherLeaseUs(transaction, queue.id, null) !== null
   const dueUs = firstDueUs(transaction, queue.id)
   return (
     (dueUs !== null && dueUs <= transaction.nowUs) ||
@@ -112,13 +117,25 @@ function run(
   const leaseUs = toUs(request.leaseMs)
   const wasSilent = refreshAfterSilence(transaction, queue, leaseUs)
   const oldDueUs = retries.length > 0 ? firstDueUs(transaction, queue.id) : null
-  const staleIds = settle(transaction, queue.id, epoch, request)
-  const dueUs = promote(transaction, queue.id)
-  const { jobs, isMoreReady } = claim(transaction, queue.id, { epoch, sequence }, want)
+  const { staleIds, back } = settle(transaction, queue.id, epoch, request)
+  const { isPaused } = queue
+  const dueUs = isPaused ? null : promote(transaction, queue.id)
+  const { jobs, isMoreReady, taken } = isPaused
+    ? NOTHING
+    : claim(transaction, queue.id, { epoch, sequence }, want)
   const [claimedCount, staleText] = [jobs.length, staleIds.join()]
   keepCall(transaction, { id: epoch, leaseUs, sequence, fence, claimedCount, staleIds: staleText })
-  transaction.run('UPDATE queue SET called_us = ?, fence = ? WHERE id = ?', nowUs, fence, queue.id)
-  const answered = outcome(transaction, queue, epoch, { fence, jobs, staleIds, dueUs })
+  transaction.run(
+    `UPDATE queue SET called_us = ?, fence = ?, waiting = waiting + ?,
+       waiting_bytes = waiting_bytes + ? WHERE id = ?`,
+    nowUs,
+    fence,
+    back.jobs - taken.jobs,
+    back.bytes - taken.bytes,
+    queue.id,
+  )
+  const asked = { fence, jobs, staleIds, dueUs, want, isMoreReady }
+  const answered = outcome(transaction, queue, epoch, asked)
   const { otherLeaseUs } = answered
   const isOver = !wasSilent && otherLeaseUs !== null && otherLeaseUs <= nowUs
   if (isOver) recoverFirst(transaction, queue.id, epoch, maxCrashes)
@@ -127,22 +144,20 @@ function run(
   return { ...answered, isNews: isMoreReady || isOver || isEarlier }
 }
 
-/** Answers the ids that were not the epoch's any more. */
+/** Answers the ids that were not the epoch's any more, and how much more waits. */
 function settle(
   transaction: Transaction,
   queue: number,
   epoch: number,
   { acks, retries, deaths }: ExchangeRequest,
-): string[] {
+): { staleIds: string[]; back: Amount } {
   const staleAcks = acks.filter((id) => !acknowledge(transaction, epoch, rowId(id)))
-  const staleRetries = retries.filter(
-    ({ id, ...how }) => !retry(transaction, epoch, rowId(id), how),
-  )
-  const staleDeaths = deaths.filter(
-    ({ id, reason }) => !bury(transaction, epoch, rowId(id), reason),
-  )
+  const amounts = retries.map(({ id, ...how }) => retry(transaction, epoch, rowId(id), how))
+  const staleRetries = retries.filter((_, index) => amounts[index] === undefined)
+  const staleDeaths = deaths.filter(({ id, ...how }) => !bury(transaction, epoch, rowId(id), how))
   if (deaths.length > 0) dropOldDead(transaction, queue)
-  return [...staleAcks, ...[...staleRetries, ...staleDeaths].map(({ id }) => id)]
+  const staleIds = [...staleAcks, ...[...staleRetries, ...staleDeaths].map(({ id }) => id)]
+  return { staleIds, back: sumOf(amounts.filter((amount) => amount !== undefined)) }
 }
 
 /** What is no id belongs to nobody. */
@@ -162,10 +177,18 @@ function outcome(
   transaction: Transaction,
   queue: QueueRow | undefined,
   epoch: number | null,
-  result: { fence: number; jobs?: JobRow[]; staleIds?: string[]; dueUs?: number | null },
+  result: {
+    fence: number
+    jobs?: JobRow[]
+    staleIds?: string[]
+    dueUs?: number | null
+    want?: number
+    isMoreReady?: boolean
+  },
 ): Exchanged {
-  const { fence, jobs = [], staleIds = [] } = result
-  const dueUs = result.dueUs ?? (queue ? firstDueUs(transaction, queue.id) : null)
+  const { fence, jobs = [], staleIds = [], want = 0, isMoreReady = false } = result
+  const hasTimes = queue !== undefined && !queue.isPaused
+  const dueUs = result.dueUs ?? (hasTimes ? firstDueUs(transaction, queue.id) : null)
   const otherLeaseUs = queue ? firstOtherLeaseUs(transaction, queue.id, epoch) : null
   return {
     answer: {
@@ -174,6 +197,7 @@ function outcome(
       fence,
       staleIds,
       nextDueMs: dueUs === null ? null : Math.max(0, dueUs - transaction.nowUs) / 1000,
+      more: jobs.length < want && (isMoreReady || (dueUs !== null && dueUs <= transaction.nowUs)),
       watch: otherLeaseUs !== null,
     },
     isIdle: false,

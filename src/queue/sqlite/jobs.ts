@@ -1,31 +1,15 @@
+import { toUs } from '../../duration.ts'
 import type { Transaction } from '../../engine/sqlite/engine.ts'
-import type { NewJob, Retry, StoredJob } from '../store.ts'
-
-export const toUs = (ms: number) => Math.round(ms * 1000)
-
-export interface JobRow {
-  id: number
-  payload: string
-  attempt: number
-  crashes: number
-  maxAttempts: number
-}
+import type { ScheduleSlot } from '../schedule-store.ts'
+import type { NewJob, Retry } from '../store.ts'
+import { JOB_COLUMNS, type JobRow } from './job-row.ts'
+import { type Amount, amountOf, noteWaiting } from './waiting.ts'
 
 /** Jobs that one call moves from timed to ready. */
 const MOST_PROMOTED = 100
 /** Dead letters beyond this many push the oldest out, a few per call. */
 const MOST_DEAD = 10_000
 const MOST_DROPPED = 100
-
-export const JOB_COLUMNS = 'id, payload, attempt, crashes, max_attempts AS maxAttempts'
-
-export const storedJob = ({ id, payload, attempt, crashes, maxAttempts }: JobRow): StoredJob => ({
-  id: String(id),
-  payload,
-  attempt,
-  crashes,
-  maxAttempts,
-})
 
 /** `count` numbers without a gap, above all given before and in step with time. */
 export function takeNumbers(transaction: Transaction, count: number): number {
@@ -44,15 +28,16 @@ export function insertJobs(
   transaction: Transaction,
   queue: number,
   firstId: number,
-  jobs: NewJob[],
+  jobs: (NewJob & { name?: string; schedule?: ScheduleSlot; key?: string })[],
 ): boolean {
   const { nowUs } = transaction
   let isNews = false
   let headUs: number | undefined
   for (const [index, job] of jobs.entries()) {
-    const { payload, maxAttempts, delayMs, dueAtMs } = job
+    const { payload, maxAttempts, delayMs, dueAtMs, priority = 0, lifo, name = null } = job
+    const { deadlineMs, deadlineAtMs, schedule, key = null } = job
     const id = firstId + index
-    const dueUs = dueAtMs === undefined ? nowUs + toUs(delayMs) : toUs(dueAtMs)
+    const dueUs = instantUs(nowUs, delayMs, dueAtMs) ?? nowUs
     const isTimed = dueUs > nowUs
     if (isTimed) {
       headUs ??= firstDueUs(transaction, queue) ?? Number.POSITIVE_INFINITY
@@ -61,18 +46,32 @@ export function insertJobs(
       isNews = true
     }
     transaction.run(
-      `INSERT INTO job (id, queue, state, place, at_us, max_attempts, payload)
-       VALUES (?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO job (id, queue, state, rank, place, at_us, deadline_us, max_attempts, payload, record,
+         schedule, slot_us, strand)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       id,
       queue,
       isTimed ? 1 : 0,
+      lifo ? -id : priority,
       id,
       isTimed ? dueUs : 0,
+      instantUs(nowUs, deadlineMs, deadlineAtMs),
       maxAttempts,
       payload,
+      name,
+      schedule?.name ?? null,
+      schedule ? toUs(schedule.slotAtMs) : null,
+      key,
     )
   }
+  noteWaiting(transaction, queue, amountOf(jobs))
   return isNews
+}
+
+/** An instant, or so long from now; null if neither is said. */
+function instantUs(nowUs: number, inMs: number | undefined, atMs: number | undefined) {
+  if (atMs !== undefined) return toUs(atMs)
+  return inMs === undefined ? null : nowUs + toUs(inMs)
 }
 
 /** When the next timed job is due. */
@@ -84,39 +83,61 @@ export function firstDueUs(transaction: Transaction, queue: number): number | nu
   return row?.due ?? null
 }
 
-/** Each of these answers false if the job is not in flight for the epoch. */
+/** Each of these answers false, or nothing, if the job is not in flight for the epoch. */
 export function acknowledge(transaction: Transaction, epoch: number, id: number): boolean {
   return transaction.run('DELETE FROM job WHERE id = ? AND epoch = ? AND state = 2', id, epoch) > 0
 }
 
-/** A handler that failed has at least survived: its job is no suspect any more. */
+const WAITS_AGAIN =
+  'RETURNING is_suspect = 0 AS jobs, (is_suspect = 0) * octet_length(payload) AS bytes'
+
+/**
+ * A handler that failed has at least survived: its job is no suspect any more. Answers how much more
+ * waits then.
+ */
 export function retry(
   transaction: Transaction,
   epoch: number,
   id: number,
   { failed, delayMs }: Omit<Retry, 'id'>,
-): boolean {
-  if (!failed) {
-    const sql = 'UPDATE job SET state = 0, epoch = NULL WHERE id = ? AND epoch = ? AND state = 2'
-    return transaction.run(sql, id, epoch) > 0
+): Amount | undefined {
+  if (!failed && delayMs > 0) {
+    return transaction.get<Amount>(
+      `UPDATE job SET state = 1, epoch = NULL, at_us = ?, is_suspect = 0
+       WHERE id = ? AND epoch = ? AND state = 2 ${WAITS_AGAIN}`,
+      transaction.nowUs + toUs(delayMs),
+      id,
+      epoch,
+    )
   }
-  const changed = transaction.run(
+  if (!failed) {
+    const sql = `UPDATE job SET state = 0, epoch = NULL WHERE id = ? AND epoch = ? AND state = 2
+      ${WAITS_AGAIN}`
+    return transaction.get<Amount>(sql, id, epoch)
+  }
+  return transaction.get<Amount>(
     `UPDATE job SET state = 1, epoch = NULL, at_us = ?, attempt = attempt + 1, is_suspect = 0
-     WHERE id = ? AND epoch = ? AND state = 2`,
+     WHERE id = ? AND epoch = ? AND state = 2 ${WAITS_AGAIN}`,
     transaction.nowUs + toUs(delayMs),
     id,
     epoch,
   )
-  return changed > 0
 }
 
-export function bury(transaction: Transaction, epoch: number, id: number, reason: string): boolean {
+export function bury(
+  transaction: Transaction,
+  epoch: number,
+  id: number,
+  { reason, payload = null }: { reason: string; payload?: string | null },
+): boolean {
   const changed = transaction.run(
-    `UPDATE job SET state = 3, epoch = NULL, at_us = ?, attempt = attempt + 1, reason = ?, place = ?
+    `UPDATE job SET state = 3, epoch = NULL, at_us = ?, attempt = attempt + 1, reason = ?, place = ?,
+       payload = coalesce(?, payload), record = NULL
      WHERE id = ? AND epoch = ? AND state = 2`,
     transaction.nowUs,
     reason,
     takeNumbers(transaction, 1),
+    payload,
     id,
     epoch,
   )
@@ -132,7 +153,10 @@ export function dropOldDead(transaction: Transaction, queue: number): void {
   )
 }
 
-/** Jobs that are due become ready, behind those that are. Answers when the next one is due. */
+/** Among those of its rank: by age, and in line behind all that are ready. */
+export const PLACE_OF_READY = 'place = CASE rank WHEN 0 THEN ? ELSE id END'
+
+/** Jobs that are due become ready. Answers when the next one is due. */
 export function promote(transaction: Transaction, queue: number): number | null {
   const firstUs = firstDueUs(transaction, queue)
   if (firstUs === null || firstUs > transaction.nowUs) return firstUs
@@ -144,7 +168,7 @@ export function promote(transaction: Transaction, queue: number): number | null 
   )
   const firstPlace = takeNumbers(transaction, due.length)
   for (const [index, { id }] of due.entries()) {
-    const sql = 'UPDATE job SET state = 0, place = ?, at_us = 0 WHERE id = ?'
+    const sql = `UPDATE job SET state = 0, ${PLACE_OF_READY}, at_us = 0 WHERE id = ?`
     transaction.run(sql, firstPlace + index, id)
   }
   return firstDueUs(transaction, queue)
@@ -154,9 +178,11 @@ export interface Claimed {
   jobs: JobRow[]
   /** Something that another epoch could claim is left. */
   isMoreReady: boolean
+  /** How much less waits. */
+  taken: Amount
 }
 
-/** At most one suspect for an epoch, then the longest ready. */
+/** At most one suspect for an epoch, then the lowest ranks, and of one rank the longest ready. */
 export function claim(
   transaction: Transaction,
   queue: number,
@@ -168,14 +194,35 @@ export function claim(
   const chosen = mayHaveSuspect ? suspects.slice(0, 1) : []
   const plainCount = Math.max(0, want - chosen.length)
   const plain = readyJobs(transaction, queue, 'plain', plainCount + 1)
-  const jobs = [...chosen, ...plain.slice(0, plainCount)]
+  const fromLine = plain.slice(0, plainCount)
+  const found = [...chosen, ...fromLine]
+  const jobs = withoutOverdue(transaction, queue, found)
   for (const { id } of jobs) {
     const sql = 'UPDATE job SET state = 2, epoch = ?, claimed_in = ? WHERE id = ?'
     transaction.run(sql, by.epoch, by.sequence, id)
   }
   // A suspect that only others may take must not wake this consumer in a circle.
-  const isSuspectLeft = jobs.length > 0 && suspects.length > chosen.length
-  return { jobs, isMoreReady: isSuspectLeft || plain.length > plainCount }
+  const isSuspectLeft = found.length > 0 && suspects.length > chosen.length
+  const isMoreReady = isSuspectLeft || plain.length > plainCount
+  return { jobs, isMoreReady, taken: amountOf(fromLine) }
+}
+
+/** Buries those whose deadline is over. Whoever opens a ticket looks for itself. */
+function withoutOverdue(transaction: Transaction, queue: number, jobs: JobRow[]): JobRow[] {
+  const { nowUs } = transaction
+  const isOverdue = ({ deadlineUs, name }: JobRow) =>
+    deadlineUs !== null && deadlineUs < nowUs && name === null
+  if (!jobs.some(isOverdue)) return jobs
+  for (const { id } of jobs.filter(isOverdue)) {
+    transaction.run(
+      `UPDATE job SET state = 3, at_us = ?, reason = 'its deadline passed', place = ? WHERE id = ?`,
+      nowUs,
+      takeNumbers(transaction, 1),
+      id,
+    )
+  }
+  dropOldDead(transaction, queue)
+  return jobs.filter((job) => !isOverdue(job))
 }
 
 /** Of a plain `LIMIT ?` SQLite looks at the value while planning, and plans every call anew. */
@@ -187,7 +234,7 @@ function readyJobs(
 ): JobRow[] {
   return transaction.all<JobRow>(
     `SELECT ${JOB_COLUMNS} FROM job WHERE state = 0 AND queue = ? AND is_suspect = ?
-     ORDER BY place LIMIT ? + 0`,
+     ORDER BY rank, place LIMIT ? + 0`,
     queue,
     kind === 'suspect' ? 1 : 0,
     limit,
@@ -197,7 +244,7 @@ function readyJobs(
 /** The suspect that would be claimed next. */
 export function firstSuspect(transaction: Transaction, queue: number): number | null {
   const row = transaction.get<{ id: number }>(
-    'SELECT id FROM job WHERE state = 0 AND queue = ? AND is_suspect = 1 ORDER BY place LIMIT 1',
+    'SELECT id FROM job WHERE state = 0 AND queue = ? AND is_suspect = 1 ORDER BY rank, place LIMIT 1',
     queue,
   )
   return row?.id ?? null
@@ -221,7 +268,7 @@ function holdsSuspect(transaction: Transaction, epoch: number): boolean {
 export function claimedIn(transaction: Transaction, epoch: number, sequence: number): JobRow[] {
   return transaction.all<JobRow>(
     `SELECT ${JOB_COLUMNS} FROM job WHERE state = 2 AND epoch = ? AND claimed_in = ?
-     ORDER BY is_suspect DESC, place`,
+     ORDER BY is_suspect DESC, rank, place`,
     epoch,
     sequence,
   )

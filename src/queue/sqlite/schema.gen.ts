@@ -4,7 +4,11 @@ CREATE TABLE IF NOT EXISTS queue (
   id INTEGER PRIMARY KEY,
   name TEXT NOT NULL UNIQUE,
   called_us INTEGER NOT NULL,
-  fence INTEGER NOT NULL
+  fence INTEGER NOT NULL,
+  is_paused INTEGER NOT NULL DEFAULT 0 CHECK (is_paused IN (0, 1)),
+  waiting INTEGER NOT NULL DEFAULT 0,
+  waiting_bytes INTEGER NOT NULL DEFAULT 0,
+  partitions INTEGER NOT NULL DEFAULT 1
 ) STRICT;
 CREATE TABLE IF NOT EXISTS job_number (
   one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -16,20 +20,27 @@ CREATE TABLE IF NOT EXISTS job (
   queue INTEGER NOT NULL,
   state INTEGER NOT NULL CHECK (state IN (0, 1, 2, 3)),
   is_suspect INTEGER NOT NULL DEFAULT 0 CHECK (is_suspect IN (0, 1)),
+  rank INTEGER NOT NULL DEFAULT 0,
   place INTEGER NOT NULL,
   at_us INTEGER NOT NULL DEFAULT 0,
+  deadline_us INTEGER,
   epoch INTEGER,
   claimed_in INTEGER NOT NULL DEFAULT 0,
   attempt INTEGER NOT NULL DEFAULT 0 CHECK (attempt >= 0),
   max_attempts INTEGER NOT NULL CHECK (max_attempts >= 1),
   crashes INTEGER NOT NULL DEFAULT 0 CHECK (crashes >= 0),
   payload TEXT NOT NULL,
+  record TEXT,
+  schedule TEXT,
+  slot_us INTEGER,
+  strand TEXT,
   reason TEXT,
   CHECK ((state = 2) = (epoch IS NOT NULL)),
-  CHECK ((state = 3) = (reason IS NOT NULL))
+  CHECK ((state = 3) = (reason IS NOT NULL)),
+  CHECK ((schedule IS NULL) = (slot_us IS NULL))
 ) STRICT;
 
-CREATE INDEX IF NOT EXISTS job_ready ON job (queue, is_suspect, place) WHERE state = 0;
+CREATE INDEX IF NOT EXISTS job_ready ON job (queue, is_suspect, rank, place) WHERE state = 0;
 CREATE INDEX IF NOT EXISTS job_timed ON job (queue, at_us) WHERE state = 1;
 CREATE INDEX IF NOT EXISTS job_in_flight ON job (epoch, claimed_in) WHERE state = 2;
 CREATE INDEX IF NOT EXISTS job_dead ON job (queue, place) WHERE state = 3;
@@ -59,4 +70,80 @@ CREATE TABLE IF NOT EXISTS producer (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX IF NOT EXISTS producer_added ON producer (added_us);
+CREATE TABLE IF NOT EXISTS record (
+  id INTEGER PRIMARY KEY,
+  queue INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  state TEXT NOT NULL
+    CHECK (state IN ('waiting', 'running', 'cancelling', 'done', 'dead', 'cancelled')),
+  number INTEGER NOT NULL,
+  ticket INTEGER NOT NULL,
+  max_attempts INTEGER NOT NULL,
+  payload TEXT NOT NULL,
+  due_us INTEGER NOT NULL,
+  attempt INTEGER NOT NULL DEFAULT 0,
+  fence INTEGER NOT NULL DEFAULT 0,
+  progress TEXT,
+  quiet_us INTEGER NOT NULL DEFAULT 0,
+  next_number INTEGER,
+  next_payload TEXT,
+  next_due_us INTEGER,
+  next_max_attempts INTEGER,
+  ended_number INTEGER,
+  ended_as TEXT CHECK (ended_as IN ('done', 'dead', 'cancelled')),
+  ended_us INTEGER,
+  result TEXT,
+  reason TEXT,
+  until_us INTEGER,
+  UNIQUE (queue, name),
+  CHECK ((until_us IS NULL) = (state IN ('waiting', 'running', 'cancelling'))),
+  CHECK ((next_number IS NULL) = (next_payload IS NULL))
+) STRICT;
+
+CREATE INDEX IF NOT EXISTS record_until ON record (until_us) WHERE until_us IS NOT NULL;
+
+CREATE TABLE IF NOT EXISTS record_line (
+  record INTEGER NOT NULL,
+  number INTEGER NOT NULL,
+  text TEXT NOT NULL,
+  PRIMARY KEY (record, number)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS named_producer (
+  queue INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  sequence INTEGER NOT NULL,
+  answers TEXT NOT NULL,
+  added_us INTEGER NOT NULL,
+  PRIMARY KEY (queue, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX IF NOT EXISTS named_producer_added ON named_producer (added_us);
+CREATE TABLE IF NOT EXISTS schedule (
+  id INTEGER PRIMARY KEY,
+  queue INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  rule TEXT NOT NULL,
+  terms TEXT NOT NULL,
+  payload TEXT NOT NULL,
+  slot_us INTEGER NOT NULL,
+  ticket INTEGER NOT NULL,
+  last_us INTEGER,
+  emitted INTEGER NOT NULL DEFAULT 0,
+  UNIQUE (queue, name)
+) STRICT;
+CREATE TABLE IF NOT EXISTS strand_job (
+  place INTEGER PRIMARY KEY,
+  queue INTEGER NOT NULL,
+  key TEXT NOT NULL,
+  is_first INTEGER NOT NULL CHECK (is_first IN (0, 1)),
+  number INTEGER NOT NULL,
+  fence INTEGER NOT NULL DEFAULT 0,
+  due_us INTEGER NOT NULL,
+  max_attempts INTEGER NOT NULL,
+  payload TEXT NOT NULL,
+  total_bytes INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX IF NOT EXISTS strand_order ON strand_job (queue, key, place);
+CREATE INDEX IF NOT EXISTS strand_behind ON strand_job (queue) WHERE is_first = 0;
 `

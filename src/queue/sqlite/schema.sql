@@ -4,7 +4,14 @@ CREATE TABLE IF NOT EXISTS queue (
   name TEXT NOT NULL UNIQUE,
   -- When a consumer called last while anyone held a lease.
   called_us INTEGER NOT NULL,
-  fence INTEGER NOT NULL
+  fence INTEGER NOT NULL,
+  -- Nothing is claimed.
+  is_paused INTEGER NOT NULL DEFAULT 0 CHECK (is_paused IN (0, 1)),
+  -- Jobs that are ready or timed, suspects left out, and the bytes of their payloads.
+  waiting INTEGER NOT NULL DEFAULT 0,
+  waiting_bytes INTEGER NOT NULL DEFAULT 0,
+  -- Of the queue whose own name this is; 0 where it was obliterated.
+  partitions INTEGER NOT NULL DEFAULT 1
 ) STRICT;
 
 -- The last number given to a job, of any queue: as its id, or as its place when it became ready.
@@ -20,10 +27,14 @@ CREATE TABLE IF NOT EXISTS job (
   state INTEGER NOT NULL CHECK (state IN (0, 1, 2, 3)),
   -- In flight when a worker crashed: given to workers one at a time.
   is_suspect INTEGER NOT NULL DEFAULT 0 CHECK (is_suspect IN (0, 1)),
-  -- Order in which jobs became ready, or died.
+  -- Lower ones are claimed first. The priority, or minus the id for those that want to be first.
+  rank INTEGER NOT NULL DEFAULT 0,
+  -- Order in which jobs of one rank became ready, or in which jobs died.
   place INTEGER NOT NULL,
   -- Timed: when it is due. Dead: when it died.
   at_us INTEGER NOT NULL DEFAULT 0,
+  -- Not claimed later than this.
+  deadline_us INTEGER,
   -- In flight: for which epoch, and the number of the call that claimed it.
   epoch INTEGER,
   claimed_in INTEGER NOT NULL DEFAULT 0,
@@ -31,13 +42,21 @@ CREATE TABLE IF NOT EXISTS job (
   max_attempts INTEGER NOT NULL CHECK (max_attempts >= 1),
   crashes INTEGER NOT NULL DEFAULT 0 CHECK (crashes >= 0),
   payload TEXT NOT NULL,
+  -- Of a ticket: the name of its record, which has the payload.
+  record TEXT,
+  -- Of which slot of which schedule it is.
+  schedule TEXT,
+  slot_us INTEGER,
+  -- Of a ticket, and of a dead job: the key whose first job it is, or was.
+  strand TEXT,
   -- Dead: why.
   reason TEXT,
   CHECK ((state = 2) = (epoch IS NOT NULL)),
-  CHECK ((state = 3) = (reason IS NOT NULL))
+  CHECK ((state = 3) = (reason IS NOT NULL)),
+  CHECK ((schedule IS NULL) = (slot_us IS NULL))
 ) STRICT;
 
-CREATE INDEX IF NOT EXISTS job_ready ON job (queue, is_suspect, place) WHERE state = 0;
+CREATE INDEX IF NOT EXISTS job_ready ON job (queue, is_suspect, rank, place) WHERE state = 0;
 CREATE INDEX IF NOT EXISTS job_timed ON job (queue, at_us) WHERE state = 1;
 CREATE INDEX IF NOT EXISTS job_in_flight ON job (epoch, claimed_in) WHERE state = 2;
 CREATE INDEX IF NOT EXISTS job_dead ON job (queue, place) WHERE state = 3;
@@ -72,3 +91,96 @@ CREATE TABLE IF NOT EXISTS producer (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX IF NOT EXISTS producer_added ON producer (added_us);
+
+-- What is known of jobs by name: the one that waits or runs, what follows it, and the last that ended.
+CREATE TABLE IF NOT EXISTS record (
+  id INTEGER PRIMARY KEY,
+  queue INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  state TEXT NOT NULL
+    CHECK (state IN ('waiting', 'running', 'cancelling', 'done', 'dead', 'cancelled')),
+  number INTEGER NOT NULL,
+  -- The job that stands for it in line: the one of that number, or one that was put there later.
+  ticket INTEGER NOT NULL,
+  max_attempts INTEGER NOT NULL,
+  payload TEXT NOT NULL,
+  due_us INTEGER NOT NULL,
+  attempt INTEGER NOT NULL DEFAULT 0,
+  -- Of the delivery that runs it.
+  fence INTEGER NOT NULL DEFAULT 0,
+  progress TEXT,
+  -- Until when a throttled add is refused.
+  quiet_us INTEGER NOT NULL DEFAULT 0,
+  next_number INTEGER,
+  next_payload TEXT,
+  next_due_us INTEGER,
+  next_max_attempts INTEGER,
+  ended_number INTEGER,
+  ended_as TEXT CHECK (ended_as IN ('done', 'dead', 'cancelled')),
+  ended_us INTEGER,
+  result TEXT,
+  reason TEXT,
+  -- Ended: how long it is remembered.
+  until_us INTEGER,
+  UNIQUE (queue, name),
+  CHECK ((until_us IS NULL) = (state IN ('waiting', 'running', 'cancelling'))),
+  CHECK ((next_number IS NULL) = (next_payload IS NULL))
+) STRICT;
+
+CREATE INDEX IF NOT EXISTS record_until ON record (until_us) WHERE until_us IS NOT NULL;
+
+CREATE TABLE IF NOT EXISTS record_line (
+  record INTEGER NOT NULL,
+  number INTEGER NOT NULL,
+  text TEXT NOT NULL,
+  PRIMARY KEY (record, number)
+) STRICT, WITHOUT ROWID;
+
+-- The last batch by name of each producer, and what it was answered.
+CREATE TABLE IF NOT EXISTS named_producer (
+  queue INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  sequence INTEGER NOT NULL,
+  answers TEXT NOT NULL,
+  added_us INTEGER NOT NULL,
+  PRIMARY KEY (queue, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX IF NOT EXISTS named_producer_added ON named_producer (added_us);
+
+-- Rules by which jobs come, and the ticket in line for the next slot of each.
+CREATE TABLE IF NOT EXISTS schedule (
+  id INTEGER PRIMARY KEY,
+  queue INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  -- JSON, of clients.
+  rule TEXT NOT NULL,
+  terms TEXT NOT NULL,
+  payload TEXT NOT NULL,
+  slot_us INTEGER NOT NULL,
+  -- The job that stands for that slot.
+  ticket INTEGER NOT NULL,
+  -- The last slot of which there was a job, and how many there were.
+  last_us INTEGER,
+  emitted INTEGER NOT NULL DEFAULT 0,
+  UNIQUE (queue, name)
+) STRICT;
+-- Jobs of keys, which run one after the other: the first one of a key has a ticket, a job of its number.
+CREATE TABLE IF NOT EXISTS strand_job (
+  -- Order among those of a key.
+  place INTEGER PRIMARY KEY,
+  queue INTEGER NOT NULL,
+  key TEXT NOT NULL,
+  is_first INTEGER NOT NULL CHECK (is_first IN (0, 1)),
+  number INTEGER NOT NULL,
+  -- Of the delivery that runs it.
+  fence INTEGER NOT NULL DEFAULT 0,
+  due_us INTEGER NOT NULL,
+  max_attempts INTEGER NOT NULL,
+  payload TEXT NOT NULL,
+  -- What all up to this one took, since the strand began.
+  total_bytes INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX IF NOT EXISTS strand_order ON strand_job (queue, key, place);
+CREATE INDEX IF NOT EXISTS strand_behind ON strand_job (queue) WHERE is_first = 0;

@@ -1,16 +1,24 @@
 import type { SqliteEngine, Transaction } from '../../engine/sqlite/engine.ts'
-import type {
-  AddRequest,
-  DeadJob,
-  ExchangeAnswer,
-  ExchangeRequest,
-  QueueCounts,
-  QueueStore,
-} from '../store.ts'
-import { ensureQueue, findQueue, sweepCalls } from './epochs.ts'
+import { SettingsMismatchError } from '../../errors.ts'
+import { WITHIN } from '../add-store.ts'
+import { QueueFullError } from '../errors.ts'
+import { partitionName } from '../partitions.ts'
+import type { DeadJob, ExchangeAnswer, ExchangeRequest, QueueCounts, QueueStore } from '../store.ts'
+import { addBatch, addWithin } from './add.ts'
+import { sqliteConfirming } from './confirming.ts'
+import { agreePartitions, ensureQueue, findQueue, renewLease, sweepCalls } from './epochs.ts'
 import { exchange } from './exchange.ts'
-import { insertJobs, JOB_COLUMNS, type JobRow, storedJob, takeNumbers } from './jobs.ts'
+import { JOB_COLUMNS, type JobRow, storedJob } from './job-row.ts'
+import { PLACE_OF_READY, takeNumbers } from './jobs.ts'
+import { listJobs } from './listing.ts'
+import { sqliteRecordStore } from './record-store.ts'
+import { sweepRecords } from './records.ts'
+import { drain, obliterate } from './removal.ts'
+import { sqliteScheduleStore } from './schedule-store.ts'
 import { schema } from './schema.gen.ts'
+import { sqliteStrandStore } from './strand-store.ts'
+import { redriveKeyed } from './strands.ts'
+import { noteWaiting } from './waiting.ts'
 import { sharedWakes } from './wakes.ts'
 
 interface IdleCall {
@@ -21,6 +29,8 @@ interface IdleCall {
 const SWEEP_EVERY_US = 1_000_000
 /** Epochs of which the last idle call is remembered. */
 const MOST_IDLE_CALLS = 1_000
+/** No transaction keeps other writers waiting for long. */
+const MOST_AHEAD = 100
 
 /** Queues in the tables `queue`, `job`, `epoch` and `producer`. */
 export function sqliteQueueStore(engine: SqliteEngine): QueueStore {
@@ -35,8 +45,8 @@ export function sqliteQueueStore(engine: SqliteEngine): QueueStore {
   /** A clock that was moved back must not put sweeping off. */
   function sweepSometimes(transaction: Transaction): void {
     if (Math.abs(transaction.nowUs - sweptUs) < SWEEP_EVERY_US) return
-    const hasMore = sweepCalls(transaction)
-    if (!hasMore) sweptUs = transaction.nowUs
+    const hasMore = [sweepRecords, sweepCalls].map((sweep) => sweep(transaction))
+    if (!hasMore.includes(true)) sweptUs = transaction.nowUs
   }
 
   function keepIdleCall(key: string, call: IdleCall): void {
@@ -68,20 +78,67 @@ export function sqliteQueueStore(engine: SqliteEngine): QueueStore {
   }
 
   return {
+    ...sqliteRecordStore(engine, (queue) => wakes.hint(queue)),
+    ...sqliteStrandStore(engine, (queue) => wakes.hint(queue)),
+    ...sqliteScheduleStore(engine, (queue) => wakes.hint(queue)),
+    mostAhead: MOST_AHEAD,
+
     async add(request) {
-      const { ids, isNews } = await engine.write((transaction) => {
+      const { ids, isNews, full } = await engine.write((transaction) => {
         sweepSometimes(transaction)
-        return add(transaction, request)
+        return addBatch(transaction, request)
       })
+      if (full) throw new QueueFullError(request.queue, request, full)
       if (isNews) wakes.hint(request.queue)
       return ids
     },
 
+    addWithin: (handle, request) =>
+      engine.join(handle, WITHIN, (transaction) => addWithin(transaction, request)),
+
+    ...sqliteConfirming(engine),
+
     exchange: exchangeOnce,
+
+    renew: (queue, epoch, leaseMs) =>
+      engine.write((transaction) => renewLease(transaction, queue, epoch, leaseMs * 1000)),
+
+    async agreePartitions(queue, said) {
+      const agreed = await engine.write((transaction) => agreePartitions(transaction, queue, said))
+      if (said !== null && agreed !== said) {
+        throw new SettingsMismatchError('Queue', queue, agreed, said)
+      }
+      return Array.from({ length: agreed }, (_, partition) =>
+        partition === 0 ? queue : partitionName(queue, partition),
+      )
+    },
 
     counts: (queue) => engine.read((transaction) => counts(transaction, queue)),
 
+    listJobs: (queue, request) =>
+      engine.read((transaction) => listJobs(transaction, queue, request)),
+
     listDead: (queue, limit) => engine.read((transaction) => listDead(transaction, queue, limit)),
+
+    async redrive(queue, limit) {
+      const count = await engine.write((transaction) => redrive(transaction, queue, limit))
+      if (count > 0) wakes.hint(queue)
+      return count
+    },
+
+    purge: (queue, limit) => engine.write((transaction) => purge(transaction, queue, limit)),
+
+    drain: (queue, limit) => engine.write((transaction) => drain(transaction, queue, limit)),
+
+    obliterate: (queue, step) =>
+      engine.write((transaction) => obliterate(transaction, queue, step, purge)),
+
+    pause: (queue) => engine.write((transaction) => setPaused(transaction, queue, 1)),
+
+    async resume(queue) {
+      await engine.write((transaction) => setPaused(transaction, queue, 0))
+      wakes.hint(queue)
+    },
 
     list: (limit) => engine.read((transaction) => namesInUse(transaction, limit)),
 
@@ -93,46 +150,31 @@ export function sqliteQueueStore(engine: SqliteEngine): QueueStore {
   }
 }
 
-function add(
-  transaction: Transaction,
-  { queue: name, producer, sequence, jobs }: AddRequest,
-): { ids: string[]; isNews: boolean } {
-  const queue = ensureQueue(transaction, name)
-  const last = transaction.get<{ sequence: number; firstId: number }>(
-    'SELECT sequence, first_id AS firstId FROM producer WHERE queue = ? AND name = ?',
-    queue.id,
-    producer,
-  )
-  const idsFrom = (first: number) => jobs.map((_, index) => String(first + index))
-  if (last && last.sequence > sequence) return { ids: [], isNews: false }
-  if (last && last.sequence === sequence) return { ids: idsFrom(last.firstId), isNews: false }
-
-  const firstId = takeNumbers(transaction, jobs.length)
-  const isNews = insertJobs(transaction, queue.id, firstId, jobs)
-  transaction.run(
-    `INSERT INTO producer (queue, name, sequence, first_id, added_us) VALUES (?, ?, ?, ?, ?)
-     ON CONFLICT (queue, name) DO UPDATE SET sequence = excluded.sequence,
-       first_id = excluded.first_id, added_us = excluded.added_us`,
-    queue.id,
-    producer,
-    sequence,
-    firstId,
-    transaction.nowUs,
-  )
-  return { ids: idsFrom(firstId), isNews }
+function setPaused(transaction: Transaction, name: string, isPaused: 0 | 1): void {
+  const queue = isPaused ? ensureQueue(transaction, name) : findQueue(transaction, name)
+  if (!queue || queue.isPaused === isPaused) return
+  transaction.run('UPDATE queue SET is_paused = ? WHERE id = ?', isPaused, queue.id)
 }
 
 function counts(transaction: Transaction, name: string): QueueCounts {
-  const queue = findQueue(transaction, name)?.id ?? null
+  const row = findQueue(transaction, name)
+  const queue = row?.id ?? null
   const count = (sql: string) => transaction.get<{ n: number }>(sql, queue)?.n ?? 0
   return {
-    ready: count('SELECT count(*) AS n FROM job WHERE state = 0 AND queue = ?'),
-    timed: count('SELECT count(*) AS n FROM job WHERE state = 1 AND queue = ?'),
+    ready:
+      count('SELECT count(*) AS n FROM job WHERE state = 0 AND queue = ?') +
+      count('SELECT count(*) AS n FROM strand_job WHERE is_first = 0 AND queue = ?'),
+    timed:
+      count('SELECT count(*) AS n FROM job WHERE state = 1 AND queue = ?') -
+      count(
+        'SELECT count(*) AS n FROM schedule JOIN job ON job.id = ticket WHERE state = 1 AND schedule.queue = ?',
+      ),
     inFlight: count(
       `SELECT count(*) AS n FROM job WHERE state = 2 AND epoch IN (
          SELECT id FROM epoch WHERE queue = ? AND deadline_us IS NOT NULL)`,
     ),
     dead: count('SELECT count(*) AS n FROM job WHERE state = 3 AND queue = ?'),
+    ...(row?.isPaused ? { paused: true } : {}),
   }
 }
 
@@ -150,10 +192,46 @@ function listDead(transaction: Transaction, name: string, limit: number): DeadJo
   }))
 }
 
+function redrive(transaction: Transaction, name: string, limit: number): number {
+  const queue = findQueue(transaction, name)?.id
+  if (queue === undefined) return 0
+  const letters = transaction.all<{ id: number; bytes: number; strand: string | null }>(
+    `SELECT id, octet_length(payload) AS bytes, strand FROM job
+     WHERE state = 3 AND queue = ? ORDER BY place LIMIT ?`,
+    queue,
+    limit,
+  )
+  if (letters.length === 0) return 0
+  const firstPlace = takeNumbers(transaction, letters.length)
+  const plain = letters.filter(({ strand }) => strand === null)
+  for (const { id, strand } of letters) if (strand !== null) redriveKeyed(transaction, queue, id)
+  for (const [index, { id }] of plain.entries()) {
+    transaction.run(
+      `UPDATE job SET state = 0, ${PLACE_OF_READY}, at_us = 0, attempt = 0, crashes = 0, is_suspect = 0,
+         deadline_us = NULL, reason = NULL WHERE id = ?`,
+      firstPlace + index,
+      id,
+    )
+  }
+  const bytes = plain.reduce((sum, letter) => sum + letter.bytes, 0)
+  noteWaiting(transaction, queue, { jobs: plain.length, bytes })
+  return letters.length
+}
+
+function purge(transaction: Transaction, name: string, limit: number): number {
+  return transaction.run(
+    `DELETE FROM job WHERE id IN (
+       SELECT id FROM job WHERE state = 3 AND queue = ? ORDER BY place LIMIT ?)`,
+    findQueue(transaction, name)?.id ?? null,
+    limit,
+  )
+}
+
 function namesInUse(transaction: Transaction, limit: number): string[] {
   const rows = transaction.all<{ name: string }>(
     `SELECT name FROM queue
-     WHERE EXISTS (SELECT 1 FROM job WHERE state = 0 AND job.queue = queue.id)
+     WHERE is_paused = 1
+        OR EXISTS (SELECT 1 FROM job WHERE state = 0 AND job.queue = queue.id)
         OR EXISTS (SELECT 1 FROM job WHERE state = 1 AND job.queue = queue.id)
         OR EXISTS (SELECT 1 FROM job WHERE state = 3 AND job.queue = queue.id)
         OR EXISTS (SELECT 1 FROM epoch WHERE epoch.queue = queue.id AND deadline_us IS NOT NULL)

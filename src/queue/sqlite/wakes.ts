@@ -1,12 +1,12 @@
 import type { SqliteEngine } from '../../engine/sqlite/engine.ts'
+import { InTurn } from '../in-turn.ts'
 import { findQueue } from './epochs.ts'
 import { firstDueUs, firstSuspect, hasReady } from './jobs.ts'
 
 type Listener = () => void
 
 interface Watched {
-  /** In the order in which they are woken. */
-  listeners: Listener[]
+  readonly listeners: InTurn
   /** How often the last hint may still be passed on, so that it does not go round for ever. */
   passesLeft: number
   /** The suspect that was hinted at last: who holds another one cannot take it. */
@@ -30,14 +30,13 @@ export class Wakes {
   }
 
   on(queue: string, listener: Listener): () => void {
-    const entry = () => listener()
     const watched = this.queues.get(queue) ?? this.watch(queue)
-    watched.listeners.push(entry)
+    const stopListening = watched.listeners.add(listener)
     // Between the claim that found nothing and now something may have come.
     void this.look(queue, watched)
     return () => {
-      watched.listeners = watched.listeners.filter((other) => other !== entry)
-      if (watched.listeners.length > 0 || this.queues.get(queue) !== watched) return
+      stopListening()
+      if (watched.listeners.size > 0 || this.queues.get(queue) !== watched) return
       watched.stop()
       this.queues.delete(queue)
     }
@@ -46,15 +45,15 @@ export class Wakes {
   hint(queue: string): void {
     const watched = this.queues.get(queue)
     if (!watched) return
-    watched.passesLeft = watched.listeners.length - 1
-    wakeNext(watched)
+    watched.passesLeft = watched.listeners.size - 1
+    watched.listeners.wakeNext()
   }
 
   pass(queue: string): void {
     const watched = this.queues.get(queue)
     if (!watched || watched.passesLeft <= 0) return
     watched.passesLeft--
-    wakeNext(watched)
+    watched.listeners.wakeNext()
   }
 
   /** A consumer of this process was told when the next timed job is due. */
@@ -64,7 +63,7 @@ export class Wakes {
 
   private watch(queue: string): Watched {
     const watched: Watched = {
-      listeners: [],
+      listeners: new InTurn(),
       passesLeft: 0,
       hintedSuspect: null,
       lookUnderWay: 'none',
@@ -90,7 +89,7 @@ export class Wakes {
   private isNews(queue: string, watched: Watched): Promise<boolean> {
     return this.engine.read((transaction) => {
       const row = findQueue(transaction, queue)
-      if (!row) return false
+      if (!row || row.isPaused) return false
       const dueUs = firstDueUs(transaction, row.id)
       const knownUs = this.knownDues.get(queue) ?? Number.POSITIVE_INFINITY
       const isEarlier = dueUs !== null && dueUs < knownUs
@@ -101,14 +100,6 @@ export class Wakes {
       return isEarlier || isOther || hasReady(transaction, row.id, 'plain')
     })
   }
-}
-
-/** Those who were woken longest ago first. */
-function wakeNext(watched: Watched): void {
-  const next = watched.listeners.shift()
-  if (!next) return
-  watched.listeners.push(next)
-  next()
 }
 
 function isAskedAgain(watched: Watched): boolean {

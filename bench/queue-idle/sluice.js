@@ -1,0 +1,2 @@
+// @ts-check
+export { open, settings } from '../queue-process/sluice.js'

@@ -1,0 +1,2 @@
+// @ts-check
+export { open, packageName, settings } from '../queue-process/bee-queue.js'

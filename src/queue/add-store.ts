@@ -1,0 +1,40 @@
+import type { NamedJob } from './record-store.ts'
+import type { AddRequest, NewJob } from './store.ts'
+
+/** Adds that are more than a batch: within a transaction of the user's, and as safe as was asked. */
+export interface AddStore {
+  /**
+   * Adds a job within a transaction of the user's, at once. Answers its number; null where the server
+   * gives it when the transaction runs, and then an add that is refused fails there.
+   * @throws {ArgumentError} that names `addWithin.transaction`; {@link QueueFullError}
+   */
+  addWithin(transaction: unknown, request: WithinRequest): string | null
+  /** @throws {ArgumentError}, {@link EngineUnavailableError} where this store can never {@link confirm} that */
+  checkDemand(queue: string, demand: Demand): Promise<void>
+  /** After an answer: waits until what was added is safe. */
+  confirm(request: ConfirmRequest): Promise<void>
+}
+
+/** What errors call the transaction of the user's. */
+export const WITHIN = 'addWithin.transaction'
+
+/** One job for a transaction of the user's, plain or by name. */
+export interface WithinRequest extends Pick<AddRequest, 'queue' | 'maxLength' | 'maxBytes'> {
+  job: NewJob | NamedJob
+}
+
+/** What has to have a job before it counts as safe: so many replicas, or the disk. */
+export interface Demand {
+  replicas: number
+  fsync: boolean
+}
+
+/** A batch of a producer: the one of that sequence, and all before. */
+export interface ConfirmRequest {
+  queue: string
+  producer: string
+  sequence: number
+  /** Of {@link RecordStore.addNamed}. */
+  isNamed: boolean
+  demand: Demand
+}

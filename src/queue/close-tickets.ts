@@ -1,0 +1,87 @@
+import type { Clock } from '../clock.ts'
+import { untilAnswered } from './again.ts'
+import type { Settlement } from './outbox.ts'
+import { encodeResult } from './payload.ts'
+import type { CloseVerdict, Closing, RecordOutcome, Running } from './record-store.ts'
+import type { QueueStore } from './store.ts'
+import type { KeyedEnding } from './strand-store.ts'
+
+/** A ticket whose job runs here. */
+export interface Ticket extends Running {
+  number: string
+  /** Whose first job it is; null where it has a record, and no key. */
+  key: string | null
+  /** Failed attempts before this one. */
+  attempt: number
+  payload: string
+  isCancelled: boolean
+}
+
+/** A ticket whose job has ended here, and whose record or key does not know it yet. */
+export interface Ended {
+  ticket: Ticket
+  settlement: Settlement
+  asker: { resolve: () => void; reject: (error: unknown) => void } | null
+}
+
+interface Terms {
+  store: QueueStore
+  clock: Clock
+  queue: string
+  rememberMs: number
+  isOver: () => boolean
+}
+
+/** What the store says to each end. Tries until it answers, or it is over: nothing of those it was not told. */
+export async function closeTickets(
+  terms: Terms,
+  batch: readonly Ended[],
+): Promise<Map<Ended, CloseVerdict>> {
+  const { store, clock, queue, rememberMs, isOver } = terms
+  const verdicts = new Map<Ended, CloseVerdict>()
+  async function close(part: Ended[], call: () => Promise<CloseVerdict[]>): Promise<void> {
+    if (part.length === 0) return
+    const answer = await untilAnswered({ clock, call, isOver })
+    for (const [index, ended] of part.entries()) {
+      const verdict = answer?.[index]
+      if (verdict) verdicts.set(ended, verdict)
+    }
+  }
+
+  const named = batch.filter(({ ticket }) => ticket.key === null)
+  const closings = named.map(closingOf)
+  const keyed = batch.filter(({ ticket }) => ticket.key !== null)
+  const last = keyed.filter(({ settlement }) => settlement.tag !== 'retry')
+  const endings = last.map(endingOf)
+  // A job that comes back stays the first of its key, as its ticket is still there.
+  for (const ended of keyed) if (ended.settlement.tag === 'retry') verdicts.set(ended, 'closed')
+  await Promise.all([
+    close(named, () => store.closeRecords({ queue, rememberMs, closings })),
+    close(last, () => store.closeStrands(queue, endings)),
+  ])
+  return verdicts
+}
+
+const closingOf = ({ ticket: { name, fence }, settlement }: Ended): Closing => ({
+  ...{ name, fence },
+  outcome: outcomeOf(settlement),
+})
+
+const endingOf = ({ ticket, settlement }: Ended): KeyedEnding => ({
+  id: ticket.number,
+  key: ticket.key ?? '',
+  fence: ticket.fence,
+  attempt: ticket.attempt,
+  reason: settlement.tag === 'death' ? settlement.reason : null,
+})
+
+function outcomeOf(settlement: Settlement): RecordOutcome {
+  switch (settlement.tag) {
+    case 'ack':
+      return { tag: 'done', ...encodeResult(settlement.result) }
+    case 'death':
+      return { tag: 'dead', reason: settlement.reason }
+    case 'retry':
+      return settlement.failed ? { tag: 'retry', delayMs: settlement.delayMs } : { tag: 'back' }
+  }
+}

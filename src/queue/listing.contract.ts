@@ -1,0 +1,85 @@
+import { describe, expect, it } from 'vitest'
+import { type Bench, idsOf, LEASE_MS, numbered, payloadsOf } from './bench.contract.ts'
+import type { ListedJob, ListedState } from './store.ts'
+
+/** The part of the suite of queues that is about looking at their jobs. */
+export function listingContract(bench: Bench): void {
+  async function pages(state: ListedState, limit: number): Promise<ListedJob[][]> {
+    const found: ListedJob[][] = []
+    let cursor: string | null = null
+    do {
+      const page = await bench.second.queue.listJobs(bench.queue, { state, limit, cursor })
+      expect(page.jobs.length).toBeLessThanOrEqual(limit)
+      found.push(page.jobs)
+      cursor = page.cursor
+      if (cursor !== null) expect(cursor).toMatch(/^[\w:-]{0,99}@\d{1,16}$/)
+    } while (cursor !== null)
+    return found
+  }
+
+  const all = async (state: ListedState, limit = 1_000) => (await pages(state, limit)).flat()
+
+  describe('listing', { timeout: 60_000 }, () => {
+    it('Q27 all jobs of a state, each once, with what is known of them', async () => {
+      const [victim, worker] = [bench.consumer(), bench.consumer(bench.second)]
+      const nowMs = bench.store.clock.wallMs()
+      await bench.add(['suspect'])
+      await victim.claim(1)
+      await worker.say()
+      await bench.passWith(worker, LEASE_MS + 1)
+      const [failed, running] = [await bench.add(['failed']), await bench.add(['running'])]
+      // The suspect comes first, and goes back to be one.
+      const [suspect, ...jobs] = await worker.claim(3)
+      expect([suspect?.payload, ...idsOf(jobs)]).toEqual(['suspect', ...failed, ...running])
+      await worker.say({
+        retries: suspect ? [{ job: suspect, delayMs: 0, failed: false }] : [],
+        deaths: jobs.slice(0, 1).map((job) => ({ job, reason: 'x 限' })),
+      })
+      await bench.add(['line'])
+      await bench.add(['rank'], { priority: -7 })
+      await bench.add(['late'], { dueAtMs: nowMs + 90_000 })
+      await bench.add(['early'], { dueAtMs: nowMs + 80_000.5, lifo: true, deadlineMs: 99_000 })
+      for (const limit of [1, 2, 1_000]) {
+        const ready = await all('ready', limit)
+        expect(payloadsOf(ready).sort()).toEqual(['line', 'rank', 'suspect'])
+        expect(await all('timed', limit)).toMatchObject([
+          { payload: 'early', dueAtMs: nowMs + 80_000.5, attempt: 0 },
+          { payload: 'late', dueAtMs: nowMs + 90_000 },
+        ])
+        expect(idsOf(await all('inFlight', limit))).toEqual(running)
+        const [letter, ...others] = await all('dead', limit)
+        expect(others).toEqual([])
+        expect(letter).toMatchObject({ payload: 'failed', attempt: 1, reason: 'x 限' })
+        expect(letter?.diedAtMs).toBe(bench.store.clock.wallMs())
+      }
+    })
+
+    it('Q27 more than fit in one place, in the order of the line', async () => {
+      const ids: string[] = []
+      for (let batch = 0; batch < 10; batch++) ids.push(...(await bench.add(numbered(1_000))))
+      expect(idsOf(await all('ready', 700))).toEqual(ids)
+      const worker = bench.consumer()
+      const jobs = await worker.claim(500)
+      await worker.say({ retries: jobs.map((job) => ({ job, delayMs: 60_000, failed: true })) })
+      expect(idsOf(await all('ready', 999))).toEqual(ids.slice(500))
+      expect(idsOf(await all('timed', 99)).sort()).toEqual(ids.slice(0, 500))
+    })
+
+    it('Q27 of a queue that nobody knows there are none, and looking creates nothing', async () => {
+      for (const state of ['ready', 'timed', 'inFlight', 'dead'] as const) {
+        expect(await pages(state, 10)).toEqual([[]])
+      }
+      expect(await bench.store.dump()).toEqual([])
+    })
+
+    it('Q27 a cursor of something else finds what it can, and fails nothing', async () => {
+      await bench.add(['a'])
+      for (const cursor of ['@0', 'x@5', 'ranked:00000000@1', '1:2:3@4', '-1@9007199254740991']) {
+        const page = await bench.first.queue.listJobs(bench.queue, {
+          ...{ state: 'ready', limit: 10, cursor },
+        })
+        expect(page.jobs.length).toBeLessThan(2)
+      }
+    })
+  })
+}

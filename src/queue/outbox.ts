@@ -1,0 +1,57 @@
+import { EngineUnavailableError, StaleDeliveryError } from '../errors.ts'
+import type { ExchangeRequest } from './store.ts'
+
+/** How a delivery ends. */
+export type Settlement =
+  /** Only a ticket's record keeps a result. */
+  | { tag: 'ack'; result?: unknown }
+  | { tag: 'retry'; delayMs: number; failed: boolean }
+  | { tag: 'death'; reason: string; payload?: string }
+
+export const ACK: Settlement = { tag: 'ack' }
+
+/** What the store has to be told. */
+export interface Outgoing {
+  id: string
+  settlement: Settlement
+  /** Null where nobody asks what became of it. */
+  asker: { resolve: () => void; reject: (error: unknown) => void } | null
+}
+
+export function settlementsOf(
+  outgoing: Outgoing[],
+): Pick<ExchangeRequest, 'acks' | 'retries' | 'deaths'> {
+  const acks: string[] = []
+  const retries: ExchangeRequest['retries'] = []
+  const deaths: ExchangeRequest['deaths'] = []
+  for (const { id, settlement } of outgoing) {
+    if (settlement.tag === 'ack') acks.push(id)
+    else if (settlement.tag === 'death') deaths.push(deathOf(id, settlement))
+    else retries.push({ id, delayMs: settlement.delayMs, failed: settlement.failed })
+  }
+  return { acks, retries, deaths }
+}
+
+const deathOf = (id: string, { reason, payload }: Settlement & { tag: 'death' }) =>
+  payload === undefined ? { id, reason } : { id, reason, payload }
+
+export function confirm(queue: string, outgoing: Outgoing[], staleIds: string[]): void {
+  const stale = new Set(staleIds)
+  for (const { id, asker } of outgoing) {
+    if (stale.has(id)) asker?.reject(new StaleDeliveryError(queue, id))
+    else asker?.resolve()
+  }
+}
+
+export function refuse(queue: string, outgoing: Outgoing[]): void {
+  for (const { id, asker } of outgoing) asker?.reject(new StaleDeliveryError(queue, id))
+}
+
+/** Nobody answered, and it will be told again: what did not happen now may happen yet. */
+export function leaveUnknown(outgoing: Outgoing[], error: unknown): void {
+  const isPlain = error instanceof EngineUnavailableError && error.outcome === 'not-applied'
+  const reason = isPlain
+    ? new EngineUnavailableError(error.message, { outcome: 'unknown', cause: error })
+    : error
+  for (const { asker } of outgoing) asker?.reject(reason)
+}

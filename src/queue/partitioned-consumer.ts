@@ -1,0 +1,155 @@
+import type { Clock } from '../clock.ts'
+import type { Looks } from './consumer-terms.ts'
+import type { Settlement } from './outbox.ts'
+import { innerId, outerId, outerJob, type Partitions } from './partitions.ts'
+import type { Note } from './record-store.ts'
+import { type Sharer, Shares } from './shares.ts'
+import type { ExchangeAnswer, ExchangeRequest, QueueStore, StoredJob } from './store.ts'
+import { TicketConsumer, type TicketTerms } from './ticket-consumer.ts'
+import { endOfTurn } from './turn.ts'
+
+export interface PartitionedTerms extends Omit<TicketTerms, 'looks' | 'claimable' | 'onLease'> {
+  looksOf: (queue: string) => Looks
+  /** Told with each answer: the epoch that holds something of this partition, or null. */
+  onLease: (epoch: string | null, queue: string) => void
+  /** Others say another number of partitions: nothing will be claimed. */
+  onRefused: (error: unknown) => void
+}
+
+/**
+ * The consumers of a queue in one worker, one for each partition: each has its own calls and its own lease, so a
+ * partition whose server is away does not hold up the others, and all share the worker's slots. The first
+ * one begins at once, unless this process says how many there are.
+ */
+export class PartitionedConsumer {
+  private readonly store: QueueStore
+  private readonly clock: Clock
+  private readonly terms: PartitionedTerms
+  private readonly members: TicketConsumer[] = []
+  private readonly shares: Shares
+  private isAwake = false
+  private isClaiming = true
+  private stopped = false
+
+  constructor(store: QueueStore, clock: Clock, partitions: Partitions, terms: PartitionedTerms) {
+    this.store = store
+    this.clock = clock
+    this.terms = terms
+    this.shares = new Shares(terms.freeSlots, () => clock.monotonicMs())
+    this.open(partitions.atOnce ?? [])
+    if (!partitions.names) void this.openAll(partitions)
+  }
+
+  get isCalling(): boolean {
+    return this.members.some((member) => member.isCalling)
+  }
+
+  get lastAnswerMs(): number | null {
+    const answered = this.members.flatMap(({ lastAnswerMs }) => lastAnswerMs ?? [])
+    return answered.length === 0 ? null : Math.max(...answered)
+  }
+
+  wake(): void {
+    this.isAwake = true
+    for (const member of this.members) member.wake()
+  }
+
+  stopClaiming(): void {
+    this.isClaiming = false
+    for (const member of this.members) member.stopClaiming()
+  }
+
+  stop(): void {
+    this.stopped = true
+    for (const member of this.members) member.stop()
+  }
+
+  /** Resolves when nothing is left to tell the store, and everyone has asked who could. */
+  async flushed(): Promise<void> {
+    const all = () => Promise.all(this.members.map((member) => member.flushed()))
+    await all()
+    for (let other = 1; other < this.members.length && this.isClaiming; other++) {
+      if (this.stopped || !this.shares.next()) return
+      await all()
+    }
+  }
+
+  tell(id: string, settlement: Settlement): void {
+    const [inner, partition] = innerId(id)
+    this.members[partition]?.tell(inner, settlement)
+    if (this.members.length > 1) this.shares.next()
+  }
+
+  async settle(id: string, settlement: Settlement): Promise<void> {
+    const [inner, partition] = innerId(id)
+    const settled = this.members[partition]?.settle(inner, settlement)
+    if (this.members.length > 1) this.shares.next()
+    await settled
+  }
+
+  async note(job: StoredJob, note: Note): Promise<void> {
+    const [id, partition] = innerId(job.id)
+    await this.members[partition]?.note({ ...job, id }, note)
+  }
+
+  private async openAll(partitions: Partitions): Promise<void> {
+    const names = await partitions.insist(this.clock, () => this.stopped || !this.isClaiming)
+    if (names === null || this.stopped || !this.isClaiming) return
+    if ('refused' in names) return this.terms.onRefused(names.refused)
+    const known = this.members.length
+    this.open(names)
+    // Nobody may have said yet that it can begin.
+    if (this.isAwake) for (const member of this.members.slice(known)) member.wake()
+  }
+
+  private open(names: readonly string[]): void {
+    for (const [partition, queue] of names.entries()) {
+      this.members[partition] ??= this.member(queue, partition)
+    }
+  }
+
+  private member(queue: string, partition: number): TicketConsumer {
+    const { terms, shares } = this
+    const { looksOf, onJobs, onLost, onCancelled, onLease } = terms
+    const sharer = { wake: () => member.wake() }
+    const store: QueueStore = {
+      ...this.store,
+      exchange: (request) =>
+        this.members.length === 1 ? this.store.exchange(request) : this.exchange(request, sharer),
+    }
+    const member: TicketConsumer = new TicketConsumer(store, this.clock, {
+      ...terms,
+      queue,
+      looks: looksOf(queue),
+      freeSlots: () => (this.members.length === 1 ? terms.freeSlots() : shares.free(sharer)),
+      claimable: () => (this.members.length === 1 ? terms.freeSlots() : shares.of(sharer)),
+      onLease: (epoch) => onLease(epoch, queue),
+      onJobs: (jobs, fence) => {
+        const outer = partition === 0 ? jobs : jobs.map((job) => outerJob(job, partition))
+        onJobs(outer, fence)
+      },
+      onLost: (ids) => onLost(ids.map((id) => outerId(id, partition))),
+      onCancelled: (id, name) => onCancelled(outerId(id, partition), name),
+    })
+    return member
+  }
+
+  private async exchange(request: ExchangeRequest, sharer: Sharer): Promise<ExchangeAnswer> {
+    const { want, heldCount, acks, retries, deaths } = request
+    this.shares.ask(sharer, want, heldCount - acks.length - retries.length - deaths.length)
+    let brought = 0
+    let hasMore = false
+    try {
+      const answer = await this.store.exchange(request)
+      if (answer.tag === 'ok') {
+        brought = answer.jobs.length
+        hasMore = answer.more || brought === want
+      }
+      return answer
+    } finally {
+      this.shares.answered(sharer, brought, hasMore)
+      // What this answer brings takes its slots first.
+      void endOfTurn().then(() => this.shares.next())
+    }
+  }
+}

@@ -1,0 +1,93 @@
+-- Adds jobs by name, in order, as far as what is there allows; the same batch again changes nothing.
+-- KEYLIST keys  of the line, as tickets.lua says; producer: string 'sequence answers', for ten minutes; then record and log of each job
+-- ARGV tail_number   integer
+-- ARGV filling_name  string
+-- ARGV rank_filling_name  string
+-- ARGV sequence      integer  0 in a transaction of the user's: nobody repeats that
+-- ARGV max_length    integer  jobs that may wait, or 0
+-- ARGV jobs          list  name:string mode:string quiet_us:integer due:string deadline:string header:string payload:string
+-- REPLY added  answers:string tail_number:integer filling:integer rank_filling:integer
+-- REPLY full   length:integer bytes:integer   what waits already; nothing was added
+-- REPLY stale                    a later batch of this producer was added before
+-- An answer is a number of 16 digits, and 1 if this add made that job, else 0. Dues and deadlines are as in instants.lua.
+-- COST  O(jobs), at most 100
+-- REPEAT safe  by the producer's sequence
+-- USE   clock facts queue/line queue/buckets queue/ranks queue/record queue/instants queue/tickets
+local producer, meta = keys[10], keys[1]
+local queue = open_line(keys)
+local previous = sequence > 0 and redis.call('GET', producer)
+if previous then
+  local done, told = string.match(previous, '^(%d+) (%d*)$')
+  if tonumber(done) == sequence then return { 'added', told, queue.line.next, queue.fill.number, queue.ranked.number } end
+  if tonumber(done) > sequence then return { 'stale' } end
+end
+local known = {}
+for at = 11, #keys, 2 do
+  local record = keys[at]
+  known[record] = known[record] or read_record(record)
+end
+
+local function choice(read, mode)
+  if not read.state or mode == 'once' then return read.state and 'keep' or 'new' end
+  if not lives(read) then
+    return mode == 'throttle' and tonumber(read.quiet_us or 0) > now_us and 'keep' or 'new'
+  end
+  if mode == 'simple' or mode == 'throttle' then return 'keep' end
+  return read.state == 'waiting' and 'replace' or 'follow'
+end
+
+-- How many more would wait.
+local function fresh_count()
+  local count, seen = 0, {}
+  for i = 1, #jobs, 7 do
+    local record = keys[11 + (i - 1) / 7 * 2]
+    if not seen[record] and choice(known[record], jobs[i + 1]) == 'new' then count = count + 1 end
+    seen[record] = true
+  end
+  return count
+end
+if max_length > 0 then
+  local length, fresh = waiting_in(queue.line) + queue.fill.count + queue.ranked.count, fresh_count()
+  if fresh > 0 and length + fresh > max_length then return { 'full', length, queue.line.bytes - 28 * length } end
+end
+
+-- What follows has the number of the first that was to follow: that one never was.
+local function follow(record, read, header, payload, due_us)
+  local is_new = not read.next_job
+  read.next_job = read.next_job or next_number(queue)
+  redis.call('HSET', record, 'next_job', read.next_job, 'next_payload', payload, 'next_header', header,
+    'next_due_us', string.format('%.0f', due_us))
+  return is_new
+end
+
+-- The first write needs memory: a full server refuses all.
+redis.call('HSET', meta, 'last_id', queue.last_id)
+local answers = {}
+for i = 1, #jobs, 7 do
+  local name, mode, quiet_us, due_us = jobs[i], jobs[i + 1], tonumber(jobs[i + 2]), instant(jobs[i + 3])
+  local deadline_us = jobs[i + 4] ~= '' and instant(jobs[i + 4]) or nil
+  local header, payload = jobs[i + 5], jobs[i + 6]
+  local record, log = keys[11 + (i - 1) / 7 * 2], keys[12 + (i - 1) / 7 * 2]
+  local read = known[record]
+  local what, number, is_new = choice(read, mode), read.job, false
+  if what == 'new' then
+    number, is_new = next_number(queue), true
+    write_job(queue, record, log, read, { number = number, header = header, payload = payload, due_us = due_us, deadline_us = deadline_us,
+      name = name })
+    if quiet_us > 0 then
+      read.quiet_us = string.format('%.0f', now_us + quiet_us)
+      redis.call('HSET', record, 'quiet_us', read.quiet_us)
+    end
+  elseif what == 'follow' then
+    is_new = follow(record, read, header, payload, due_us)
+    number = read.next_job
+  elseif what == 'replace' then
+    redis.call('HSET', record, 'payload', payload)
+    if mode == 'debounce' then postpone(queue, record, read, name, due_us) end
+  end
+  answers[#answers + 1] = number .. (is_new and '1' or '0')
+end
+put_in_line(keys, queue, tail_number, filling_name, rank_filling_name)
+local told = table.concat(answers)
+if sequence > 0 then redis.call('SET', producer, string.format('%.0f ', sequence) .. told, 'PX', 600000) end
+return { 'added', told, queue.line.next, queue.fill.number, queue.ranked.number }

@@ -1,0 +1,59 @@
+-- Ends deliveries of tickets. What follows a job that has ended gets its ticket.
+-- KEYLIST keys  of the line, as tickets.lua says; then record and log of each
+-- ARGV tail_number   integer
+-- ARGV filling_name  string
+-- ARGV rank_filling_name  string
+-- ARGV remember_us   integer
+-- ARGV dead_us       integer  the same for dead ones: their tickets may come back, to be buried
+-- ARGV closings      list  name:string fence:integer outcome:string delay_us:integer result:string reason:string
+-- REPLY closed  verdicts:string tail_number:integer filling:integer rank_filling:integer
+-- A verdict is a letter: C closed, S stale, X it has ended as cancelled.
+-- COST  O(closings), at most 100
+-- REPEAT safe  a delivery ends once
+-- USE   clock facts queue/line queue/buckets queue/ranks queue/record queue/tickets
+local reads, queue = {}, nil
+for at = 10, #keys, 2 do
+  local record = keys[at]
+  reads[at] = read_record(record)
+  if reads[at].next_job then queue = queue or open_line(keys) end
+end
+
+local function go_on(record, log, read, name)
+  local after = redis.call('HMGET', record, 'next_payload', 'next_header', 'next_due_us')
+  write_job(queue, record, log, read, { number = read.next_job, payload = after[1], header = after[2],
+    due_us = tonumber(after[3]), name = name })
+  queue.changed = true
+end
+
+local function close(record, log, read, closing)
+  if not read.state or read.fence ~= closing.fence then return 'S' end
+  if read.state == 'cancelling' then
+    end_record(record, log, read, 'cancelled', '', '', remember_us)
+  elseif read.state ~= 'running' then
+    return read.state == 'cancelled' and 'X' or 'C'
+  elseif closing.outcome == 'retry' or closing.outcome == 'back' then
+    local failed, delay_us = closing.outcome == 'retry' and 1 or 0, closing.delay_us
+    redis.call('HDEL', record, '')
+    redis.call('HSET', record, 'state', 'waiting', 'attempt', read.attempt + failed,
+      'due_us', string.format('%.0f', delay_us > 0 and now_us + delay_us or 0))
+    read.state = 'waiting'
+    return 'C'
+  else
+    local kept_us = closing.outcome == 'dead' and dead_us or remember_us
+    end_record(record, log, read, closing.outcome, closing.result, closing.reason, kept_us)
+  end
+  local verdict = read.state == 'cancelled' and 'X' or 'C'
+  if read.next_job then go_on(record, log, read, closing.name) end
+  return verdict
+end
+
+local verdicts = {}
+for at = 10, #keys, 2 do
+  local i = (at - 10) * 3
+  verdicts[#verdicts + 1] = close(keys[at], keys[at + 1], reads[at], { name = closings[i + 1], fence = tonumber(closings[i + 2]),
+    outcome = closings[i + 3], delay_us = tonumber(closings[i + 4]), result = closings[i + 5], reason = closings[i + 6] })
+end
+if not queue then return { 'closed', table.concat(verdicts), tail_number, tonumber(filling_name),
+  tonumber(rank_filling_name) } end
+put_in_line(keys, queue, tail_number, filling_name, rank_filling_name)
+return { 'closed', table.concat(verdicts), queue.line.next, queue.fill.number, queue.ranked.number }

@@ -1,0 +1,133 @@
+import type { RedisEngine } from '../../engine/redis/engine.ts'
+import type {
+  DeadJob,
+  ListedJob,
+  ListedState,
+  ListPage,
+  ListRequest,
+  QueueStore,
+  StoredJob,
+} from '../store.ts'
+import type { QueueKeys } from './keys.ts'
+
+/** A key that has jobs of one state. Its name orders it among the others, and is in cursors. */
+interface Place {
+  name: string
+  key: string
+  kind: 'list' | 'zset' | 'hash' | 'letters'
+}
+
+/** Bodies with what else their place tells of them. */
+interface Found {
+  body: string
+  score?: number
+}
+
+/** Jobs by state: page by page, from one key after the other. Reads only. */
+export function redisListing(
+  engine: RedisEngine,
+  keysOf: (queue: string) => QueueKeys,
+  read: {
+    job(queue: string, body: string): StoredJob
+    letter(queue: string, text: string): DeadJob
+  },
+): Pick<QueueStore, 'listJobs'> {
+  const ask = async (command: string, ...args: string[]) =>
+    [await engine.command(command, ...args)].flat(2).map(String)
+
+  async function bucketsIn(heads: string, place: (bucket: string) => Place): Promise<Place[]> {
+    return (await ask('ZRANGE', heads, '0', '-1')).map(place)
+  }
+
+  /** The line in its order: what is `ready` was the segment before the first. */
+  async function lineOf(keys: QueueKeys): Promise<Place[]> {
+    const [first = 0, next = 0] = (
+      await ask('HMGET', keys.meta, 'first_segment', 'next_segment')
+    ).map(Number)
+    const key = (number: number) =>
+      number < first ? keys.ready : number < next ? keys.segment(number) : keys.tail
+    return Array.from({ length: next - first + 2 }, (_, index): Place => {
+      const number = first - 1 + index
+      return {
+        name: `line:${String(number + 1).padStart(12, '0')}`,
+        key: key(number),
+        kind: 'list',
+      }
+    })
+  }
+
+  async function placesOf(keys: QueueKeys, state: ListedState): Promise<Place[]> {
+    if (state === 'dead') return [{ name: 'dead', key: keys.dead, kind: 'letters' }]
+    if (state === 'timed') {
+      const timed = (name: string): Place => ({ name, key: keys.timed(name), kind: 'zset' })
+      return bucketsIn(keys.buckets, timed)
+    }
+    if (state === 'inFlight') {
+      const inFlight = (name: string): Place => ({ name, key: keys.inflight(name), kind: 'hash' })
+      return bucketsIn(keys.leases, inFlight)
+    }
+    const ranked = (bucket: string): Place => ({
+      ...{ name: `ranked:${bucket}`, key: keys.ranked(bucket), kind: 'zset' },
+    })
+    return [
+      ...(await lineOf(keys)),
+      ...(await bucketsIn(keys.ranks, ranked)),
+      { name: 'suspects', key: keys.suspects, kind: 'list' },
+    ]
+  }
+
+  async function readPlace({ key, kind }: Place, from: number, count: number): Promise<Found[]> {
+    const [start, end] = [String(from), String(from + count - 1)]
+    if (kind === 'hash') {
+      // The suspect's field has an id, and no body.
+      const bodies = (await ask('HVALS', key)).filter((body) => body.length > 16).sort()
+      return bodies.slice(from, from + count).map((body) => ({ body }))
+    }
+    if (kind !== 'zset') return (await ask('LRANGE', key, start, end)).map((body) => ({ body }))
+    const pairs = await ask('ZRANGE', key, start, end, 'WITHSCORES')
+    return pairs.flatMap((body, index) =>
+      index % 2 === 0 ? [{ body, score: Number(pairs[index + 1]) }] : [],
+    )
+  }
+
+  /** What its ticket stands for: the first job of the key, and how many wait behind it. */
+  async function withFirst(keys: QueueKeys, job: ListedJob): Promise<ListedJob> {
+    if (job.key === undefined || job.reason !== undefined) return job
+    const strand = keys.strand(job.key)
+    const [[entry = ''], [length]] = await Promise.all([
+      ask('LINDEX', strand, '0'),
+      ask('LLEN', strand),
+    ])
+    const isFirst = entry.slice(48, 64) === job.id
+    return isFirst ? { ...job, payload: entry.slice(76), behind: Number(length) - 1 } : job
+  }
+
+  return {
+    async listJobs(queue, request): Promise<ListPage> {
+      const page = await pageOf(queue, request)
+      const jobs = await Promise.all(page.jobs.map((job) => withFirst(keysOf(queue), job)))
+      return { ...page, jobs }
+    },
+  }
+
+  async function pageOf(queue: string, { state, limit, cursor }: ListRequest): Promise<ListPage> {
+    const keys = keysOf(queue)
+    const byName = (a: Place, b: Place) => (a.name < b.name ? -1 : 1)
+    const places = (await placesOf(keys, state)).sort(byName)
+    const [, name = '', at = '0'] = /^(.*)@(\d+)$/.exec(cursor ?? '') ?? []
+    const page: ListPage = { jobs: [], cursor: null }
+    for (const place of places.filter((one) => one.name >= name)) {
+      const from = place.name === name ? Number(at) : 0
+      const found = await readPlace(place, from, limit - page.jobs.length)
+      for (const { body, score } of found) {
+        if (state === 'dead') page.jobs.push(read.letter(queue, body))
+        else if (state === 'timed')
+          page.jobs.push({ ...read.job(queue, body), dueAtMs: (score ?? 0) / 1000 })
+        else page.jobs.push(read.job(queue, body))
+      }
+      if (page.jobs.length < limit) continue
+      return { ...page, cursor: `${place.name}@${from + found.length}` }
+    }
+    return page
+  }
+}

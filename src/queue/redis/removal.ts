@@ -1,0 +1,108 @@
+import type { RedisEngine } from '../../engine/redis/engine.ts'
+import type { Obliteration, QueueStore, StoredJob } from '../store.ts'
+import { unpackJob } from './body.ts'
+import type { QueueKeys } from './keys.ts'
+import * as scripts from './scripts.gen.ts'
+
+/** How many calls may be needed until this client knows where the jobs are. */
+const MOST_LOOKS = 4
+/** Records that one call removes. */
+const MOST_FORGOTTEN = 100
+
+/** Tickets of keys in flight that one call looks at. */
+const MOST_KEYED = 500
+
+/** A ticket of a key, and its body where it stands in line. */
+interface KeyedTicket {
+  job: StoredJob | null
+  body: string
+}
+
+export function redisRemoval(
+  engine: RedisEngine,
+  keysOf: (queue: string) => QueueKeys,
+  inFlightCount: (queue: string, epoch: string) => Promise<number>,
+  removeSchedule: (queue: string, name: string) => Promise<boolean>,
+  listJobs: QueueStore['listJobs'],
+): Pick<QueueStore, 'drain' | 'obliterate'> {
+  /** Where this fails, those records stay, and their ids are taken. */
+  async function forget(known: QueueKeys, bodies: string[]): Promise<void> {
+    const tickets = bodies.flatMap((body) => unpackJob(body) ?? [])
+    if (tickets.length === 0) return
+    const keys = tickets.flatMap(({ name }) => [known.record(name ?? ''), known.log(name ?? '')])
+    const numbers = tickets.map(({ id }) => ({ number: id }))
+    await engine.call(scripts.forgetRecords, { keys }, { tickets: numbers })
+  }
+
+  /** What waits behind a job that runs is reached by its ticket. */
+  async function inFlightTickets(queue: string): Promise<KeyedTicket[]> {
+    const { jobs } = await listJobs(queue, { state: 'inFlight', limit: MOST_KEYED, cursor: null })
+    return jobs.filter(({ key }) => key !== undefined).map((job) => ({ job, body: '' }))
+  }
+
+  async function drainStrands(known: QueueKeys, keyed: KeyedTicket[], limit: number) {
+    if (keyed.length === 0 || limit === 0) return 0
+    const { meta, ready, tail } = known
+    const strands = keyed.map(({ job }) => known.strand(job?.key ?? ''))
+    const tickets = keyed.map(({ job, body }) => ({ number: job?.id ?? '', body }))
+    const keys = { keys: [meta, ready, tail, ...strands] }
+    return (await engine.call(scripts.drainStrands, keys, { limit, tickets })).count
+  }
+
+  async function drain(queue: string, limit: number, takesSchedules: 0 | 1): Promise<number> {
+    const known = keysOf(queue)
+    for (let look = 0; look < MOST_LOOKS; look++) {
+      const { headNumber, dueName, rankFirstName } = known
+      const answer = await engine.call(
+        scripts.drain,
+        {
+          ...known,
+          headSegment: known.segment(headNumber),
+          due: known.timed(dueName),
+          rankFirst: known.ranked(rankFirstName),
+        },
+        { headNumber, dueName, rankFirstName, limit, takesSchedules },
+      )
+      await forget(known, answer.tickets)
+      const left = limit - answer.count
+      const behind = answer.stranded === 0 ? [] : await inFlightTickets(queue)
+      const keyed = answer.keyed.map((body) => ({ job: unpackJob(body), body }))
+      const count = answer.count + (await drainStrands(known, [...keyed, ...behind], left))
+      known.headNumber = answer.headNumber
+      known.dueName = answer.dueName || known.fillingName
+      known.rankFirstName = answer.rankFirstName || known.rankFillingName
+      if (count > 0 || answer.left === 0) return count
+    }
+    return 0
+  }
+
+  async function dropSchedules(queue: string, limit: number): Promise<void> {
+    const { schedules } = keysOf(queue)
+    const names = [await engine.command('ZRANGE', schedules, '0', String(limit - 1))].flat()
+    await Promise.all(names.map((name) => removeSchedule(queue, String(name))))
+  }
+
+  return {
+    drain: (queue, limit) => drain(queue, limit, 0),
+
+    async obliterate(queue, { epoch, force, limit }): Promise<Obliteration> {
+      const keys = keysOf(queue)
+      const answer = await engine.call(
+        scripts.obliterate,
+        { ...keys, inflight: keys.inflight(epoch) },
+        { epoch, isForced: force ? 1 : 0, limit },
+      )
+      if (answer.tag === 'busy') {
+        const counts = await Promise.all(answer.epochs.map((one) => inFlightCount(queue, one)))
+        return { tag: 'busy', inFlight: counts.reduce((sum, count) => sum + count, 0) }
+      }
+      for (let start = 0; start < answer.tickets.length; start += MOST_FORGOTTEN) {
+        await forget(keys, answer.tickets.slice(start, start + MOST_FORGOTTEN))
+      }
+      if (answer.tag === 'gone') return { tag: 'gone', count: answer.count }
+      if (answer.scheduleCount > 0) await dropSchedules(queue, limit)
+      const drained = answer.waiting > 0 ? await drain(queue, limit, 1) : 0
+      return { tag: 'step', count: answer.count + drained, epoch: answer.epoch }
+    },
+  }
+}

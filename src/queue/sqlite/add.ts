@@ -1,0 +1,109 @@
+import type { Transaction } from '../../engine/sqlite/engine.ts'
+import type { WithinRequest } from '../add-store.ts'
+import { QueueFullError } from '../errors.ts'
+import type { AddNamedRequest, NamedAdd } from '../record-store.ts'
+import type { AddRequest } from '../store.ts'
+import { answerOnce } from './batches.ts'
+import { ensureQueue, findQueue, type QueueRow } from './epochs.ts'
+import { insertJobs, takeNumbers } from './jobs.ts'
+import { addNamed } from './records.ts'
+import { amountOf } from './waiting.ts'
+
+interface Added {
+  ids: string[]
+  isNews: boolean
+  /** What waits already, where there is no room. */
+  full?: { length: number; bytes: number }
+}
+
+export function addBatch(transaction: Transaction, request: AddRequest): Added {
+  const { queue: name, producer, sequence, jobs } = request
+  const found = findQueue(transaction, name)
+  const last = transaction.get<{ sequence: number; firstId: number }>(
+    'SELECT sequence, first_id AS firstId FROM producer WHERE queue = ? AND name = ?',
+    found?.id ?? null,
+    producer,
+  )
+  const idsFrom = (first: number) => jobs.map((_, index) => String(first + index))
+  if (last && last.sequence > sequence) return { ids: [], isNews: false }
+  if (last && last.sequence === sequence) return { ids: idsFrom(last.firstId), isNews: false }
+
+  const full = fullness(found, request)
+  if (full) return { ids: [], isNews: false, full }
+  const queue = found ?? ensureQueue(transaction, name)
+  const firstId = takeNumbers(transaction, jobs.length)
+  const isNews = insertJobs(transaction, queue.id, firstId, jobs) && !queue.isPaused
+  transaction.run(
+    `INSERT INTO producer (queue, name, sequence, first_id, added_us) VALUES (?, ?, ?, ?, ?)
+     ON CONFLICT (queue, name) DO UPDATE SET sequence = excluded.sequence,
+       first_id = excluded.first_id, added_us = excluded.added_us`,
+    queue.id,
+    producer,
+    sequence,
+    firstId,
+    transaction.nowUs,
+  )
+  return { ids: idsFrom(firstId), isNews }
+}
+
+function fullness(
+  queue: QueueRow | undefined,
+  {
+    jobs,
+    maxLength = Number.POSITIVE_INFINITY,
+    maxBytes = Number.POSITIVE_INFINITY,
+  }: Pick<AddRequest, 'jobs' | 'maxLength' | 'maxBytes'>,
+): Added['full'] {
+  const [length, bytes] = [queue?.waiting ?? 0, queue?.waitingBytes ?? 0]
+  const isFull = length + jobs.length > maxLength || bytes + amountOf(jobs).bytes > maxBytes
+  return isFull ? { length, bytes } : undefined
+}
+
+export function addNamedBatch(
+  transaction: Transaction,
+  request: AddNamedRequest,
+): { answer: NamedAdd[]; isNews: boolean } {
+  const { queue: name, producer, sequence, jobs } = request
+  const queue = ensureQueue(transaction, name)
+  let isNews = false
+  const answer = answerOnce(transaction, { queue: queue.id, producer, sequence }, () => {
+    const added = jobs.map((job) => addNamed(transaction, queue.id, job))
+    refuseGrowth(transaction, queue, request)
+    isNews = added.some((one) => one.isNews)
+    return added.map(({ number, isNew }) => ({ number, isNew }))
+  })
+  return { answer, isNews }
+}
+
+/** Undoes what made more jobs wait than there is room for: only the adding tells how many are new. */
+function refuseGrowth(
+  transaction: Transaction,
+  { waiting, waitingBytes }: QueueRow,
+  {
+    queue: name,
+    maxLength = Number.POSITIVE_INFINITY,
+  }: Pick<AddNamedRequest, 'queue' | 'maxLength'>,
+): void {
+  const length = findQueue(transaction, name)?.waiting ?? 0
+  if (length <= waiting || length <= maxLength) return
+  throw new QueueFullError(name, { maxLength }, { length: waiting, bytes: waitingBytes })
+}
+
+/** It has no sequence: whoever commits the transaction, or not, does so once. */
+export function addWithin(transaction: Transaction, request: WithinRequest): string {
+  const { job } = request
+  if ('name' in job) {
+    const queue = ensureQueue(transaction, request.queue)
+    const { number } = addNamed(transaction, queue.id, job)
+    refuseGrowth(transaction, queue, request)
+    return number
+  }
+  const jobs = [job]
+  const found = findQueue(transaction, request.queue)
+  const full = fullness(found, { ...request, jobs })
+  if (full) throw new QueueFullError(request.queue, request, full)
+  const number = takeNumbers(transaction, 1)
+  const queue = found ?? ensureQueue(transaction, request.queue)
+  insertJobs(transaction, queue.id, number, jobs)
+  return String(number)
+}

@@ -1,0 +1,80 @@
+import type { Transaction } from '../../engine/sqlite/engine.ts'
+import type { ListedJob, ListPage, ListRequest } from '../store.ts'
+import { findQueue } from './epochs.ts'
+import { JOB_COLUMNS, type JobRow, storedJob } from './job-row.ts'
+import { firstOf } from './strands.ts'
+
+interface Row extends JobRow {
+  atUs: number
+  reason: string | null
+  /** Where it is in the order of its state. */
+  major: string
+  minor: number
+}
+
+const IN_FLIGHT = 'state = 2 AND epoch IN (SELECT id FROM epoch WHERE queue = ?)'
+
+/** Of each state: which jobs, in the order of an index, and from where on; `?` are queue and cursor. */
+const STATES = {
+  ready: {
+    major: `is_suspect || ':' || rank`,
+    minor: 'place',
+    where: 'state = 0 AND queue = ? AND (is_suspect, rank, place) > (?, ?, ?)',
+    order: 'is_suspect, rank, place',
+    start: [0, Number.MIN_SAFE_INTEGER, 0],
+  },
+  timed: {
+    major: 'at_us',
+    minor: 'id',
+    where: 'state = 1 AND queue = ? AND (at_us, id) > (?, ?)',
+    order: 'at_us, id',
+    start: [0, 0],
+  },
+  inFlight: { major: `''`, minor: 'id', where: `${IN_FLIGHT} AND id > ?`, order: 'id', start: [0] },
+  dead: {
+    major: `''`,
+    minor: 'place',
+    where: 'state = 3 AND queue = ? AND place > ?',
+    order: 'place',
+    start: [0],
+  },
+} as const
+
+/** Jobs of a state, page by page. */
+export function listJobs(transaction: Transaction, name: string, request: ListRequest): ListPage {
+  const { state, limit, cursor } = request
+  const queue = findQueue(transaction, name)
+  if (!queue) return { jobs: [], cursor: null }
+  const { major, minor, where, order, start } = STATES[state]
+  const known = (cursor ?? '')
+    .split(/[:@]/)
+    .filter((part) => part !== '')
+    .map(Number)
+  const from = known.length === start.length ? known : start
+  const rows = transaction.all<Row>(
+    `SELECT ${JOB_COLUMNS}, at_us AS atUs, reason, ${major} AS major, ${minor} AS minor FROM job
+     WHERE ${where} ORDER BY ${order} LIMIT ?`,
+    queue.id,
+    ...from,
+    limit,
+  )
+  const jobs = rows.map(
+    ({ atUs, reason, major: _, minor: __, ...job }): ListedJob => ({
+      ...storedJob(job),
+      ...(job.strand === null || state === 'dead'
+        ? {}
+        : firstJob(transaction, queue.id, job.strand)),
+      ...(state === 'timed' ? { dueAtMs: atUs / 1000 } : {}),
+      ...(state === 'dead' ? { reason: reason ?? '', diedAtMs: atUs / 1000 } : {}),
+    }),
+  )
+  const last = rows.length === limit ? rows.at(-1) : undefined
+  return { jobs, cursor: last ? `${last.major}@${last.minor}` : null }
+}
+
+/** What a ticket stands for: the first job of the key, and how many wait behind it. */
+function firstJob(transaction: Transaction, queue: number, key: string) {
+  const sql = 'SELECT count(*) - 1 AS behind FROM strand_job WHERE queue = ? AND key = ?'
+  const behind = transaction.get<{ behind: number }>(sql, queue, key)?.behind ?? 0
+  return { payload: firstOf(transaction, queue, key)?.payload ?? '', behind }
+}

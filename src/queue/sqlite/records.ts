@@ -1,0 +1,292 @@
+import { toUs } from '../../duration.ts'
+import type { Transaction } from '../../engine/sqlite/engine.ts'
+import type { When } from '../adding.ts'
+import type { EndedState, NamedAdd, NamedJob, RecordState } from '../record-store.ts'
+import type { NewJob } from '../store.ts'
+import { firstDueUs, insertJobs, takeNumbers } from './jobs.ts'
+import { noteWaiting } from './waiting.ts'
+
+export interface RecordRow {
+  id: number
+  queue: number
+  name: string
+  state: RecordState
+  number: number
+  ticket: number
+  maxAttempts: number
+  payload: string
+  dueUs: number
+  attempt: number
+  fence: number
+  progress: string | null
+  quietUs: number
+  nextNumber: number | null
+  nextPayload: string | null
+  nextDueUs: number | null
+  nextMaxAttempts: number | null
+  endedNumber: number | null
+  endedAs: EndedState | null
+  endedUs: number | null
+  result: string | null
+  reason: string | null
+}
+
+const COLUMNS = `id, queue, name, state, number, ticket, max_attempts AS maxAttempts, payload, due_us AS dueUs,
+  attempt, fence, progress, quiet_us AS quietUs, next_number AS nextNumber, next_payload AS nextPayload,
+  next_due_us AS nextDueUs, next_max_attempts AS nextMaxAttempts, ended_number AS endedNumber,
+  ended_as AS endedAs, ended_us AS endedUs, result, reason`
+
+const MOST_SWEPT = 16
+
+export const recordTopic = (queue: string, name: string) =>
+  `record:${JSON.stringify([queue, name])}`
+
+/** Undefined where there is none, or it has been remembered long enough. */
+export function findRecord(
+  transaction: Transaction,
+  queue: number | null,
+  name: string,
+): RecordRow | undefined {
+  return transaction.get<RecordRow>(
+    `SELECT ${COLUMNS} FROM record
+     WHERE queue = ? AND name = ? AND (until_us IS NULL OR until_us > ?)`,
+    queue,
+    name,
+    transaction.nowUs,
+  )
+}
+
+export const lives = ({ state }: RecordRow) =>
+  state === 'waiting' || state === 'running' || state === 'cancelling'
+
+/** A job that is to be put in a record and in line. */
+interface Planned {
+  name: string
+  payload: string
+  maxAttempts: number
+  dueUs: number
+  /** Of its ticket; nothing of what follows another. */
+  how: Pick<NewJob, 'priority' | 'lifo' | 'deadlineMs' | 'deadlineAtMs'>
+}
+
+/** What an add by name came to, and whether it is news for consumers. */
+type Added = NamedAdd & { isNews: boolean }
+
+export function addNamed(transaction: Transaction, queue: number, job: NamedJob): Added {
+  const found = findRecord(transaction, queue, job.name)
+  const dueUs = dueUsOf(transaction, job)
+  if (!found || mayBeginAnew(transaction, found, job)) {
+    const number = takeNumbers(transaction, 1)
+    const isNews = putJob(transaction, queue, number, { ...job, dueUs, how: job })
+    const quietUs = job.quietMs > 0 ? transaction.nowUs + toUs(job.quietMs) : 0
+    const sql = 'UPDATE record SET quiet_us = ? WHERE queue = ? AND name = ?'
+    if (quietUs > 0) transaction.run(sql, quietUs, queue, job.name)
+    return { number: String(number), isNew: true, isNews }
+  }
+  if (job.mode !== 'debounce' && job.mode !== 'keep-last') return kept(found.number)
+  if (found.state !== 'waiting') return follow(transaction, found, { ...job, dueUs, how: job })
+  transaction.run('UPDATE record SET payload = ? WHERE id = ?', job.payload, found.id)
+  const isNews = job.mode === 'debounce' && moveJob(transaction, found, dueUs)
+  return { ...kept(found.number), isNews }
+}
+
+const kept = (number: number): Added => ({ number: String(number), isNew: false, isNews: false })
+
+function mayBeginAnew(transaction: Transaction, found: RecordRow, { mode }: NamedJob): boolean {
+  if (mode === 'once' || lives(found)) return false
+  return mode !== 'throttle' || found.quietUs <= transaction.nowUs
+}
+
+/** What follows has the number of the first that was to follow: that one never was. */
+function follow(transaction: Transaction, found: RecordRow, next: Planned): Added {
+  const number = found.nextNumber ?? takeNumbers(transaction, 1)
+  transaction.run(
+    `UPDATE record SET next_number = ?, next_payload = ?, next_due_us = ?, next_max_attempts = ?
+     WHERE id = ?`,
+    number,
+    next.payload,
+    next.dueUs,
+    next.maxAttempts,
+    found.id,
+  )
+  return { number: String(number), isNew: found.nextNumber === null, isNews: false }
+}
+
+export function dueUsOf({ nowUs }: Transaction, { delayMs, dueAtMs }: When): number {
+  return dueAtMs === undefined ? nowUs + toUs(delayMs) : toUs(dueAtMs)
+}
+
+/** A job in a record, new or not, and its ticket. What is known of the one that ended stays. */
+function putJob(
+  transaction: Transaction,
+  queue: number,
+  number: number,
+  { name, payload, maxAttempts, dueUs, how }: Planned,
+): boolean {
+  dropOver(transaction, queue, name)
+  transaction.run(
+    `INSERT INTO record (queue, name, state, number, ticket, max_attempts, payload, due_us)
+     VALUES (?1, ?2, 'waiting', ?3, ?3, ?4, ?5, ?6)
+     ON CONFLICT (queue, name) DO UPDATE SET state = 'waiting', number = ?3, ticket = ?3,
+       max_attempts = ?4, payload = ?5, due_us = ?6, attempt = 0, progress = NULL, quiet_us = 0,
+       next_number = NULL, next_payload = NULL, next_due_us = NULL, next_max_attempts = NULL,
+       until_us = NULL`,
+    queue,
+    name,
+    number,
+    maxAttempts,
+    payload,
+    dueUs > transaction.nowUs ? dueUs : 0,
+  )
+  transaction.run(
+    `DELETE FROM record_line WHERE record = (SELECT id FROM record WHERE queue = ? AND name = ?)`,
+    queue,
+    name,
+  )
+  return putTicket(transaction, queue, number, { name, maxAttempts, dueUs, how })
+}
+
+/** Answers whether that is news for consumers. */
+function putTicket(
+  transaction: Transaction,
+  queue: number,
+  number: number,
+  { name, maxAttempts, dueUs, how }: Omit<Planned, 'payload'>,
+): boolean {
+  const { priority = 0, lifo = false, deadlineMs, deadlineAtMs } = how
+  const when = { delayMs: 0, dueAtMs: dueUs / 1000, priority, lifo }
+  const deadline = {
+    ...(deadlineMs === undefined ? {} : { deadlineMs }),
+    ...(deadlineAtMs === undefined ? {} : { deadlineAtMs }),
+  }
+  const ticket = { payload: '', name, maxAttempts, ...when, ...deadline }
+  return insertJobs(transaction, queue, number, [ticket])
+}
+
+/** Another time for a job that waits. Answers whether that is news for consumers. */
+export function moveJob(transaction: Transaction, found: RecordRow, dueUs: number): boolean {
+  const { id, queue, name, ticket, maxAttempts, attempt } = found
+  const isTimed = dueUs > transaction.nowUs
+  const headUs = firstDueUs(transaction, queue)
+  transaction.run('UPDATE record SET due_us = ? WHERE id = ?', isTimed ? dueUs : 0, id)
+  const moved = transaction.run(
+    'UPDATE job SET state = ?, at_us = ?, place = ? WHERE id = ? AND state IN (0, 1)',
+    isTimed ? 1 : 0,
+    isTimed ? dueUs : 0,
+    takeNumbers(transaction, 1),
+    ticket,
+  )
+  // Claimed, and about to be told that it came too early: it may come back too late.
+  if (moved === 0 && dueUs < found.dueUs) {
+    const number = takeNumbers(transaction, 1)
+    putTicket(transaction, queue, number, { name, maxAttempts, dueUs, how: {} })
+    transaction.run(
+      `UPDATE job SET attempt = ?, (rank, deadline_us) =
+         (SELECT rank, deadline_us FROM job WHERE id = ?) WHERE id = ?`,
+      attempt,
+      ticket,
+      number,
+    )
+    transaction.run('UPDATE record SET ticket = ? WHERE id = ?', number, id)
+  }
+  return !isTimed || headUs === null || dueUs < headUs
+}
+
+/** Another priority for a job that waits: behind all that have it already. */
+export function rankJob(transaction: Transaction, { ticket }: RecordRow, priority: number): void {
+  transaction.run(
+    'UPDATE job SET rank = ?, place = ? WHERE id = ?',
+    priority,
+    takeNumbers(transaction, 1),
+    ticket,
+  )
+}
+
+export interface Ending {
+  state: EndedState
+  result: string | null
+  reason: string | null
+  rememberMs: number
+}
+
+/** Ends the job of a record. Answers whether what follows it is news for consumers. */
+export function endRecord(
+  transaction: Transaction,
+  found: RecordRow,
+  { state, result, reason, rememberMs }: Ending,
+): boolean {
+  const { nowUs } = transaction
+  transaction.run(
+    `UPDATE record SET state = ?1, due_us = 0, ended_number = number, ended_as = ?1, ended_us = ?2,
+       result = ?3, reason = ?4, until_us = ?5 WHERE id = ?6`,
+    state,
+    nowUs,
+    result,
+    reason,
+    Math.max(nowUs + toUs(rememberMs), found.quietUs),
+    found.id,
+  )
+  const { queue, name, nextNumber, nextPayload, nextDueUs, nextMaxAttempts } = found
+  if (nextNumber === null || nextPayload === null) return false
+  return putJob(transaction, queue, nextNumber, {
+    name,
+    payload: nextPayload,
+    maxAttempts: nextMaxAttempts ?? found.maxAttempts,
+    dueUs: nextDueUs ?? nowUs,
+    how: {},
+  })
+}
+
+/** The ticket of a job that waits goes with it. */
+export function dropTicket(
+  transaction: Transaction,
+  { queue, ticket }: Pick<RecordRow, 'queue' | 'ticket'>,
+): void {
+  const dropped = transaction.get<{ isSuspect: 0 | 1 }>(
+    'DELETE FROM job WHERE id = ? AND state IN (0, 1) RETURNING is_suspect AS isSuspect',
+    ticket,
+  )
+  if (dropped?.isSuspect === 0) noteWaiting(transaction, queue, { jobs: -1, bytes: 0 })
+}
+
+export const linesOf = (transaction: Transaction, { id }: RecordRow): string[] =>
+  transaction
+    .all<{ text: string }>('SELECT text FROM record_line WHERE record = ? ORDER BY number', id)
+    .map(({ text }) => text)
+
+/** A record that is no longer remembered. */
+function dropOver(transaction: Transaction, queue: number, name: string): void {
+  const over = transaction.get<{ id: number }>(
+    'SELECT id FROM record WHERE queue = ? AND name = ? AND until_us <= ?',
+    queue,
+    name,
+    transaction.nowUs,
+  )
+  if (over) dropRecord(transaction, over.id)
+}
+
+/** The record of a job whose ticket was removed. */
+export function dropRecordOf(
+  transaction: Transaction,
+  queue: number,
+  name: string,
+  ticket: number,
+): void {
+  const found = findRecord(transaction, queue, name)
+  if (found?.ticket === ticket) dropRecord(transaction, found.id)
+}
+
+function dropRecord(transaction: Transaction, id: number): void {
+  transaction.run('DELETE FROM record_line WHERE record = ?', id)
+  transaction.run('DELETE FROM record WHERE id = ?', id)
+}
+
+/** Forgets some records that have been remembered long enough. Answers whether there may be more. */
+export function sweepRecords(transaction: Transaction): boolean {
+  const over = transaction.all<{ id: number }>(
+    `SELECT id FROM record WHERE until_us <= ? ORDER BY until_us LIMIT ${MOST_SWEPT}`,
+    transaction.nowUs,
+  )
+  for (const { id } of over) dropRecord(transaction, id)
+  return over.length === MOST_SWEPT
+}

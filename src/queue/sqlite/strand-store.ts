@@ -1,0 +1,62 @@
+import type { SqliteEngine, Transaction } from '../../engine/sqlite/engine.ts'
+import type { CloseVerdict } from '../record-store.ts'
+import type { KeyedEnding, StrandStore } from '../strand-store.ts'
+import { answerOnce } from './batches.ts'
+import { ensureQueue, findQueue } from './epochs.ts'
+import { addKeyed, buryTicket, firstOf, takeOff } from './strands.ts'
+
+/** Jobs of keys in the table `strand_job`; the tickets of the first ones are in `job`. */
+export function sqliteStrandStore(
+  engine: SqliteEngine,
+  hint: (queue: string) => void,
+): StrandStore {
+  return {
+    async addKeyed({ queue: name, producer, sequence, jobs }) {
+      let isNews = false
+      const ids = await engine.write((transaction) => {
+        const queue = ensureQueue(transaction, name).id
+        return answerOnce(transaction, { queue, producer: `${producer}:keyed`, sequence }, () => {
+          const added = addKeyed(transaction, queue, jobs)
+          isNews = added.some((one) => one.isNews)
+          return added.map(({ id }) => id)
+        })
+      })
+      if (isNews) hint(name)
+      return ids
+    },
+
+    openStrands: (name, fence, tickets) =>
+      engine.write((transaction) => {
+        const queue = findQueue(transaction, name)?.id ?? null
+        return tickets.map(({ id, key }) => {
+          const first = firstOf(transaction, queue, key)
+          if (!first || String(first.number) !== id || first.fence > fence) return { tag: 'drop' }
+          transaction.run('UPDATE strand_job SET fence = ? WHERE place = ?', fence, first.place)
+          return { tag: 'run', payload: first.payload }
+        })
+      }),
+
+    async closeStrands(name, endings) {
+      const ended = await engine.write((transaction) => {
+        const queue = findQueue(transaction, name)?.id
+        return endings.map((ending) => close(transaction, queue, ending))
+      })
+      if (ended.some(({ isNews }) => isNews)) hint(name)
+      return ended.map(({ verdict }) => verdict)
+    },
+  }
+}
+
+function close(
+  transaction: Transaction,
+  queue: number | undefined,
+  { id, key, fence, reason }: KeyedEnding,
+): { verdict: CloseVerdict; isNews: boolean } {
+  const first = queue === undefined ? undefined : firstOf(transaction, queue, key)
+  if (queue === undefined || !first || String(first.number) !== id) {
+    return { verdict: 'closed', isNews: false }
+  }
+  if (first.fence !== fence) return { verdict: 'stale', isNews: false }
+  if (reason !== null) buryTicket(transaction, queue, first, reason)
+  return { verdict: 'closed', isNews: takeOff(transaction, queue, key, first) }
+}

@@ -1,0 +1,115 @@
+// How a worker claims ahead of its handlers, and what it does when they turn slow.
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { gate } from '../../test/faults.ts'
+import { insideOf } from '../sluice.ts'
+import { faulty } from '../testing/faulty.ts'
+import { createTestSluice } from '../testing/index.ts'
+import { openQueueStore } from './open.ts'
+import { createQueues } from './queue.ts'
+
+/** Queues, and how many jobs each call of a consumer asked for. */
+function open() {
+  const { sluice, clock } = createTestSluice()
+  onTestFinished(() => sluice.close())
+  const wanted: number[] = []
+  const store = faulty(openQueueStore(insideOf(sluice).engine), (call) => {
+    if (call.method === 'exchange') wanted.push(call.args[0].want)
+    return undefined
+  })
+  const queues = createQueues(store, clock, 'here:1:a', 2_000)
+  onTestFinished(() => queues.close({ timeout: 0 }))
+  return { clock, queues, wanted }
+}
+
+describe('claiming ahead', () => {
+  it('asks for more than can start when jobs are short, and starts no more than its concurrency', async () => {
+    const { clock, queues, wanted } = open()
+    const queue = queues.queue<number>('q')
+    await queue.addMany(Array.from({ length: 300 }, (_, index) => index))
+    let [running, most] = [0, 0]
+    const seen: number[] = []
+    queue.work(
+      async ({ data }) => {
+        most = Math.max(most, ++running)
+        await null
+        running--
+        seen.push(data)
+      },
+      { concurrency: 2 },
+    )
+    await expect.poll(() => seen.length).toBe(300)
+    await clock.advance(1)
+    expect(seen).toEqual(Array.from({ length: 300 }, (_, index) => index))
+    expect(most).toBe(2)
+    expect(Math.max(...wanted)).toBeGreaterThan(50)
+    expect(await queue.counts()).toEqual({ ready: 0, timed: 0, inFlight: 0, dead: 0 })
+  })
+
+  it('gives back what has not begun when jobs turn slow, and asks for no more than it can start', async () => {
+    const { clock, queues, wanted } = open()
+    const queue = queues.queue<number>('q')
+    const slow = gate()
+    const seen: number[] = []
+    await queue.addMany(Array.from({ length: 50 }, (_, index) => index))
+    queue.work(
+      async ({ data }) => {
+        seen.push(data)
+        if (data >= 10) await slow.opened
+      },
+      { concurrency: 1 },
+    )
+    await expect.poll(() => seen.length).toBe(11)
+    await clock.advance('1s')
+    expect(await queue.counts()).toEqual({ ready: 39, timed: 0, inFlight: 1, dead: 0 })
+    const calls = wanted.length
+    const [eleven] = await queue.take()
+    expect(eleven).toMatchObject({ data: 11, attempt: 1 })
+    await eleven?.ack()
+    await clock.advance('1m')
+    expect(Math.max(0, ...wanted.slice(calls + 1))).toBeLessThanOrEqual(1)
+    slow.open()
+    await expect.poll(() => seen.length).toBe(49)
+    expect(seen).toEqual(Array.from({ length: 50 }, (_, index) => index).filter((n) => n !== 11))
+  })
+
+  it('where jobs take their time asks for no more than can start', async () => {
+    const { clock, queues, wanted } = open()
+    const queue = queues.queue<number>('q')
+    await queue.addMany(Array.from({ length: 30 }, (_, index) => index))
+    let ended = 0
+    queue.work(
+      () =>
+        new Promise<void>((resolve) => {
+          clock.after(50, () => {
+            ended++
+            resolve()
+          })
+        }),
+      { concurrency: 5 },
+    )
+    await clock.advance('1s')
+    expect(ended).toBe(30)
+    expect(Math.max(...wanted)).toBeLessThanOrEqual(5)
+  })
+
+  it('a worker that closes gives back at once what it claimed ahead', async () => {
+    const { clock, queues } = open()
+    const queue = queues.queue<number>('q')
+    const slow = gate()
+    let started = 0
+    await queue.addMany(Array.from({ length: 20 }, (_, index) => index))
+    const worker = queue.work(
+      async () => {
+        if (++started > 5) await slow.opened
+      },
+      { concurrency: 1 },
+    )
+    await expect.poll(() => started).toBe(6)
+    const closed = worker.close({ timeout: '1m' })
+    await clock.advance(1)
+    expect(await queue.counts()).toEqual({ ready: 14, timed: 0, inFlight: 1, dead: 0 })
+    slow.open()
+    await closed
+    expect(await queue.counts()).toEqual({ ready: 14, timed: 0, inFlight: 0, dead: 0 })
+  })
+})
