@@ -154,6 +154,7 @@ describe.each(engines)('on $name', ({ place }) => {
   it.each([
     { what: 'was never used', args: [] },
     { what: 'was used and closed', args: ['use', 'close'] },
+    { what: 'was closed while it worked in every way', args: ['work', 'close'] },
     { what: 'was closed while it held a lock', args: ['hold', 'close'] },
   ])('a process ends by itself when its Sluice $what', { timeout: 20_000 }, async ({ args }) => {
     const [target, options] = place()

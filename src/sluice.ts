@@ -1,12 +1,12 @@
-import { type Clock, systemClock } from './clock.ts'
+import type { Clock } from './clock.ts'
 import type { Duration } from './duration.ts'
 import { type Engine, type EngineEvents, type EngineHealth, healthOf } from './engine/engine.ts'
-import { EXPECTED_URL, type Logger, openEngine } from './engine/open.ts'
+import { addressOf, EXPECTED_URL, type Logger, openEngine } from './engine/open.ts'
+import { engineOptions, type TlsOptions } from './engine/options.ts'
 import type { Credentials } from './engine/redis/source.ts'
 import { ArgumentError } from './errors.ts'
 import { createEvents } from './events.ts'
-import type { Limiter, LimiterOptions, Rule } from './limit/index.ts'
-import { openLimits } from './limit/open.ts'
+import { type Limits, openLimits } from './limit/open.ts'
 import type {
   Election,
   ElectionOptions,
@@ -19,31 +19,14 @@ import type {
   ReadWriteLock,
 } from './lock/index.ts'
 import { openElections, openLatches, openLocks, openReadWriteLocks } from './lock/open.ts'
-import {
-  duration,
-  flag,
-  oneOf,
-  type Reader,
-  readName,
-  readOptions,
-  withDefault,
-} from './options.ts'
-import type { Queue, QueueOptions } from './queue/index.ts'
+import { duration, readOptions, withDefault } from './options.ts'
+import type { OpenQueue } from './queue/index.ts'
 import { openQueues } from './queue/open.ts'
 import type { Semaphore, SemaphoreOptions } from './semaphore/index.ts'
 import { openSemaphores } from './semaphore/open.ts'
 import { describe } from './text.ts'
 
-/** What `tls.connect` of Node takes of certificates. */
-export interface TlsOptions {
-  /** Certificates in PEM that are trusted instead of the well-known ones. */
-  ca?: string | Buffer | (string | Buffer)[]
-  cert?: string | Buffer
-  key?: string | Buffer
-  passphrase?: string
-  servername?: string
-  rejectUnauthorized?: boolean
-}
+export type { TlsOptions } from './engine/options.ts'
 
 export interface SluiceOptions {
   /** Redis only: what every key begins with, so that several programs share a server. Defaults to `sluice`. */
@@ -87,9 +70,13 @@ export interface Sluice extends AsyncDisposable {
   /** At most so many at a time. @throws {ArgumentError} */
   semaphore(name: string, options: SemaphoreOptions): Semaphore
   /** @throws {ArgumentError} */
-  queue<Data = unknown>(name: string, options?: QueueOptions): Queue<Data>
+  readonly queue: OpenQueue
   /** How often each key may do something: by one rule, or by several at once. @throws {ArgumentError} */
-  limiter(name: string, rules: Rule | readonly Rule[], options?: LimiterOptions): Limiter
+  readonly limiter: Limits['limiter']
+  /** Takes from several limiters and keys: all or none, and says who refused. */
+  readonly takeAll: Limits['takeAll']
+  /** Limiters that are asked together, checked at once. @throws {ArgumentError} */
+  readonly limits: Limits['limits']
   /**
    * Calls `listener` back when a Redis is lost, silent or takes no writes (`unavailable`, within 2 s),
    * serves again (`available`), or came back without its data (`reset`). Calls wait and fail by their
@@ -109,84 +96,6 @@ export interface Sluice extends AsyncDisposable {
 }
 
 const DEFAULT_FILE = '.sluice/sluice.db'
-const consoleLogger: Logger = {
-  info: (message) => console.info(message),
-  warn: (message) => console.warn(message),
-  error: (message, error) => console.error(message, error),
-}
-
-const readClock: Reader<Clock> = (value, argument) => {
-  const clock = value as Partial<Clock> | null
-  const complete =
-    typeof clock === 'object' &&
-    clock !== null &&
-    [clock.monotonicMs, clock.wallMs, clock.storeUs, clock.after].every(
-      (method) => typeof method === 'function',
-    )
-  if (complete) return clock as Clock
-  throw new ArgumentError(argument, 'a Clock', describe(value))
-}
-
-const readLogger: Reader<Logger> = (value, argument) => {
-  const logger = value as Partial<Logger> | null
-  const complete = [logger?.info, logger?.warn, logger?.error].every(
-    (method) => typeof method === 'function',
-  )
-  if (complete) return logger as Logger
-  throw new ArgumentError(argument, 'an object with info, warn and error', describe(value))
-}
-
-const isPem = (value: unknown): boolean => typeof value === 'string' || Buffer.isBuffer(value)
-
-const pem: Reader<string | Buffer> = (value, argument) => {
-  if (isPem(value)) return value as string | Buffer
-  throw new ArgumentError(argument, 'PEM text or a Buffer', 'something else')
-}
-
-const tlsShape = {
-  ca: withDefault((value, argument) => {
-    if (isPem(value) || (Array.isArray(value) && value.every(isPem))) return value as string[]
-    throw new ArgumentError(argument, 'PEM text, a Buffer, or an array of them', describe(value))
-  }, undefined),
-  cert: withDefault(pem, undefined),
-  key: withDefault(pem, undefined),
-  passphrase: withDefault((value, argument) => {
-    if (typeof value === 'string') return value
-    throw new ArgumentError(argument, 'text', `a ${typeof value}`)
-  }, undefined),
-  servername: withDefault(readName, undefined),
-  rejectUnauthorized: withDefault(flag, undefined),
-}
-
-/** Only what was given: an option of Node that is there and undefined is not its default. */
-const readTls: Reader<TlsOptions> = (value, argument) => {
-  if (typeof value !== 'object') {
-    throw new ArgumentError(argument, 'an object of options', `a ${typeof value}`)
-  }
-  const given = Object.entries(readOptions(argument, value, tlsShape))
-  return Object.fromEntries(given.filter(([, one]) => one !== undefined))
-}
-
-type ReadCredentials = NonNullable<SluiceOptions['credentials']>
-
-/** Whoever passes the password itself by mistake must not find it in a message. */
-const readCredentials: Reader<ReadCredentials> = (value, argument) => {
-  if (typeof value === 'function') return value as ReadCredentials
-  throw new ArgumentError(argument, 'a function that returns them', `a ${typeof value}`)
-}
-
-const sluiceOptions = {
-  prefix: withDefault(readName, undefined),
-  commandTimeout: withDefault(duration({ minMs: 50, maxMs: 300_000 }), 2_000),
-  connectTimeout: withDefault(duration({ minMs: 50, maxMs: 300_000 }), 5_000),
-  synchronous: withDefault(oneOf('full', 'normal'), undefined),
-  credentials: withDefault(readCredentials, undefined),
-  sentinelCredentials: withDefault(readCredentials, undefined),
-  tls: withDefault(readTls, undefined),
-  clock: withDefault(readClock, systemClock),
-  logger: withDefault(readLogger, consoleLogger),
-}
-
 const EVENTS = ['unavailable', 'available', 'reset'] as const
 
 const closeOptions = { timeout: withDefault(duration(), undefined) }
@@ -226,15 +135,14 @@ export function insideOf(sluice: Sluice): Inside {
  * @throws {ArgumentError}
  */
 export function createSluice(target?: SluiceTarget, options?: SluiceOptions): Sluice {
-  const read = readOptions('createSluice', options, sluiceOptions)
+  const read = readOptions('createSluice', options, engineOptions)
   const events = createEvents<EngineEvents>(EVENTS, (name, error) =>
     read.logger.error(`sluice: a listener of ${name} threw`, error),
   )
   const { emit: tell } = events
-  const engine = openEngine(target === undefined ? defaultUrl(read.logger) : target, {
-    ...read,
-    tell,
-  })
+  const place = target === undefined ? defaultUrl(read.logger) : target
+  const terms = { ...read, tell }
+  const engine = openEngine(place, terms)
   const inside: Inside = {
     engine,
     locks: openLocks(engine),
@@ -242,7 +150,7 @@ export function createSluice(target?: SluiceTarget, options?: SluiceOptions): Sl
     latches: openLatches(engine),
     elections: openElections(engine),
     semaphores: openSemaphores(engine),
-    queues: openQueues(engine),
+    queues: openQueues(engine, read.logger, addressOf(place, terms)),
     limits: openLimits(engine),
   }
   let closing: Promise<void> | null = null
@@ -253,8 +161,10 @@ export function createSluice(target?: SluiceTarget, options?: SluiceOptions): Sl
     latch: (name, options) => inside.latches.latch(name, options),
     election: (name, options) => inside.elections.election(name, options),
     semaphore: (name, options) => inside.semaphores.semaphore(name, options),
-    queue: (name, queueOptions) => inside.queues.queue(name, queueOptions),
-    limiter: (name, rules, limiterOptions) => inside.limits.limiter(name, rules, limiterOptions),
+    queue: inside.queues.queue,
+    limiter: inside.limits.limiter,
+    takeAll: inside.limits.takeAll,
+    limits: inside.limits.limits,
     on: (event, listener) => events.on(event, listener),
     health: () => healthOf(engine),
     async close(options) {
@@ -276,6 +186,7 @@ async function closeAll(inside: Inside, timeoutMs?: number): Promise<void> {
     inside.latches,
     inside.elections,
     inside.semaphores,
+    inside.limits,
   ]
   await Promise.all(held.map((one) => one.close()))
   await inside.engine.close()

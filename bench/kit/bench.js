@@ -18,6 +18,7 @@ import { jsonLines, median, OURS, table } from './report.js'
  * @property {string} name
  * @property {object} task what work.js gets
  * @property {object} [quick] what differs in a quick run
+ * @property {boolean} [alone] no peer does the same
  * @property {boolean} [cpu] whether the CPU that it took says something; it does unless told
  *
  * @typedef {object} Figure what the table shows, where that is not the speed of each case
@@ -32,6 +33,7 @@ import { jsonLines, median, OURS, table } from './report.js'
  * @property {string} one what is counted: 'pair', 'job', 'take'
  * @property {string} unit of the speed
  * @property {'redis' | 'sqlite'} [engine] Redis unless told
+ * @property {number} [servers] of Redis, 1 unless told
  * @property {readonly string[]} peers files of the folder, or FILE:VARIANT
  * @property {object} full part of every task
  * @property {object} quick the same, shorter
@@ -67,7 +69,7 @@ async function runAndPrint(bench) {
     process.exit(1)
   }, GUARD_MS)
   const terms = { quick, rounds, log: json ? () => {} : console.error }
-  const place = await openPlace(bench.engine ?? 'redis')
+  const place = await openPlace(bench.engine ?? 'redis', bench.servers)
   const run = await runRounds(bench, place, terms).finally(place.stop)
   clearTimeout(guard)
 
@@ -171,7 +173,8 @@ async function runRound(bench, competitors, { place, quick, outcomes }) {
       : { ...bench.full, ...one.task }
     const ofCase = outcomes.get(one.name) ?? new Map()
     outcomes.set(one.name, ofCase)
-    for (const competitor of competitors) {
+    const some = one.alone ? competitors.filter(({ name }) => name === OURS) : competitors
+    for (const competitor of some) {
       await place.empty()
       // Freed memory and closed connections of the one before are not this one's work.
       await delay(20)

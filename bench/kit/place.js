@@ -7,27 +7,35 @@ import { emptyServer, startServer } from './server.js'
 
 /**
  * @typedef {object} Place
- * @property {string} argument what `open` of a competitor gets: a port, or a folder
+ * @property {string} argument what `open` of a competitor gets: a port, several with commas between
+ *   them, or a folder
  * @property {boolean} hasServer
  * @property {string} description for the table
  * @property {() => Promise<void>} empty
  * @property {() => Promise<void>} stop
  */
 
-/** @param {'redis' | 'sqlite'} engine @returns {Promise<Place>} */
-export async function openPlace(engine) {
-  return engine === 'redis' ? openServer() : openFolder()
+/** @param {'redis' | 'sqlite'} engine @param {number} [servers] @returns {Promise<Place>} */
+export async function openPlace(engine, servers = 1) {
+  return engine === 'redis' ? openServers(servers) : openFolder()
 }
 
-/** @returns {Promise<Place>} */
-async function openServer() {
-  const { port, version, settings, stop } = await startServer()
+/** @param {number} count @returns {Promise<Place>} */
+async function openServers(count) {
+  const first = await startServer()
+  const servers = [first]
+  while (servers.length < count) servers.push(await startServer())
+  const times = count === 1 ? '' : `${count} × `
   return {
-    argument: `${port}`,
+    argument: servers.map(({ port }) => port).join(),
     hasServer: true,
-    description: `redis-server ${version} ${settingsLine(settings)}`,
-    empty: () => emptyServer(port),
-    stop,
+    description: `${times}redis-server ${first.version} ${settingsLine(first.settings)}`,
+    async empty() {
+      for (const { port } of servers) await emptyServer(port)
+    },
+    async stop() {
+      for (const { stop } of servers) await stop()
+    },
   }
 }
 

@@ -2,10 +2,11 @@
 // A fresh server of one bench, on a free port of this machine.
 import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { findPort } from '../../scripts/ports.js'
 import { provideRedisServer } from '../../scripts/redis-server.js'
 import { pin, SERVER_CORE } from './cores.js'
 
@@ -16,13 +17,14 @@ const START_TIMEOUT_MS = 10_000
  * @property {number} port
  * @property {string} version
  * @property {readonly string[]} settings
+ * @property {{ file: string, env: Record<string, string> }} tool where its redis-cli would be
  * @property {() => Promise<void>} stop
  */
 
 /** @returns {Promise<BenchServer>} */
 export async function startServer() {
   const { binary, argv0, env, version } = await provideRedisServer({ log: console.error })
-  const port = await findFreePort()
+  const port = await findPort()
   const folder = mkdtempSync(path.join(tmpdir(), 'sluice-bench-'))
   const settings = ['--save', '', '--appendonly', 'no']
   const place = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', folder]
@@ -42,6 +44,7 @@ export async function startServer() {
     port,
     version,
     settings,
+    tool: { file: path.join(path.dirname(binary), 'redis-cli'), env },
     async stop() {
       const exited = new Promise((resolve) => child.once('exit', resolve))
       end()
@@ -90,14 +93,4 @@ export function ask(port, command) {
     socket.once('error', () => settle(''))
     socket.once('close', () => settle(''))
   })
-}
-
-/** @returns {Promise<number>} */
-async function findFreePort() {
-  const probe = createServer()
-  await new Promise((resolve) => probe.listen(0, '127.0.0.1', () => resolve(null)))
-  const address = probe.address()
-  await new Promise((resolve) => probe.close(resolve))
-  if (address === null || typeof address === 'string') throw new Error('no port was given')
-  return address.port
 }

@@ -11,9 +11,15 @@ function machineCpuUs() {
   return busyMs.reduce((sum, ms) => sum + ms, 0) * 1_000
 }
 
-/** Begins now, in the middle of running work. @param {number} [port] of the server, if there is one */
-export function startWindow(port) {
-  const serverUsNow = async () => (port === undefined ? 0 : serverCpuUs(port))
+/**
+ * Begins now, in the middle of running work.
+ * @param {number | readonly number[]} [ports] of the server, or servers, if there are any
+ */
+export function startWindow(ports = []) {
+  const serverUsNow = async () => {
+    const all = await Promise.all([ports].flat().map(serverCpuUs))
+    return all.reduce((sum, us) => sum + us, 0)
+  }
   const serverStart = serverUsNow()
   const startMachineUs = machineCpuUs()
   const startMs = performance.now()
@@ -59,15 +65,15 @@ const WARMING_IN_FLIGHT = 100
 /**
  * Warms up, then measures.
  *
- * @param {number | undefined} port of the server, if there is one
+ * @param {number | readonly number[] | undefined} ports of the server, or servers, if there are any
  * @param {{ inFlight: number, durationMs: number, warmUpMs: number }} terms
  * @param {(index: number) => Promise<unknown>} call
  */
-export async function measureCalls(port, { inFlight, durationMs, warmUpMs }, call) {
+export async function measureCalls(ports, { inFlight, durationMs, warmUpMs }, call) {
   const warming = { inFlight: WARMING_IN_FLIGHT, durationMs: warmUpMs }
   let calls = await keepInFlight(warming, call)
   calls += await keepInFlight({ inFlight, durationMs: warmUpMs / 2 }, call, calls)
-  const end = startWindow(port)
+  const end = startWindow(ports)
   return end(await keepInFlight({ inFlight, durationMs }, call, calls))
 }
 

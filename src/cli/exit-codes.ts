@@ -3,6 +3,8 @@ import { ArgumentError, InternalError, SluiceError } from '../errors.ts'
 
 /** What the exit codes say, in the numbers of `sysexits.h` and of shells. Stable. */
 export const EXIT = {
+  /** The answer is no: a warning, no such job, too late. */
+  no: 1,
   usage: 64,
   unavailable: 69,
   internal: 70,
@@ -27,11 +29,17 @@ export class InterruptedError extends Error {
   }
 }
 
+/** Of errors that say nothing about the store. */
+const CODES: Readonly<Record<string, number>> = {
+  // Others use this name with another number of slots.
+  SLUICE_SETTINGS_MISMATCH: EXIT.usage,
+  SLUICE_NOT_ADDRESSABLE: EXIT.no,
+  SLUICE_QUEUE_BUSY: EXIT.no,
+}
+
 export function exitCodeOf(error: unknown): number {
   if (error instanceof InterruptedError) return exitCodeOfSignal(error.signal)
   if (error instanceof UsageError || error instanceof ArgumentError) return EXIT.usage
-  // Others use this name with another number of slots.
-  if (error instanceof SluiceError && error.code === 'SLUICE_SETTINGS_MISMATCH') return EXIT.usage
-  const isStoreTrouble = error instanceof SluiceError && !(error instanceof InternalError)
-  return isStoreTrouble ? EXIT.unavailable : EXIT.internal
+  if (!(error instanceof SluiceError) || error instanceof InternalError) return EXIT.internal
+  return CODES[error.code] ?? EXIT.unavailable
 }

@@ -1,6 +1,5 @@
-import { LONGEST_MS, readDuration } from '../duration.ts'
 import { UsageError } from './exit-codes.ts'
-import { quote } from './messages.ts'
+import { readCount, readTime } from './flags.ts'
 
 /** The command line of `sluice lock`, read. */
 export interface LockRequest {
@@ -66,20 +65,4 @@ export function readLockRequest(
     command,
     args,
   }
-}
-
-/** Its bounds are those of the lock that takes it. */
-function readTime(flag: string, text: string): number {
-  try {
-    return readDuration(text, flag, { minMs: 0, maxMs: LONGEST_MS })
-  } catch {
-    throw new UsageError(`${flag} must be a time such as 500ms, 30s or 1h30m, not ${quote(text)}`)
-  }
-}
-
-function readCount(flag: string, text: string, min: number, max: number): number {
-  const count = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN
-  if (count >= min && count <= max) return count
-  const bounds = max === HIGHEST_EXIT_CODE ? `from ${min} to ${max}` : `from ${min}`
-  throw new UsageError(`${flag} must be a whole number ${bounds}, not ${quote(text)}`)
 }

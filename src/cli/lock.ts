@@ -1,13 +1,14 @@
 import type { Command } from 'commander'
 import { LockTimeoutError } from '../errors.ts'
-import { createSluice, type Sluice } from '../index.ts'
+import type { Sluice } from '../index.ts'
 import { acquire, refusalInWords } from './acquire.ts'
 import { CannotStartError } from './child.ts'
 import { openDoor } from './door.ts'
-import { EXIT, exitCodeOf, InterruptedError, UsageError } from './exit-codes.ts'
+import { EXIT, exitCodeOf, InterruptedError } from './exit-codes.ts'
 import { runHolding } from './hold.ts'
 import { type LockOptionTexts, type LockRequest, readLockRequest } from './lock-options.ts'
-import { ageInWords, Messages } from './messages.ts'
+import { Messages } from './messages.ts'
+import { openSluice } from './open-sluice.ts'
 import { SignalRoute } from './signals.ts'
 
 const EXAMPLES = `
@@ -79,29 +80,4 @@ function tellFailure(error: unknown, request: LockRequest, messages: Messages): 
   }
   if (!(error instanceof InterruptedError)) messages.fail(error)
   return error instanceof CannotStartError ? error.exitCode : exitCodeOf(error)
-}
-
-function openSluice({ url, prefix }: LockRequest, messages: Messages): Sluice {
-  const target = url ?? process.env.SLUICE_URL
-  if (target !== undefined && /^memory:/i.test(target)) {
-    throw new UsageError('memory: is this process alone, so that a lock there would exclude nobody')
-  }
-  const tell = (text: string) => messages.say('note', { text }, text)
-  const sluice = createSluice(url, {
-    ...(prefix === undefined ? {} : { prefix }),
-    // Nobody counts milliseconds here, and a late answer is better than none.
-    commandTimeout: '5s',
-    logger: { info: tell, warn: tell, error: tell },
-  })
-  sluice.on('unavailable', ({ place, reason }) =>
-    messages.say('unavailable', { place, reason }, `${place} is unavailable: ${reason}`),
-  )
-  sluice.on('available', ({ place, afterMs }) =>
-    messages.say(
-      'available',
-      { place, afterMs },
-      `${place} answers again, after ${ageInWords(afterMs)}`,
-    ),
-  )
-  return sluice
 }

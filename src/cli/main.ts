@@ -3,9 +3,11 @@ import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { printable } from '../text.ts'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
+import { addKeysCommand } from './keys.ts'
 import { addLockCommand } from './lock.ts'
 import { DASHES_HINT } from './lock-options.ts'
 import { Messages } from './messages.ts'
+import { addQueueCommands } from './queue.ts'
 
 const HINTED = ['commander.unknownOption', 'commander.excessArguments']
 
@@ -32,6 +34,8 @@ function createProgram(command: readonly string[]): Command {
     .configureOutput({ outputError: (text, write) => write(inert(text)) })
     .exitOverride()
   addLockCommand(program, command)
+  addQueueCommands(program)
+  addKeysCommand(program)
   return program
 }
 
@@ -42,7 +46,7 @@ async function main(words: readonly string[]): Promise<void> {
   } catch (error) {
     if (error instanceof CommanderError) {
       process.exitCode = error.exitCode === 0 ? 0 : EXIT.usage
-      if (HINTED.includes(error.code)) console.error(DASHES_HINT)
+      if (HINTED.includes(error.code) && own[0] === 'lock') console.error(DASHES_HINT)
       return
     }
     const messages = new Messages({ json: false, quiet: false })

@@ -47,7 +47,7 @@ function span(ms) {
 function queueRow(queue) {
   return row(
     cell('Queue', queue.name, 'name'),
-    cell('Ready', queue.ready, 'number'),
+    cell('Ready', queue.paused ? queue.ready + ', paused' : queue.ready, 'number'),
     cell('Timed', queue.timed, 'number'),
     cell('In flight', queue.inFlight, 'number'),
     cell('Dead', queue.dead, queue.dead > 0 ? 'number bad' : 'number'),

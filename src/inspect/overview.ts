@@ -19,6 +19,8 @@ export interface QueueRow {
   timed: number
   inFlight: number
   dead: number
+  /** Nothing is claimed until it is resumed. Left out otherwise. */
+  paused?: boolean
 }
 
 export interface LockRow {
@@ -66,7 +68,7 @@ export async function readOverview({ engine, queues, locks, limits }: Inside): P
   }
 }
 
-async function listQueues(queues: Inside['queues']): Promise<Section<QueueRow>> {
+export async function listQueues(queues: Inside['queues']): Promise<Section<QueueRow>> {
   const names = sectionOf((name: string) => name)(await queues.list(MOST_ROWS + 1))
   const rows = await Promise.all(
     names.rows.map(async (name) => ({ name, ...(await queues.counts(name)) })),
