@@ -56,7 +56,10 @@ async function use({ first, clock }: OpenedEngine): Promise<void> {
     deaths: dead ? [{ id: dead.id, reason: 'é' }] : [],
   })
   const request = { limiter: 'l', key: 'k', cost: 1, peek: false }
-  await first.limit.take({ ...request, rule: { kind: 'slidingLog', limit: 5, perUs: 60e6 } })
+  for (const isLong of [false, true]) {
+    const rule = { kind: 'slidingLog' as const, limit: 5, perUs: 60e6, isLong }
+    await first.limit.take({ ...request, rule })
+  }
   await first.limit.take({ ...request, rule: { kind: 'funnel', capacity: 5, emissionUs: 1e6 } })
   const half = { limit: 5, slices: 1, sliceUs: 30e6, isStrict: false }
   await first.limit.takeSeveral({
@@ -126,6 +129,8 @@ const REDIS_DAMAGE: [finding: string, ...command: string[]][] = [
   ['no kind of key', 'SET', 'limit:{l/k}:funnel:5', '1 1'],
   ['holds a lease for nothing', 'ZADD', 'queue:{q}:leases', '5', 'stranger'],
   ['holds jobs without a lease', 'ZREM', 'queue:{q}:leases', 'e'],
+  ['is a bucket that is not listed', 'ZREM', 'queue:{q}:buckets', '00000000'],
+  ['is listed, and no bucket', 'ZADD', 'queue:{q}:buckets', '5', '00000007'],
   ['is no job', 'RPUSH', 'queue:{q}:ready', 'nonsense'],
   ['is in queue:{q}', 'COPY', 'queue:{q}:ready', 'queue:{q}:suspects'],
   ['queue:{q}:wake', 'ZADD', 'queue:{q}:wake', '-1', 'something else'],

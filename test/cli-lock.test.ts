@@ -1,16 +1,14 @@
 // `sluice lock` as people use it: the built program, with real commands under it, on both engines.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { randomUUID } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { hostname, tmpdir } from 'node:os'
 import path from 'node:path'
-import { afterEach, beforeAll, describe, expect, inject, it } from 'vitest'
+import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { ensureBuilt } from '../scripts/prepare.js'
-import { createSluice, type Sluice } from '../src/sluice.ts'
+import { type CleanUps, cliEngines, clientOf, openFile, type Place, program } from './cli.ts'
 import { HOSTILE_NAMES } from './hostile-names.ts'
 import { startRedis } from './redis.ts'
 
-const program = path.resolve(import.meta.dirname, '..', 'dist', 'cli', 'main.js')
 const family = path.join(import.meta.dirname, 'processes', 'cli-family.js')
 /** Starting a process takes seconds on a machine that has other work. */
 const PATIENT = { timeout: 30_000, interval: 5 }
@@ -18,16 +16,11 @@ const TEST_TIMEOUT_MS = 60_000
 /** Traps signals at once, unlike `sleep 60`, which a shell waits for first. */
 const FOR_EVER = 'while :; do sleep 0.05; done'
 
-const cleanUps: (() => unknown)[] = []
+const cleanUps: CleanUps = []
 afterEach(async () => {
   for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp()
 })
 beforeAll(() => ensureBuilt({ log: () => {} }), 60_000)
-
-interface Place {
-  url: string
-  prefix?: string
-}
 
 interface Run {
   child: ChildProcess
@@ -39,22 +32,8 @@ interface Run {
   closed: Promise<number | null>
 }
 
-function openFile(): Place {
-  const folder = mkdtempSync(path.join(tmpdir(), 'sluice-cli-'))
-  cleanUps.push(() => rmSync(folder, { recursive: true, force: true }))
-  return { url: `sqlite:${path.join(folder, 'sluice.db')}` }
-}
-const openRedis = (): Place => ({ url: inject('redisUrl'), prefix: `cli-${randomUUID()}` })
-const engines = [
-  { name: 'sqlite file', open: openFile },
-  { name: 'redis', open: openRedis },
-]
-
-function clientOf({ url, prefix }: Place): Sluice {
-  const sluice = createSluice(url, { commandTimeout: '10s', ...(prefix ? { prefix } : {}) })
-  cleanUps.push(() => sluice.close())
-  return sluice
-}
+const fileOf = () => openFile(cleanUps)
+const clientAt = (place: Place) => clientOf(place, cleanUps)
 
 function start(words: readonly string[], env: NodeJS.ProcessEnv = {}, cwd = tmpdir()): Run {
   return startProgram(process.execPath, [program, ...words], env, cwd)
@@ -110,9 +89,9 @@ function endLater(pid: number): void {
   cleanUps.push(() => isAlive(pid) && process.kill(pid, 'SIGKILL'))
 }
 
-describe.each(engines)('on $name', { timeout: TEST_TIMEOUT_MS }, ({ open }) => {
+describe.each(cliEngines)('on $name', { timeout: TEST_TIMEOUT_MS }, ({ open }) => {
   it('lets one command run at a time', async () => {
-    const place = open()
+    const place = open(cleanUps)
     const folder = mkdtempSync(path.join(tmpdir(), 'sluice-cli-count-'))
     cleanUps.push(() => rmSync(folder, { recursive: true, force: true }))
     const file = path.join(folder, 'count')
@@ -124,8 +103,8 @@ describe.each(engines)('on $name', { timeout: TEST_TIMEOUT_MS }, ({ open }) => {
   })
 
   it('tells who is in the way, and gives up with 75 after the wait or at once', async () => {
-    const place = open()
-    const sluice = clientOf(place)
+    const place = open(cleanUps)
+    const sluice = clientAt(place)
     const lease = await sluice.lock('door').acquire()
     const queued = sluice.lock('door').acquire({ wait: '1m' })
     await expect.poll(async () => (await sluice.lock('door').inspect()).waiters.length).toBe(1)
@@ -149,8 +128,8 @@ describe.each(engines)('on $name', { timeout: TEST_TIMEOUT_MS }, ({ open }) => {
   })
 
   it('waits until it is its turn', async () => {
-    const place = open()
-    const lease = await clientOf(place).lock('door').acquire()
+    const place = open(cleanUps)
+    const lease = await clientAt(place).lock('door').acquire()
     const run = lock(place, 'door', ...shell('echo ran'))
     await expect.poll(run.stderr, PATIENT).toContain('waiting for "door"')
     expect(run.stdout()).toBe('')
@@ -160,8 +139,8 @@ describe.each(engines)('on $name', { timeout: TEST_TIMEOUT_MS }, ({ open }) => {
   })
 
   it.each(['SIGTERM', 'SIGINT'] as const)('leaves the line at %s', async (signal) => {
-    const place = open()
-    const sluice = clientOf(place)
+    const place = open(cleanUps)
+    const sluice = clientAt(place)
     const lease = await sluice.lock('door').acquire()
     const run = lock(place, 'door', ...shell('echo ran'))
     const waiters = async () => (await sluice.lock('door').inspect()).waiters.length
@@ -174,14 +153,14 @@ describe.each(engines)('on $name', { timeout: TEST_TIMEOUT_MS }, ({ open }) => {
   })
 
   it('ends a command that ignores SIGTERM when the lock is lost, with 76', async () => {
-    const place = open()
+    const place = open(cleanUps)
     const stubborn = `trap "echo asked" TERM; echo $$; ${FOR_EVER}`
     const run = lock(place, 'door', '--ttl', '1s', '--grace', '400ms', ...shell(stubborn))
     await expect.poll(run.stdout, PATIENT).toMatch(/^\d+\n/)
     const pid = Number(run.stdout())
     endLater(pid)
     run.child.kill('SIGSTOP')
-    const lease = await clientOf(place).lock('door').acquire({ wait: '20s' })
+    const lease = await clientAt(place).lock('door').acquire({ wait: '20s' })
     run.child.kill('SIGCONT')
     await expect.poll(run.stdout, PATIENT).toContain('asked')
     expect(await run.closed).toBe(76)
@@ -192,12 +171,12 @@ describe.each(engines)('on $name', { timeout: TEST_TIMEOUT_MS }, ({ open }) => {
   })
 
   it('killed, leaves its command running, and the lock free after the ttl', async () => {
-    const place = open()
+    const place = open(cleanUps)
     const run = lock(place, 'door', '--ttl', '1s', ...shell(`echo $$; ${FOR_EVER}`))
     await expect.poll(run.stdout, PATIENT).toMatch(/^\d+\n/)
     const pid = Number(run.stdout())
     endLater(pid)
-    const sluice = clientOf(place)
+    const sluice = clientAt(place)
     expect(await sluice.lock('door').tryAcquire()).toBe(null)
     run.child.kill('SIGKILL')
     const killedMs = performance.now()
@@ -207,7 +186,7 @@ describe.each(engines)('on $name', { timeout: TEST_TIMEOUT_MS }, ({ open }) => {
   })
 
   it('holds locks of any name', async () => {
-    const place = open()
+    const place = open(cleanUps)
     const names = HOSTILE_NAMES.filter((_, index) => index % 4 === 0)
     for (let at = 0; at < names.length; at += 4) {
       const some = names.slice(at, at + 4)
@@ -218,7 +197,7 @@ describe.each(engines)('on $name', { timeout: TEST_TIMEOUT_MS }, ({ open }) => {
   })
 
   it('tells the command what it holds, and programs in JSON what happens', async () => {
-    const place = open()
+    const place = open(cleanUps)
     const run = lock(place, 'door', '--ttl', '7s', '--json', ...shell('env; exit 3'))
     expect(await run.closed).toBe(3)
     const [acquired, released] = run
@@ -237,15 +216,15 @@ describe.each(engines)('on $name', { timeout: TEST_TIMEOUT_MS }, ({ open }) => {
         'SLUICE_LOCK_TTL_MS=7000',
       ]),
     )
-    const next = await clientOf(place).lock('door').acquire()
+    const next = await clientAt(place).lock('door').acquire()
     expect(next.fence).toBeGreaterThan(fence)
     await next.release()
   })
 })
 
-describe.each(engines)('with slots, on $name', { timeout: TEST_TIMEOUT_MS }, ({ open }) => {
+describe.each(cliEngines)('with slots, on $name', { timeout: TEST_TIMEOUT_MS }, ({ open }) => {
   it('lets as many commands run as there are', async () => {
-    const place = open()
+    const place = open(cleanUps)
     const script = 'printenv SLUICE_LOCK_FENCE || echo none; read line'
     const options = ['--slots', '2', '--label', 'a film']
     process.env.SLUICE_LOCK_FENCE = '7'
@@ -332,7 +311,7 @@ describe('a store that goes away', { timeout: TEST_TIMEOUT_MS }, () => {
 
 describe('the command', { timeout: TEST_TIMEOUT_MS }, () => {
   it('gets our standard input, and its output is all there is on standard output', async () => {
-    const run = lock(openFile(), 'door', '--', 'cat')
+    const run = lock(fileOf(), 'door', '--', 'cat')
     run.child.stdin?.end('one\ntwo\n')
     expect(await run.closed).toBe(0)
     expect(run.stdout()).toBe('one\ntwo\n')
@@ -340,7 +319,7 @@ describe('the command', { timeout: TEST_TIMEOUT_MS }, () => {
 
   it('gets every word behind the first -- as it stands', async () => {
     const words = ['--ttl', '--', '', '-x', '$HOME', "it's", 'a b']
-    const run = lock(openFile(), 'door', '--', 'printf', '%s|', ...words)
+    const run = lock(fileOf(), 'door', '--', 'printf', '%s|', ...words)
     expect(await run.closed).toBe(0)
     expect(run.stdout()).toBe(`${words.join('|')}|`)
   })
@@ -352,16 +331,16 @@ describe('the command', { timeout: TEST_TIMEOUT_MS }, () => {
     ['126 when it is a folder', [tmpdir()], 126],
     ['126 when a file is in the way', [path.join(program, 'x')], 126],
   ])('ends with %s', async (_, command, code) => {
-    const place = openFile()
+    const place = fileOf()
     const run = lock(place, 'door', '--', ...command)
     expect(await run.closed).toBe(code)
     // And the lock is free.
-    await (await clientOf(place).lock('door').acquire({ wait: 0 })).release()
+    await (await clientAt(place).lock('door').acquire({ wait: 0 })).release()
   })
 
   it.each(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const)('gets %s', async (signal) => {
     const script = `trap "echo got; exit 41" ${signal.slice(3)}; echo ready; ${FOR_EVER}`
-    const run = lock(openFile(), 'door', ...shell(script))
+    const run = lock(fileOf(), 'door', ...shell(script))
     await expect.poll(run.stdout, PATIENT).toContain('ready')
     run.child.kill(signal)
     expect(await run.closed).toBe(41)
@@ -369,21 +348,21 @@ describe('the command', { timeout: TEST_TIMEOUT_MS }, () => {
   })
 
   it('ends with its signal, as a shell says it, when it does not catch it', async () => {
-    const run = lock(openFile(), 'door', ...shell(`echo ready; ${FOR_EVER}`))
+    const run = lock(fileOf(), 'door', ...shell(`echo ready; ${FOR_EVER}`))
     await expect.poll(run.stdout, PATIENT).toContain('ready')
     run.child.kill('SIGTERM')
     expect(await run.closed).toBe(143)
   })
 
   it('keeps the lock, told to end, until what it started has ended too', async () => {
-    const place = openFile()
+    const place = fileOf()
     const run = lock(place, 'door', '--', process.execPath, family)
     await expect.poll(run.stdout, PATIENT).toMatch(/^child \d+$/m)
     const pid = Number(/\d+/.exec(run.stdout())?.[0])
     endLater(pid)
     run.child.kill('SIGTERM')
     await expect.poll(run.stdout, PATIENT).toContain('parent ends')
-    await (await clientOf(place).lock('door').acquire({ wait: '20s' })).release()
+    await (await clientAt(place).lock('door').acquire({ wait: '20s' })).release()
     expect(isAlive(pid)).toBe(false)
     expect(await run.closed).toBe(0)
     expect(run.stdout()).toContain('child ends')
@@ -391,17 +370,17 @@ describe('the command', { timeout: TEST_TIMEOUT_MS }, () => {
   })
 
   it('does not keep the lock for what it left behind when it ended by itself', async () => {
-    const place = openFile()
+    const place = fileOf()
     const run = lock(place, 'door', ...shell('sleep 60 & echo $!'))
     expect(await run.ended).toBe(0)
     const pid = Number(run.stdout())
     endLater(pid)
-    await (await clientOf(place).lock('door').acquire({ wait: 0 })).release()
+    await (await clientAt(place).lock('door').acquire({ wait: 0 })).release()
     expect(isAlive(pid)).toBe(true)
   })
 
   it('is told of the lock it is in, not of one around it', async () => {
-    const place = openFile()
+    const place = fileOf()
     const inner = [
       process.execPath,
       program,
@@ -418,7 +397,7 @@ describe('the command', { timeout: TEST_TIMEOUT_MS }, () => {
   })
 
   it('goes on, and keeps the lock, at Ctrl-Z and without a reader of our messages', async () => {
-    const run = lock(openFile(), 'door', '--ttl', '1s', ...shell('echo ready; read line; exit 5'))
+    const run = lock(fileOf(), 'door', '--ttl', '1s', ...shell('echo ready; read line; exit 5'))
     await expect.poll(run.stdout, PATIENT).toContain('ready')
     run.child.stderr?.destroy()
     run.child.kill('SIGTSTP')
@@ -462,7 +441,7 @@ describe('the command line', { timeout: TEST_TIMEOUT_MS }, () => {
   })
 
   it('without a URL is a file, and refused in production', async () => {
-    const { url } = openFile()
+    const { url } = fileOf()
     const folder = path.dirname(url.slice('sqlite:'.length))
     const words = ['lock', 'door', '--', 'true']
     const production = start(words, { SLUICE_URL: '', NODE_ENV: 'production' }, folder)
@@ -474,7 +453,7 @@ describe('the command line', { timeout: TEST_TIMEOUT_MS }, () => {
   })
 
   it('takes its own options before and after the name, and --quiet silences it', async () => {
-    const place = openFile()
+    const place = fileOf()
     const run = start(
       ['lock', '--ttl', '5s', 'door', '--quiet', ...shell('echo $SLUICE_LOCK_TTL_MS')],
       {

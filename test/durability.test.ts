@@ -4,61 +4,27 @@ import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { ArgumentError, EngineUnavailableError, LockLostError } from '../src/errors.ts'
 import type { Hold } from '../src/gate/handle.ts'
 import type { Holdable } from '../src/gate/holdable.ts'
-import { createSluice, type Sluice, type SluiceOptions } from '../src/sluice.ts'
+import type { Sluice } from '../src/sluice.ts'
 import { createTestSluice } from '../src/testing/index.ts'
-import { isInStep, waitUntil } from './fault/resp.js'
-import { startServer } from './fault/server.js'
+import { waitUntil } from './fault/resp.js'
 import { startSentinel } from './fault/servers.js'
+import {
+  COMMAND_TIMEOUT_MS,
+  cleanUp,
+  cleanUps,
+  closePair,
+  connect,
+  failureOf,
+  openPair,
+  READY_MS,
+  type Server,
+  SLACK_MS,
+  TEST_TIMEOUT_MS,
+} from './replica-pair.ts'
 
-type Server = Awaited<ReturnType<typeof startServer>>
-
-const COMMAND_TIMEOUT_MS = 1_000
-/** What a busy machine may add to a promised time. */
-const SLACK_MS = 1_000
-const READY_MS = 15_000
-const TEST_TIMEOUT_MS = 60_000
 const DURABILITY = { durability: { replicas: 1 } }
 
-const cleanUps: (() => unknown)[] = []
-afterEach(async () => {
-  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp()
-})
-
-let pair: { master: Server; replica: Server } | undefined
-
-/** A master whose only replica has everything that it has. */
-async function openPair(): Promise<{ master: Server; replica: Server }> {
-  if (pair) return pair
-  const master = await startServer({ args: ['--repl-diskless-sync-delay', '0'] })
-  const replica = await startServer({ args: ['--replicaof', master.host, `${master.port}`] })
-  pair = { master, replica }
-  return pair
-}
-
-async function closePair(): Promise<void> {
-  const { master, replica } = pair ?? {}
-  pair = undefined
-  await Promise.all([master?.close(), replica?.close()])
-}
-
-async function isAttached({ master }: { master: Server }): Promise<boolean> {
-  const info = String(await master.command('INFO', 'replication'))
-  return isInStep(info) && info.includes('state=online')
-}
-
-function connect(url: string, options: SluiceOptions = {}): Sluice {
-  const logger = { info() {}, warn() {}, error() {} }
-  const settings = { prefix: `durability-${randomUUID()}`, commandTimeout: COMMAND_TIMEOUT_MS }
-  const sluice = createSluice(url, { ...settings, logger, ...options })
-  cleanUps.push(() => sluice.close())
-  return sluice
-}
-
-const failureOf = (work: Promise<unknown>): Promise<unknown> =>
-  work.then(
-    () => null,
-    (error: unknown) => error,
-  )
+afterEach(cleanUp)
 
 /** What can be asked for so that a replica must have it, and whether another one could get it now. */
 const kinds: { name: string; get(sluice: Sluice, durable: boolean): Holdable<Hold> }[] = [
@@ -77,18 +43,9 @@ const settingsOf = (durable: boolean) => ({ ttl: '3s', ...(durable && DURABILITY
 describe('a lease that one replica must have', { timeout: TEST_TIMEOUT_MS }, () => {
   beforeAll(() => closePair)
 
-  async function open(options: SluiceOptions = {}) {
-    const servers = await openPair()
-    const { master, replica } = servers
-    cleanUps.push(() => replica.resume())
-    await waitUntil('the replica is attached', READY_MS, () => isAttached(servers))
-    const prefix = `durability-${randomUUID()}`
-    return { master, replica, sluice: connect(master.url, { prefix, ...options }), prefix }
-  }
-
   describe.each(kinds)('$name', ({ get }) => {
     it('is given when the replica has it, and not before', async () => {
-      const { sluice, replica, prefix } = await open({ commandTimeout: READY_MS })
+      const { sluice, replica, prefix } = await openPair({ commandTimeout: READY_MS })
       const lease = await get(sluice, true).acquire()
       lease.assertHeld()
       const keys = (await replica.command('KEYS', `${prefix}*`)) as string[]
@@ -100,7 +57,7 @@ describe('a lease that one replica must have', { timeout: TEST_TIMEOUT_MS }, () 
     })
 
     it('is refused by the deadline while the replica stands still, and free for others soon', async () => {
-      const { sluice, replica } = await open()
+      const { sluice, replica } = await openPair()
       const before = await get(sluice, true).acquire()
       await before.release()
       replica.pause()
@@ -117,7 +74,7 @@ describe('a lease that one replica must have', { timeout: TEST_TIMEOUT_MS }, () 
     })
 
     it('is lost by its deadline when no renewal is confirmed, and kept when one is', async () => {
-      const { sluice, replica } = await open()
+      const { sluice, replica } = await openPair()
       const lease = await get(sluice, true).acquire()
       const { signal } = lease
       await expect.poll(() => lease.remainingMs, { timeout: 5_000 }).toBeLessThan(2_000)
@@ -135,7 +92,7 @@ describe('a lease that one replica must have', { timeout: TEST_TIMEOUT_MS }, () 
   })
 
   it('goes on as if nothing had been when the replica stands still for less than the lease', async () => {
-    const { sluice, replica } = await open()
+    const { sluice, replica } = await openPair()
     const lease = await sluice.lock('a', { ttl: '6s', ...DURABILITY }).acquire()
     replica.pause()
     await expect.poll(() => lease.remainingMs, { timeout: 10_000 }).toBeLessThan(3_000)
@@ -146,7 +103,7 @@ describe('a lease that one replica must have', { timeout: TEST_TIMEOUT_MS }, () 
   })
 
   it('is confirmed before one who waited in line has it', async () => {
-    const { sluice, replica } = await open()
+    const { sluice, replica } = await openPair()
     const lock = sluice.lock('a', DURABILITY)
     const holder = await lock.acquire()
     const waiting = lock.acquire({ wait: '10s' })
@@ -170,7 +127,7 @@ describe('a lease that one replica must have', { timeout: TEST_TIMEOUT_MS }, () 
   })
 
   it('keeps nobody waiting who asks no replica', async () => {
-    const { sluice, replica } = await open()
+    const { sluice, replica } = await openPair()
     replica.pause()
     const stuck = failureOf(sluice.lock('a', DURABILITY).acquire())
     const startedMs = performance.now()
@@ -180,7 +137,7 @@ describe('a lease that one replica must have', { timeout: TEST_TIMEOUT_MS }, () 
   })
 
   it('is refused to each of many by its own deadline, and works at once when the replica does', async () => {
-    const { sluice, replica } = await open()
+    const { sluice, replica } = await openPair()
     replica.pause()
     const asked: Promise<void>[] = []
     for (let index = 0; index < 8; index++) {
@@ -203,7 +160,7 @@ describe('a lease that one replica must have', { timeout: TEST_TIMEOUT_MS }, () 
   })
 
   it('is refused where two are asked and one is attached', async () => {
-    const { sluice } = await open()
+    const { sluice } = await openPair()
     const lock = sluice.lock('a', { durability: { replicas: 2 } })
     const startedMs = performance.now()
     const failure = await failureOf(lock.acquire())
@@ -215,7 +172,7 @@ describe('a lease that one replica must have', { timeout: TEST_TIMEOUT_MS }, () 
   })
 
   it('is refused by the deadline when the replica is gone', async () => {
-    const { sluice, replica } = await open()
+    const { sluice, replica } = await openPair()
     await replica.kill()
     const failure = await failureOf(sluice.lock('a', DURABILITY).acquire())
     expect(failure).toBeInstanceOf(EngineUnavailableError)

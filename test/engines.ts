@@ -16,6 +16,7 @@ import type { LimitStore } from '../src/limit/store.ts'
 import type { LatchStore } from '../src/lock/latch-store.ts'
 import { openLatchStore, openLockStore } from '../src/lock/open.ts'
 import type { LockStore } from '../src/lock/store.ts'
+import type { UserTransaction } from '../src/queue/bench.contract.ts'
 import { openQueueStore } from '../src/queue/open.ts'
 import type { QueueStore } from '../src/queue/store.ts'
 import { openSemaphoreStore } from '../src/semaphore/open.ts'
@@ -26,6 +27,7 @@ import { auditSqlite, dumpSqlite, wipeSqlite } from './audit/sqlite.ts'
 import { runFolderVariable } from './redis.ts'
 import { redisEngineAt } from './redis-engine.ts'
 import { storeHost } from './remote-stores.ts'
+import { beginBy, beginByNodeRedis, beginOn } from './user-transactions.ts'
 
 /** One client of the data: what one process, or one Sluice in it, has. */
 export interface Client {
@@ -48,6 +50,8 @@ export interface OpenedEngine {
   readonly first: Client
   /** Another client of the same data; in a process of its own where the engine allows. */
   second(): Promise<Client>
+  /** A transaction of a user's own client. Left out where nobody else can open the data. */
+  begin?(): Promise<UserTransaction>
   /** Everything that is stored, one line each. */
   dump(): Promise<string[]>
   /** Forgets everything that is stored, behind the back of the clients. */
@@ -136,6 +140,8 @@ interface RedisWay {
   admin(): Admin
   /** Where the engine connects to; the URL if it is left out. */
   source?(): RedisSource
+  /** Of another library than the admin's. */
+  begin?(): Promise<UserTransaction>
 }
 
 const ways = {
@@ -144,6 +150,7 @@ const ways = {
     url: () => inject('redisUrl'),
     admin: redisAdmin,
     source: () => adoptedSource(createClient({ url: inject('redisUrl') }), 'client'),
+    begin: beginByNodeRedis,
   },
   cluster: { url: () => inject('clusterUrl'), admin: clusterAdmin },
 } satisfies Record<string, RedisWay>
@@ -186,6 +193,7 @@ async function openRedisBy(
     prefix,
     first: await clientOn(engine),
     second: () => clientOn(connect()),
+    begin: way.begin ?? (async () => beginBy(admin)),
     dump: () => dumpRedis(admin, prefix),
     wipe: () => wipeRedis(admin, prefix),
     findings: () => auditRedis(admin, prefix),
@@ -243,6 +251,11 @@ async function openFile(options: { clock?: TestClock } = {}): Promise<OpenedEngi
       const remote = await storeHost().open(file, clock, settings)
       closers.push(() => remote.close())
       return remote.client
+    },
+    async begin() {
+      // It is Sluice that makes the file.
+      await engine.read(() => {})
+      return beginOn(file)
     },
     dump: () => dumpSqlite(engine),
     wipe: () => wipeSqlite(engine),

@@ -4,11 +4,24 @@ import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import * as errors from '../src/errors.ts'
 import * as entry from '../src/index.ts'
+import * as queueErrors from '../src/queue/errors.ts'
+import * as redisErrors from '../src/redis/errors.ts'
+import * as redisEntry from '../src/redis/index.ts'
+import * as redlockErrors from '../src/redlock/errors.ts'
+import * as redlockEntry from '../src/redlock/index.ts'
 
 const page = readFileSync(path.resolve(import.meta.dirname, '../docs/errors.md'), 'utf8')
 
 const conflict = { holder: null, sinceMs: null, position: 0, retryAfterMs: 0 }
+const wrongType = new redisErrors.CommandError('INCR', 'WRONGTYPE Odd.', { outcome: 'not-applied' })
+const wrongResult = { ok: false, error: wrongType, outcome: 'not-applied' } as const
 const samples: Record<string, errors.SluiceError> = {
+  CommandError: wrongType,
+  PipelineError: new redisErrors.PipelineError([wrongResult]),
+  TransactionAbortedError: new redisErrors.TransactionAbortedError(0, wrongType),
+  TransactionConflictError: new redisErrors.TransactionConflictError(['a'], 3),
+  TransactionPartialError: new redisErrors.TransactionPartialError([wrongResult]),
+  TransactionUnknownError: new redisErrors.TransactionUnknownError(['a'], wrongType),
   StoreResetError: new errors.StoreResetError('place', 'emptied'),
   ArgumentError: new errors.ArgumentError('lock.ttl', 'a duration', '-1'),
   ClosedError: new errors.ClosedError('This Sluice'),
@@ -16,13 +29,27 @@ const samples: Record<string, errors.SluiceError> = {
   EngineUnavailableError: new errors.EngineUnavailableError('No answer.', { outcome: 'unknown' }),
   InternalError: new errors.InternalError('Odd.'),
   JobTimeoutError: new errors.JobTimeoutError('emails', '1', 1),
+  NotAddressableError: new queueErrors.NotAddressableError('emails', '1'),
+  NotDurableError: new queueErrors.NotDurableError('emails', ['1'], new Error('No answer.')),
+  JobFailedError: new queueErrors.JobFailedError('emails', 'a', 'dead', 'no'),
+  KeyFullError: new queueErrors.KeyFullError('emails', 'user:42', 0, 1),
+  TooManySchedulesError: new queueErrors.TooManySchedulesError('emails', 'nightly', 1_000),
+  ResultTimeoutError: new queueErrors.ResultTimeoutError('emails', 'a', 'waiting', 5),
   LockLostError: new errors.LockLostError('a', 'expired'),
   LockTimeoutError: new errors.LockTimeoutError('Not got.', conflict),
+  QuorumError: new redlockErrors.QuorumError('Lock "a" was not acquired', 2, [], 'not-applied'),
+  QueueBusyError: new queueErrors.QueueBusyError('emails', 3, 0),
+  QueueFullError: new queueErrors.QueueFullError(
+    'emails',
+    { maxLength: 5 },
+    { length: 5, bytes: 9 },
+  ),
   SettingsMismatchError: new errors.SettingsMismatchError('Semaphore', 'a', 3, 5),
   StaleDeliveryError: new errors.StaleDeliveryError('emails', '1'),
   StoreCorruptError: new errors.StoreCorruptError('key', 'Odd.'),
   StoreFullError: new errors.StoreFullError('Full.'),
   StoreVersionError: new errors.StoreVersionError('file', 2, 1),
+  UnrecoverableError: new errors.UnrecoverableError('no such user'),
 }
 
 /** `LockTimeoutError` is `SLUICE_LOCK_TIMEOUT`. */
@@ -49,7 +76,12 @@ function readRows(): Row[] {
   )
 }
 
-const classNames = Object.keys(errors).filter((name) => name !== 'SluiceError')
+const classNames = Object.keys({
+  ...errors,
+  ...queueErrors,
+  ...redisErrors,
+  ...redlockErrors,
+}).filter((name) => name !== 'SluiceError')
 
 describe('errors', () => {
   test('have a sample here each', () => {
@@ -64,7 +96,13 @@ describe('errors', () => {
 
   test('are all exported by the package', () => {
     const exported: Record<string, unknown> = entry
-    for (const [name, value] of Object.entries(errors)) expect(exported[name], name).toBe(value)
+    for (const [name, value] of Object.entries({ ...errors, ...queueErrors }))
+      expect(exported[name], name).toBe(value)
+    const ofRedis: Record<string, unknown> = redisEntry
+    for (const [name, value] of Object.entries(redisErrors)) expect(ofRedis[name], name).toBe(value)
+    const ofRedlock: Record<string, unknown> = redlockEntry
+    for (const [name, value] of Object.entries(redlockErrors))
+      expect(ofRedlock[name], name).toBe(value)
   })
 
   test('of settings name the thing, both numbers and the way out', () => {

@@ -37,10 +37,11 @@ const words = (text: string) => text.trim().split(/\s+/).sort()
 const names: Record<string, Names> = {
   '.': {
     values: words(`
-      createSluice fixedWindow funnel slidingCounter slidingLog throttleNumbers tokenBucket
+      concurrency createSluice fixedWindow funnel slidingCounter slidingLog throttleNumbers tokenBucket
       ArgumentError ClosedError DriverMissingError EngineUnavailableError InternalError
-      JobTimeoutError LockLostError LockTimeoutError SettingsMismatchError SluiceError
-      StaleDeliveryError StoreCorruptError StoreFullError StoreResetError StoreVersionError`),
+      JobFailedError KeyFullError NotAddressableError NotDurableError ResultTimeoutError TooManySchedulesError JobTimeoutError LockLostError LockTimeoutError QueueBusyError QueueFullError SettingsMismatchError SluiceError
+      StaleDeliveryError StoreCorruptError StoreFullError StoreResetError StoreVersionError
+      UnrecoverableError`),
     types: words(`
       Clock Credentials Duration EngineEvents EngineHealth Logger LossReason Outcome Sluice
       SluiceOptions SluiceTarget Timer TlsOptions
@@ -48,9 +49,11 @@ const names: Record<string, Names> = {
       LatchOptions LatchView Leader Leadership Lease Lock LockOptions LockView ManyLeases ManyLocks
       Metadata Permit PermitHolder PermitOptions Person ReadWriteLock ReadWriteView ReentryOptions
       Semaphore SemaphoreOptions SemaphoreView ShareMode UpgradableLease Waiter WriteLease
-      AddOptions Backoff CloseOptions DeadLetter Delivery Handler Job Queue QueueCounts
-      QueueOptions TakeOptions WorkOptions Worker
-      CostOptions Limiter LimiterOptions PartVerdict Rule RuleVerdict ThrottleNumbers Verdict`),
+      AddedJob AddOptions Backoff BackoffFunction BatchHandler BatchResult BatchWorkOptions CloseOptions DeadLetter
+      DeadLetters Dedupe DeliveriesOptions Delivery Durability Handler Job JobEntry JobPage JobView ListOptions OpenQueue Queue QueueCounts
+      QueueOptions Schedule ScheduleOptions SchedulePage ScheduleRule ScheduleSlot Schedules Schema SchemaInput SchemaIssue SchemaOutput SchemaQueueOptions SureAddOptions TakeOptions WorkOptions Worker
+      AllVerdict ConcurrencyRule CostOptions FailurePolicy JointLimiter LimitLease Limiter LimiterOptions LimiterTakeOptions PartVerdict
+      Rule RuleVerdict TakeAllOptions TakeItem ThrottleNumbers Verdict VerdictSource WaitOptions WaitVerdict`),
   },
   './lock': {
     values: [],
@@ -65,16 +68,41 @@ const names: Record<string, Names> = {
     types: words('Permit PermitHolder PermitOptions Semaphore SemaphoreOptions SemaphoreView'),
   },
   './queue': {
-    values: [],
+    values: words(
+      'JobFailedError KeyFullError NotAddressableError NotDurableError QueueBusyError QueueFullError ResultTimeoutError TooManySchedulesError',
+    ),
     types: words(`
-      AddOptions Backoff CloseOptions DeadLetter Delivery Handler Job Queue QueueCounts
-      QueueOptions TakeOptions WorkOptions Worker`),
+      AddedJob Addressed AddOptions Backoff BackoffFunction BatchHandler BatchResult BatchWorkOptions CloseOptions DeadLetter
+      DeadLetters Dedupe DeliveriesOptions Delivery Durability Handler Job JobEntry JobPage JobView ListOptions NamingOptions OpenQueue Queue QueueCounts
+      QueueOptions Schedule ScheduleOptions SchedulePage ScheduleRule ScheduleSlot Schedules
+      Schema SchemaInput SchemaIssue SchemaOutput SchemaQueueOptions SureAddOptions TakeOptions WorkOptions Worker`),
   },
   './limit': {
-    values: words('fixedWindow funnel slidingCounter slidingLog throttleNumbers tokenBucket'),
+    values: words(
+      'concurrency fixedWindow funnel slidingCounter slidingLog throttleNumbers tokenBucket',
+    ),
     types: words(`
-      CostOptions FixedWindowRule FunnelRule Limiter LimiterOptions PartVerdict RefillMode Rule RuleVerdict
-      SlidingCounterRule SlidingLogRule ThrottleNumbers TokenBucketRule Verdict`),
+      AllVerdict ConcurrencyRule CostOptions FailurePolicy FixedWindowRule FunnelRule JointLimiter LimitLease Limiter
+      LimiterCounts LimiterOptions LimiterTakeOptions PartVerdict RefillMode Rule RuleVerdict TakeAllOptions
+      TakeItem TopKey VerdictSource WaitOptions WaitVerdict SlidingCounterRule SlidingLogRule ThrottleNumbers TokenBucketRule Verdict`),
+  },
+  './redis': {
+    values: words(`
+      deleteKeys drainKey escapeGlob findBigKeys openRedis pipeline preflight scanKeys transaction
+      CommandError PipelineError TransactionAbortedError TransactionConflictError
+      TransactionPartialError TransactionUnknownError`),
+    types: words(`
+      BigKey BigKeysOptions BigKeysProgress BigKeysReport Command CommandResult DeleteOptions
+      DeleteProgress DeleteReport DrainOptions DrainProgress DrainReport Finding KeyScan KeySum
+      LazySetting OpenRedis OpenRedisOptions PipelineOptions PipelineResults PipelineValues PrefixSum
+      PreflightReport Queued RedisTarget Resolved ScanOptions ScanProgress ServerFacts Transaction
+      TransactionOptions`),
+  },
+  './redlock': {
+    values: words('QuorumError redlock'),
+    types: words(
+      'NodeVote Redlock RedlockLock RedlockLockOptions RedlockNode RedlockOptions RedlockView',
+    ),
   },
   './hono': { values: ['rateLimit'], types: words('Clients RateLimitOptions') },
   './express': {
@@ -91,7 +119,9 @@ const names: Record<string, Names> = {
   },
   './inspect': {
     values: words('createInspector'),
-    types: words('Inspector LimitRow LockRow Overview QueueRow Section Sluice'),
+    types: words(
+      'Inspector JobEntry JobView LimiterCounts LimitRow LockRow Overview QueueDesk QueueRow Section Sluice TopKey',
+    ),
   },
   './dashboard': {
     values: words('createDashboard serveDashboard'),

@@ -110,6 +110,34 @@ it('digits reach the script as they were sent', () => {
   )
 })
 
+it('what all items of a call share is read once, after the facts that the script reads', () => {
+  const header = HEADER.replace('-- ARGV  amount', '-- ONCE  amount').replace(
+    '-- REPEAT',
+    '-- USE facts\n-- REPEAT',
+  )
+  const { body, facts } = compile(header + BODY.replace('amount)', 'amount + floor)'))
+  expect(facts).toEqual(['floor'])
+  expect(body).toContain('local floor = tonumber(ARGV[3])')
+  expect(body).toContain('local amount = tonumber(ARGV[4])')
+  expect(body).toContain('local function one(thing)')
+})
+
+it('plain answers of a whole call are one text', () => {
+  const header = HEADER.replace('done', 'done left:integer').replace(
+    '-- REPEAT',
+    '-- PLAIN done\n-- REPEAT',
+  )
+  const { body } = compile(header + BODY.replace("{ 'done' }", 'amount'))
+  expect(body).toContain("if type(reply) == 'table' then is_plain = false end")
+  expect(body).toContain("if is_plain then return table.concat(replies, ' ') end")
+  expect(() => compile(header.replace('left:integer', 'left:string') + BODY)).toThrow(/of numbers/)
+})
+
+it('arguments that all items of a call have alike are read again for each', () => {
+  const { body } = compile(HEADER + BODY)
+  expect(body).toMatch(/for item = 0, .* do\nif at > #ARGV then at = \d+ end\n/)
+})
+
 it('what is used after RARELY alone is made when it comes to that', () => {
   const fragment =
     '-- One.\n-- BRINGS usual rare\nlocal function usual(x) return x end\nlocal function rare(x) return x end\n'

@@ -99,6 +99,7 @@ class StoreHost {
       ...this.gateStore(clock, handle, 'lock'),
       forceRelease: (request) => call('forceRelease', request),
       describe: (request) => call('describe', request),
+      raiseFence: (request) => call('raiseFence', request),
       inspect: (name) => call('inspect', name),
       list: (limit) => call('list', limit),
     }
@@ -128,12 +129,46 @@ class StoreHost {
   private queueStore(clock: Clock, handle: number): QueueStore {
     const call = this.calling(clock, handle, 'queue')
     return {
+      mostAhead: 100,
       add: (request) => call('add', request),
+      checkDemand: (queue, demand) => call('checkDemand', queue, demand),
+      confirm: (request) => call('confirm', request),
       exchange: (request) => call('exchange', request),
+      renew: (queue, epoch, leaseMs) => call('renew', queue, epoch, leaseMs),
+      agreePartitions: (queue, count) => call('agreePartitions', queue, count),
       counts: (queue) => call('counts', queue),
+      listJobs: (queue, request) => call('listJobs', queue, request),
       listDead: (queue, limit) => call('listDead', queue, limit),
+      redrive: (queue, limit) => call('redrive', queue, limit),
+      purge: (queue, limit) => call('purge', queue, limit),
+      drain: (queue, limit) => call('drain', queue, limit),
+      obliterate: (queue, step) => call('obliterate', queue, step),
+      pause: (queue) => call('pause', queue),
+      resume: (queue) => call('resume', queue),
       list: (limit) => call('list', limit),
       passWake: (queue) => call('passWake', queue),
+      addNamed: (request) => call('addNamed', request),
+      addWithin() {
+        throw new Error('a transaction lives in one process')
+      },
+      openRecords: (request) => call('openRecords', request),
+      closeRecords: (request) => call('closeRecords', request),
+      addKeyed: (request) => call('addKeyed', request),
+      openStrands: (queue, fence, tickets) => call('openStrands', queue, fence, tickets),
+      closeStrands: (queue, endings) => call('closeStrands', queue, endings),
+      noteRecord: (...args) => call('noteRecord', ...args),
+      findCancelling: (...args) => call('findCancelling', ...args),
+      readRecord: (...args) => call('readRecord', ...args),
+      watchRecord: (...args) => call('watchRecord', ...args),
+      cancelRecord: (...args) => call('cancelRecord', ...args),
+      changeRecord: (...args) => call('changeRecord', ...args),
+      readSchedule: (...args) => call('readSchedule', ...args),
+      listSchedules: (...args) => call('listSchedules', ...args),
+      putSchedule: (request) => call('putSchedule', request),
+      emitSlots: (request) => call('emitSlots', request),
+      removeSchedule: (...args) => call('removeSchedule', ...args),
+      onRecordNews: (queue, name, tell) =>
+        this.listen(clock, handle, 'queue', 'onRecordNews', [queue, name], tell),
       onWake: (queue, tell) => this.listen(clock, handle, 'queue', 'onWake', [queue], tell),
     }
   }
@@ -142,8 +177,18 @@ class StoreHost {
     const call = this.calling(clock, handle, 'limit')
     return {
       take: (request) => call('take', request),
+      takeTimes: (request, times) => call('takeTimes', request, times),
       takeSeveral: (request) => call('takeSeveral', request),
       takeAtMost: (request) => call('takeAtMost', request),
+      takeTogether: (request) => call('takeTogether', request),
+      reserve: (request) => call('reserve', request),
+      cancel: (request) => call('cancel', request),
+      penalize: (request) => call('penalize', request),
+      block: (request) => call('block', request),
+      renewLeases: (request) => call('renewLeases', request),
+      releaseLeases: (request) => call('releaseLeases', request),
+      onDoubt: () => () => {},
+      resetSince: () => null,
       reset: (request) => call('reset', request),
       list: (limit) => call('list', limit),
     }

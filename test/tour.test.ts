@@ -6,13 +6,16 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { ensureBuilt } from '../scripts/prepare.js'
 import { exitCodeOf, runSteps, type Step } from '../scripts/tour/run-steps.js'
 import { formatSummary, inkFor } from '../scripts/tour/show.js'
+import { showOwnRedis } from '../scripts/tour/steps/own-redis.js'
+import { showRedlock } from '../scripts/tour/steps/redlock.js'
+import type { Context } from '../scripts/tour/tour.js'
 import { ask } from './redis.ts'
 
 const root = path.resolve(import.meta.dirname, '..')
-/** Alone it takes a quarter of this: here it shares the machine with every other test. */
+/** Alone it takes less than half of this: here it shares the machine with every other test. */
 const tourDeadlineMs = 90_000
-const promiseCount = 19
-const stepCount = 7
+const promiseCount = 26
+const stepCount = 9
 
 const live = new Set<ChildProcess>()
 // A failed test leaves its process running.
@@ -64,11 +67,25 @@ async function untilPrinted({ child, output }: Run, pattern: RegExp): Promise<st
   throw new Error(`${pattern} was not printed:\n${output()}`)
 }
 
+/** The five of the Redlock step, which name their ports. */
+async function expectNoServerLeft(output: string): Promise<void> {
+  const ports = /on the ports ([\d, ]+)/.exec(output)?.[1]?.split(', ') ?? []
+  expect(ports, output).toHaveLength(5)
+  expect(await Promise.all(ports.map((port) => ask(Number(port), 'PING')))).toEqual(
+    ports.map(() => ''),
+  )
+}
+
 function expectKept(output: string): void {
   expect(output).not.toContain('✗')
   expect(output.match(/^ {2}✓ /gm), output).toHaveLength(promiseCount)
   expect(output.match(/ ✓$/gm), output).toHaveLength(stepCount)
   expect(output).toMatch(/0 of 2000 lost; without the lock [1-9]/)
+  expect(output).toMatch(/while two were killed: 0 updates lost/)
+  expect(output).toMatch(
+    /two killed: +1 unreachable, 2 unreachable, 3 granted, 4 granted, 5 granted/,
+  )
+  expect(output).toMatch(/three killed: +1 unreachable, 2 unreachable, 3 (unreachable|late), 4/)
   expect(output).toMatch(/The tour took [\d.]+ s\./)
   const tooWide = output.split('\n').filter((line) => line.length > 100)
   expect(tooWide).toEqual([])
@@ -81,6 +98,7 @@ describe('the tour', { timeout: 2 * tourDeadlineMs }, () => {
     expect(await run.ended, run.output()).toBe(0)
     expect(performance.now() - startedMs).toBeLessThan(tourDeadlineMs)
     expectKept(run.output())
+    await expectNoServerLeft(run.output())
     const file = /in (\S+tour\.db)/.exec(run.output())?.[1] ?? ''
     expect(file).not.toBe('')
     expect(existsSync(path.dirname(file))).toBe(false)
@@ -120,6 +138,15 @@ describe('the tour', { timeout: 2 * tourDeadlineMs }, () => {
     expect(await run.ended).toBe(1)
     expect(run.output()).toMatch(/--onec[\s\S]*npm start -- --once/)
   })
+})
+
+test('the steps that need servers say so where none is found', async () => {
+  const missing = async () => undefined
+  for (const step of [showOwnRedis(missing), showRedlock(missing)]) {
+    const results = await runSteps<Context>([step], {} as Context, () => {})
+    expect(results[0]?.lines).toEqual([expect.stringContaining('no redis-server was found')])
+    expect(exitCodeOf(results)).toBe(0)
+  }
 })
 
 describe('a broken promise', () => {

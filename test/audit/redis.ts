@@ -2,83 +2,12 @@
 // and what must be true between them.
 import { Cluster, type Redis } from 'ioredis'
 import { unpackJob } from '../../src/queue/redis/body.ts'
+import { bodiesOf, differences, evenOf, fieldOf, type Key, membersOf } from './redis-content.ts'
+import { KNOWN_KEYS } from './redis-keys.ts'
+import { auditRecords, auditSchedules, auditStrands } from './redis-tickets.ts'
 
-const SECOND_MS = 1_000
-const MINUTE_MS = 60 * SECOND_MS
-const DAY_MS = 24 * 60 * MINUTE_MS
 /** A server rounds, and clocks of a test may differ from its own by this much. */
-const SLACK_MS = SECOND_MS
-
-/** A name, as keys carry it: nothing in it divides a key. */
-const NAME = '\\{[^{}:*?[\\]\\\\]+\\}'
-/** What one owner holds: an election is a lock under another name. */
-const LOCK = '(?:lock|election)'
-/** What has permits: a read-write lock is a semaphore under another name. */
-const PERMITS = '(?:semaphore|readwrite)'
-/** The second rule of a kind, the third, the fourth. */
-const PLACE = '(?::[2-4])?'
-
-interface KnownKey {
-  what: string
-  pattern: RegExp
-  type: string
-  /** The longest TTL it may have, and it must have one; `none` if it must not. */
-  ttl: number | 'none'
-}
-
-const known = (what: string, pattern: string, type: string, ttl: number | 'none'): KnownKey => ({
-  what,
-  pattern: new RegExp(`^${pattern}$`, 's'),
-  type,
-  ttl,
-})
-
-/**
- * Every kind of key that Sluice writes. A lock that somebody waited for keeps its fence for a day
- * after the last lease; of all others there is one fence, or one for each slot of a cluster.
- */
-const KNOWN_KEYS: readonly KnownKey[] = [
-  known('lock', `${LOCK}:${NAME}`, 'string', 2 * DAY_MS),
-  known('fence of many locks', 'fence:\\{[0-9a-z]*\\}', 'string', 2 * DAY_MS),
-  known('line of a lock', `${LOCK}:${NAME}:line`, 'zset', MINUTE_MS),
-  known('waiters of a lock', `${LOCK}:${NAME}:waiters`, 'hash', MINUTE_MS),
-  known('tombstone of an owner', `${LOCK}:${NAME}:gone:.+`, 'string', 30 * SECOND_MS),
-  known('watchers', `(?:election|latch):${NAME}:watchers`, 'zset', MINUTE_MS),
-  known('latch', `latch:${NAME}`, 'hash', 30 * DAY_MS),
-  known('arrivals at a latch', `latch:${NAME}:arrived`, 'set', 30 * DAY_MS),
-  known('semaphore', `${PERMITS}:${NAME}`, 'hash', 2 * DAY_MS),
-  known('holders of a semaphore', `${PERMITS}:${NAME}:holders`, 'zset', DAY_MS + MINUTE_MS),
-  known('holds of a semaphore', `${PERMITS}:${NAME}:held`, 'hash', DAY_MS + MINUTE_MS),
-  known('line of a semaphore', `${PERMITS}:${NAME}:line`, 'zset', MINUTE_MS),
-  known('waiters of a semaphore', `${PERMITS}:${NAME}:waiters`, 'hash', MINUTE_MS),
-  known('tombstone of an owner', `${PERMITS}:${NAME}:gone:.+`, 'string', 30 * SECOND_MS),
-  known('meta of a queue', `queue:${NAME}:meta`, 'hash', 'none'),
-  known('ready jobs', `queue:${NAME}:ready`, 'list', 'none'),
-  known('suspects', `queue:${NAME}:suspects`, 'list', 'none'),
-  known('timed jobs', `queue:${NAME}:timers`, 'zset', 'none'),
-  known('leases', `queue:${NAME}:leases`, 'zset', 'none'),
-  known('jobs in flight', `queue:${NAME}:inflight:[\\w-]+`, 'hash', 'none'),
-  known('last answer of an epoch', `queue:${NAME}:last:[\\w-]+`, 'string', 10 * MINUTE_MS),
-  known('last batch of a producer', `queue:${NAME}:producer:.+`, 'string', 10 * MINUTE_MS),
-  known('wake-up token', `queue:${NAME}:wake`, 'zset', 'none'),
-  known('dead letters', `queue:${NAME}:dead`, 'list', 'none'),
-  known('funnel', `limit:${NAME}:funnel${PLACE}`, 'string', 366 * DAY_MS),
-  known('sliding log', `limit:${NAME}:log${PLACE}`, 'zset', 366 * DAY_MS),
-  known('bucket', `limit:${NAME}:bucket${PLACE}`, 'string', 366 * DAY_MS),
-  known('counter', `limit:${NAME}:counter${PLACE}`, 'string', 366 * DAY_MS),
-  known('poke of a client', `poke:${NAME}:.+`, 'zset', MINUTE_MS),
-  known('identity of the store', 'store:\\{identity\\}', 'string', 30 * DAY_MS),
-  known('mark of a client', 'store:\\{identity\\}:.+', 'string', 60 * MINUTE_MS),
-]
-
-interface Key {
-  /** Without the prefix. */
-  name: string
-  type: string
-  ttlMs: number
-  /** Members, fields and values, or the text of a string. */
-  content: string[]
-}
+const SLACK_MS = 1_000
 
 /** A client of one server, or of all masters of a cluster, that belongs to no client under test. */
 export type Admin = Redis | Cluster
@@ -91,15 +20,23 @@ export async function auditRedis(redis: Admin, prefix: string): Promise<string[]
     ...auditLines(keys),
     ...auditPermits(keys),
     ...auditLeases(keys),
+    ...auditBuckets(keys),
+    ...keys.flatMap(auditSize),
     ...auditPlaces(keys),
+    ...auditCounters(keys),
     ...auditStates(keys),
+    ...auditRecords(keys),
+    ...auditSchedules(keys),
+    ...auditStrands(keys),
   ]
 }
 
 function auditKey({ name, type, ttlMs }: Key): string[] {
   const kind = KNOWN_KEYS.find(({ pattern }) => pattern.test(name))
   if (!kind) return [`${name}: no kind of key that sluice writes`]
-  if (type !== kind.type) return [`${name}: is a ${type}, a ${kind.what} is a ${kind.type}`]
+  if (!kind.type.split(' or ').includes(type))
+    return [`${name}: is a ${type}, a ${kind.what} is a ${kind.type}`]
+  if (kind.ttl === 'while it lives') return []
   if (kind.ttl === 'none') return ttlMs === -1 ? [] : [`${name}: a ${kind.what} has no TTL`]
   if (ttlMs === -1) return [`${name}: a ${kind.what} without a TTL is never removed`]
   return ttlMs <= kind.ttl + SLACK_MS ? [] : [`${name}: a TTL of ${ttlMs} ms is too long`]
@@ -132,9 +69,6 @@ function auditPermits(keys: Key[]): string[] {
   return findings
 }
 
-const fieldOf = (content: string[], field: string) =>
-  content.find((_, index) => index % 2 === 1 && content[index - 1] === field)
-
 /** The columns of a lock, and the fence of those that leave none. */
 function auditStates(keys: Key[]): string[] {
   return keys.flatMap(({ name, type, content: [text = ''] }) => {
@@ -154,12 +88,68 @@ function auditLeases(keys: Key[]): string[] {
   return differences(leases, epochs, 'holds a lease for nothing', 'holds jobs without a lease')
 }
 
+/** A list or bucket is closed after 4,096 jobs, by the call that finds it so; a call has 1,000. */
+const MOST_IN_ONE_KEY = 4_096 + 2 * 1_000
+
+/** No key of a queue grows with the queue. */
+function auditSize({ name, type, content }: Key): string[] {
+  if (!/^queue:\{[^}]*\}:(ready|tail|segment:.*|timed:.*|ranked:.*)$/s.test(name)) return []
+  const jobs = type === 'zset' ? content.length / 2 : content.length
+  return jobs <= MOST_IN_ONE_KEY ? [] : [`${name}: ${jobs} jobs in one key`]
+}
+
+/** Every bucket of timed or ranked jobs is listed, with when its first job is due, or its rank. */
+const auditBuckets = (keys: Key[]) => [
+  ...auditBucketsOf(keys, 'buckets', 'timed'),
+  ...auditBucketsOf(keys, 'ranks', 'ranked'),
+]
+
+function auditBucketsOf(keys: Key[], heads: string, kind: string): string[] {
+  const pairs = (list: string[]) => evenOf(list).map((one, index) => [one, list[index * 2 + 1]])
+  const listed = keys.flatMap(({ name, content }) => {
+    const match = new RegExp(`^queue:(.*):${heads}$`, 's').exec(name)
+    return match
+      ? pairs(content).map(([bucket, first]) => `${match[1]}:${kind}:${bucket} ${first}`)
+      : []
+  })
+  const there = keys.flatMap(({ name, content }) => {
+    const match = new RegExp(`^queue:(.*:${kind}:(?:\\d+|schedules))$`, 's').exec(name)
+    return match ? [`${match[1]} ${content[1]}`] : []
+  })
+  return differences(listed, there, 'is listed, and no bucket', 'is a bucket that is not listed')
+}
+
+/** What meta counts of a queue is what there is. */
+function auditCounters(keys: Key[]): string[] {
+  return keys.flatMap(({ name, content }) => {
+    const [, queue] = /^(queue:.*):meta$/s.exec(name) ?? []
+    if (queue === undefined) return []
+    const bodiesIn = (parts: RegExp) =>
+      keys.flatMap((key) => {
+        const part = key.name.startsWith(`${queue}:`) ? key.name.slice(queue.length + 1) : ''
+        return parts.test(part) ? bodiesOf(key.type, part, key.content) : []
+      })
+    const found = {
+      timed: bodiesIn(/^timed:/).length,
+      ranked: bodiesIn(/^ranked:/).length,
+      bytes: Buffer.byteLength(bodiesIn(/^(ready|tail|segment:.*|timed:.*|ranked:.*)$/).join('')),
+    }
+    return Object.entries(found).flatMap(([field, count]) => {
+      const said = Number(fieldOf(content, field)?.split(' ').at(-1) ?? 0)
+      return said === count ? [] : [`${name}: ${field} says ${said}, and there are ${count}`]
+    })
+  })
+}
+
 /** A job is in one place only, and what lies there is a job. */
 function auditPlaces(keys: Key[]): string[] {
   const findings: string[] = []
   const places = new Map<string, string>()
   for (const { name, type, content } of keys) {
-    const match = /^queue:(.*):(ready|suspects|timers|inflight:.*|dead)$/s.exec(name)
+    const match =
+      /^queue:(\{[^}]*\}):(ready|tail|segment:.*|suspects|timed:.*|ranked:.*|inflight:.*|dead)$/s.exec(
+        name,
+      )
     if (!match) continue
     for (const body of bodiesOf(type, String(match[2]), content)) {
       const job = unpackJob(body)
@@ -174,34 +164,6 @@ function auditPlaces(keys: Key[]): string[] {
     if (/:wake$/.test(name) && content[0] !== 'wake') findings.push(`${name}: ${content}`)
   }
   return findings
-}
-
-function bodiesOf(type: string, part: string, content: string[]): string[] {
-  if (type === 'zset') return evenOf(content)
-  if (type === 'hash') {
-    return content.filter((_, index) => index % 2 === 1 && content[index - 1] !== 'suspect')
-  }
-  if (part !== 'dead') return content
-  return content.map((letter) => {
-    const bytes = Buffer.from(letter)
-    return bytes.toString('utf8', 20 + Number(letter.slice(16, 20)))
-  })
-}
-
-const evenOf = (list: string[]) => list.filter((_, index) => index % 2 === 0)
-
-function membersOf(keys: Key[], pattern: RegExp): string[] {
-  return keys.flatMap(({ name, content }) => {
-    const match = pattern.exec(name)
-    return match ? evenOf(content).map((member) => `${match[1]} ${member}`) : []
-  })
-}
-
-function differences(these: string[], those: string[], onlyThese: string, onlyThose: string) {
-  return [
-    ...these.filter((one) => !those.includes(one)).map((one) => `${one} ${onlyThese}`),
-    ...those.filter((one) => !these.includes(one)).map((one) => `${one} ${onlyThose}`),
-  ]
 }
 
 /**

@@ -90,7 +90,20 @@ const KNOWN_TABLES: readonly KnownTable[] = [
   },
   { name: 'waiter', ends: { column: 'deadline_us', withinUs: DAY_US } },
   { name: 'withdrawal', ends: { column: 'until_us', withinUs: DAY_US } },
-  { name: 'queue', ends: { column: 'called_us', withinUs: 0 } },
+  {
+    name: 'queue',
+    ends: { column: 'called_us', withinUs: 0 },
+    contradictions: [
+      {
+        what: 'another count or size than that of the jobs that wait',
+        sql: `SELECT name, waiting, waiting_bytes, count(job.id) AS jobs,
+                coalesce(sum(octet_length(payload)), 0) AS bytes
+              FROM queue LEFT JOIN job
+                ON job.queue = queue.id AND state IN (0, 1) AND is_suspect = 0
+              GROUP BY queue.id HAVING waiting <> jobs OR waiting_bytes <> bytes`,
+      },
+    ],
+  },
   { name: 'job_number' },
   {
     name: 'job',
@@ -123,6 +136,59 @@ const KNOWN_TABLES: readonly KnownTable[] = [
       },
     ],
   },
+  { name: 'named_producer', ends: { column: 'added_us', withinUs: 0 } },
+  {
+    name: 'record',
+    ends: { column: 'until_us', withinUs: 31 * DAY_US },
+    contradictions: [
+      {
+        what: 'a job that lives, without its ticket',
+        sql: `SELECT name FROM record WHERE until_us IS NULL
+              AND ticket NOT IN (SELECT id FROM job WHERE job.record = record.name AND state < 3)`,
+      },
+    ],
+  },
+  {
+    name: 'record_line',
+    contradictions: [
+      {
+        what: 'a line of no record',
+        sql: 'SELECT text FROM record_line WHERE record NOT IN (SELECT id FROM record)',
+      },
+    ],
+  },
+  {
+    name: 'schedule',
+    contradictions: [
+      {
+        what: 'a schedule without its ticket',
+        sql: `SELECT name FROM schedule WHERE ticket NOT IN (
+                SELECT id FROM job WHERE job.record = 'schedule:' || schedule.name AND state < 3)`,
+      },
+      {
+        what: 'two tickets of one schedule in line',
+        sql: `SELECT record FROM job WHERE record LIKE 'schedule:%' AND state < 2
+              GROUP BY queue, record HAVING count(*) > 1`,
+      },
+    ],
+  },
+  {
+    name: 'strand_job',
+    contradictions: [
+      {
+        what: 'a first one of a key without its ticket, or not the first',
+        sql: `SELECT number FROM strand_job AS one WHERE is_first = 1 AND (
+                number NOT IN (SELECT id FROM job WHERE job.strand = one.key AND state < 3)
+                OR place <> (SELECT min(place) FROM strand_job
+                             WHERE queue = one.queue AND key = one.key))`,
+      },
+      {
+        what: 'one that waits behind nothing',
+        sql: `SELECT number FROM strand_job AS one WHERE is_first = 0 AND NOT EXISTS (
+                SELECT 1 FROM strand_job WHERE queue = one.queue AND key = one.key AND is_first = 1)`,
+      },
+    ],
+  },
   { name: 'producer', ends: { column: 'added_us', withinUs: 0 } },
   { name: 'funnel', ends: { column: 'until_us', withinUs: 366 * DAY_US } },
   { name: 'bucket', ends: { column: 'until_us', withinUs: 366 * DAY_US } },
@@ -136,6 +202,12 @@ const KNOWN_TABLES: readonly KnownTable[] = [
               WHERE json_each.type <> 'integer' OR json_each.value < 0`,
       },
     ],
+  },
+  { name: 'blocked', ends: { column: 'until_us', withinUs: 366 * DAY_US } },
+  { name: 'held', ends: { column: 'until_us', withinUs: DAY_US } },
+  {
+    name: 'request',
+    ends: { column: 'until_us', withinUs: DAY_US },
   },
   { name: 'sliding_log', ends: { column: 'until_us', withinUs: 366 * DAY_US } },
   {

@@ -1,8 +1,8 @@
 // @ts-check
 // A real Redis Cluster on this machine.
 
+import { busDistance } from '../../scripts/ports.js'
 import { innerAddress, isInner } from './inner.js'
-import { busDistance } from './ports.js'
 import { startProxy } from './proxy.js'
 import { isInStep, readFields, send, waitUntil } from './resp.js'
 import { startServer } from './server.js'

@@ -1,8 +1,8 @@
 // @ts-check
 // A TCP proxy that fails on demand, in every way a network or a server does.
 import { connect, createServer } from 'node:net'
+import { findPort } from '../../scripts/ports.js'
 import { createLink } from './link.js'
-import { findPort } from './ports.js'
 
 /**
  * @typedef {import('./lane.js').LaneRule} LaneRule

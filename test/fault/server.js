@@ -3,9 +3,9 @@
 import { spawn } from 'node:child_process'
 import * as files from 'node:fs'
 import path from 'node:path'
+import { findPort } from '../../scripts/ports.js'
 import { provideRedisServer } from '../../scripts/redis-server.js'
 import { openRunFolder } from './guard.js'
-import { findPort } from './ports.js'
 import { readFields, send, waitUntil } from './resp.js'
 
 /**
@@ -37,6 +37,12 @@ const startAttempts = 5
 
 /** @type {ReturnType<typeof provideRedisServer> | undefined} */
 let binary
+
+/** Every answered write survives a crash; a short file is read again soon. */
+export const durable = {
+  persist: /** @type {const} */ ('always'),
+  args: ['--auto-aof-rewrite-min-size', '16mb'],
+}
 
 /** @param {ServerOptions} [options] */
 export async function startServer(options = {}) {

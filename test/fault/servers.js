@@ -2,6 +2,6 @@
 // Every kind of Redis that a test or a fault run may need, as child processes of this one.
 export { startCluster } from './cluster.js'
 export { startSentinel } from './sentinel.js'
-export { startServer } from './server.js'
+export { durable, startServer } from './server.js'
 export { startStandalone } from './standalone.js'
 export { startTls } from './tls.js'

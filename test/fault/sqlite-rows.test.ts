@@ -45,9 +45,18 @@ const rebuilt = (table: string, columns: string, strict: string) =>
   `ALTER TABLE ${table} RENAME TO old; CREATE TABLE ${table} (${columns}) ${strict};
    INSERT INTO ${table} SELECT * FROM old; DROP TABLE old`
 const JOB_COLUMNS = [
-  ...['id', 'queue', 'state', 'is_suspect DEFAULT 0', 'place', 'at_us DEFAULT 0', 'epoch'],
-  ...['claimed_in DEFAULT 0', 'attempt DEFAULT 0', 'max_attempts', 'crashes DEFAULT 0'],
-  ...['payload', 'reason'],
+  ...['id', 'queue', 'state', 'is_suspect DEFAULT 0', 'rank DEFAULT 0', 'place'],
+  ...['at_us DEFAULT 0', 'deadline_us', 'epoch', 'claimed_in DEFAULT 0', 'attempt DEFAULT 0'],
+  ...[
+    'max_attempts',
+    'crashes DEFAULT 0',
+    'payload',
+    'record',
+    'schedule',
+    'slot_us',
+    'strand',
+    'reason',
+  ],
 ].join()
 
 const HARMLESS: readonly [string, string][] = [
@@ -68,11 +77,11 @@ const DAMAGING: readonly [string, string, string[]][] = [
     'with a column that has to be given',
     rebuilt(
       'queue',
-      'id INTEGER PRIMARY KEY, name TEXT, called_us INTEGER, fence INTEGER, more INTEGER NOT NULL DEFAULT 0',
+      'id INTEGER PRIMARY KEY, name TEXT, called_us INTEGER, fence INTEGER, is_paused INTEGER DEFAULT 0, waiting INTEGER DEFAULT 0, waiting_bytes INTEGER DEFAULT 0, partitions INTEGER DEFAULT 1, more INTEGER NOT NULL DEFAULT -1',
       '',
     )
       .replace('SELECT *', 'SELECT *, 0')
-      .replace(' DEFAULT 0', ''),
+      .replace(' DEFAULT -1', ''),
     [],
   ],
   [

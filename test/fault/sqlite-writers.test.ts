@@ -9,6 +9,8 @@ import { EngineUnavailableError } from '../../src/errors.ts'
 import { timed } from '../stopwatch.ts'
 import { addJobs, COMMAND_TIMEOUT_MS, GRACE_MS, openStores } from './sqlite-fixture.ts'
 
+const TIMEOUT_MS = 30_000
+
 const cleanUps: (() => unknown)[] = []
 
 afterEach(async () => {
@@ -34,7 +36,11 @@ describe('a foreign writer in a tight loop', () => {
         String(holdMs),
       ])
       cleanUps.push(() => hog.kill('SIGKILL'))
-      await once(hog, 'message')
+      const isWriting = await Promise.race([
+        once(hog, 'message').then(() => true),
+        once(hog, 'exit').then(() => false),
+      ])
+      expect(isWriting, 'the foreign writer writes').toBe(true)
       let through = 0
       let longestMs = 0
       for (let call = 0; call < calls; call++) {
@@ -62,5 +68,7 @@ describe('a foreign writer in a tight loop', () => {
       await gone
       await addJobs(stores, 'jobs', ['"last"'])
     },
+    // Each call may take as long as is promised, and the time of all of them is no promise.
+    TIMEOUT_MS,
   )
 })

@@ -5,10 +5,11 @@ const [file = '', holdMs = '0'] = process.argv.slice(2)
 const dist = new URL('../../dist/', import.meta.url)
 const { loadDriver } = await import(new URL('engine/sqlite/driver.js', dist).href)
 const database = (await loadDriver()).open(file)
-database.exec(
-  'CREATE TABLE IF NOT EXISTS foreign_tally (count INTEGER); PRAGMA synchronous = NORMAL',
-)
+// Its table waits for whoever writes at that moment. The loop does not: it tries again at once.
+database.exec('PRAGMA busy_timeout = 5000; PRAGMA synchronous = NORMAL')
+database.exec('CREATE TABLE IF NOT EXISTS foreign_tally (count INTEGER)')
 database.exec('INSERT INTO foreign_tally VALUES (0)')
+database.exec('PRAGMA busy_timeout = 0')
 process.once('disconnect', () => process.exit())
 
 const begin = database.prepare('BEGIN IMMEDIATE')

@@ -24,6 +24,9 @@ function counted(transaction) {
     get nowUs() {
       return transaction.nowUs
     },
+    get memo() {
+      return transaction.memo
+    },
     get(sql, ...values) {
       count()
       return transaction.get(sql, ...values)

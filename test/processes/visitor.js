@@ -25,6 +25,27 @@ if (what.includes('use')) {
     .take('k')
   console.log(`allowed ${verdict.allowed}`)
 }
+if (what.includes('work')) {
+  // Workers and loops with something to do, and something to wait for.
+  const busy = sluice.queue('busy')
+  const begun = new Promise((resolve) => {
+    const neverEnds = (/** @type {unknown} */ job) => new Promise(() => resolve(job))
+    busy.work(neverEnds, { concurrency: 1 })
+  })
+  await busy.add('never ends')
+  await begun
+  await busy.addMany(['waits', 'waits too'])
+  busy.work(() => {}, { batch: 5, batchWait: '1m' })
+  const pulled = sluice.queue('pulled')
+  void pulled.take({ wait: '1m' })
+  const deliveries = pulled.deliveries({ max: 2 })
+  void deliveries.next()
+  await pulled.add('later', { delay: '1h' })
+  if (url.startsWith('redis:') || url.startsWith('sqlite:')) {
+    busy.work(() => {}, { heartbeat: 'thread' })
+  }
+  await sluice.close({ timeout: 50 })
+}
 if (what.includes('hold')) await sluice.lock('held').acquire()
 if (what.includes('close')) await sluice.close()
 console.log('end')

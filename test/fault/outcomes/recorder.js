@@ -14,7 +14,7 @@ const TICK_MS = 10
 const FLUSH_MS = 100
 
 /** How long this process has been kept from running, all in all. */
-function watchStalls() {
+export function watchStalls() {
   let lastMs = monotonicMs()
   let stalledMs = 0
   const lateMs = () => Math.max(0, monotonicMs() - lastMs - TICK_MS - 1)

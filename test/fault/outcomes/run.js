@@ -9,6 +9,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { startProxy } from '../proxy.js'
 import { startServer } from '../servers.js'
 import { seededChance } from '../sqlite-chance.js'
+import { badEnds } from '../violations.js'
 import { checkCalls } from './check-calls.js'
 import { checkJobs } from './check-jobs.js'
 import { checkLimits } from './check-limits.js'
@@ -120,8 +121,7 @@ async function live(peers) {
   await Promise.all(peers.map(({ weather }) => weather.clearUp()))
   for (const { child } of peers) if (child.connected) child.send('healed')
   const ends = await Promise.all(peers.map(async ({ who, exit }) => ({ who, exit: await exit })))
-  const bad = ends.filter(({ exit }) => exit !== 0)
-  return bad.map((end) => ({ what: `process ${end.who} ended with ${end.exit}`, witness: [end] }))
+  return badEnds(ends.filter(({ exit }) => exit !== 0))
 }
 
 /** @param {readonly Faults[]} all @returns {Faults} */

@@ -5,7 +5,7 @@ import { send } from '../resp.js'
 /**
  * @typedef {object} StoredJob
  * @property {string} queue
- * @property {'ready' | 'suspects' | 'timers' | 'inflight' | 'dead'} place
+ * @property {'ready' | 'tail' | 'segment' | 'suspects' | 'timed' | 'inflight' | 'dead'} place
  * @property {string} key
  * @property {string} id
  * @property {number} attempt failed ones
@@ -29,8 +29,8 @@ const DEATH_LENGTH = 20
 function readBody(body) {
   return {
     key: String(JSON.parse(body.slice(HEADER_LENGTH + Number.parseInt(body.slice(26, 28), 16)))),
-    id: body.slice(10, 26),
-    attempt: Number(body.slice(2, 5)),
+    id: body.slice(0, 16),
+    attempt: Number(body.slice(18, 21)),
   }
 }
 
@@ -40,8 +40,10 @@ const bodyOfLetter = (letter) => letter.slice(DEATH_LENGTH + Number(letter.slice
 /** How the bodies of each place are read. @type {Record<StoredJob['place'], (key: string) => string[]>} */
 const PLACES = {
   ready: (key) => ['LRANGE', key, '0', '-1'],
+  tail: (key) => ['LRANGE', key, '0', '-1'],
+  segment: (key) => ['LRANGE', key, '0', '-1'],
   suspects: (key) => ['LRANGE', key, '0', '-1'],
-  timers: (key) => ['ZRANGE', key, '0', '-1'],
+  timed: (key) => ['ZRANGE', key, '0', '-1'],
   inflight: (key) => ['HVALS', key],
   dead: (key) => ['LRANGE', key, '0', '-1'],
 }
@@ -73,8 +75,7 @@ async function readJobs(server) {
 
 /** @param {Endpoint} server @returns {Promise<StoredLock[]>} */
 async function readLocks(server) {
-  const [seconds, microseconds] = /** @type {string[]} */ (await send(server, ['TIME']))
-  const nowUs = Number(seconds) * 1e6 + Number(microseconds)
+  const nowUs = await readClock(server)
   const keys = await keysLike(server, 'sluice:lock:*')
   const locks = []
   for (const key of keys) {
@@ -90,6 +91,20 @@ async function readLocks(server) {
   return locks
 }
 
+/** Microseconds on the server's clock. @param {Endpoint} server */
+async function readClock(server) {
+  const [seconds, microseconds] = /** @type {string[]} */ (await send(server, ['TIME']))
+  return Number(seconds) * 1e6 + Number(microseconds)
+}
+
+/**
+ * A funnel says when it will be empty, in 16 digits and three more, or what it owed at some time.
+ *
+ * @param {string} state @param {number} nowUs
+ */
+const debtUs = (state, nowUs) =>
+  /^\d{19}$/.test(state) ? Number(state.slice(0, 16)) - nowUs : parseFloat(state)
+
 /**
  * The units that each key was charged: a log has an entry for each, a funnel a debt.
  *
@@ -99,11 +114,15 @@ async function readLocks(server) {
  */
 async function readCharges(server, limiters) {
   const charges = []
+  const nowUs = await readClock(server)
   for (const { name, perMs } of limiters) {
     for (const key of await keysLike(server, `sluice:limit:{${name}/*`)) {
       const isLog = key.endsWith(':log')
-      const answer = await send(server, isLog ? ['ZCARD', key] : ['GET', key])
-      const units = isLog ? Number(answer) : Math.ceil(parseFloat(String(answer)) / (perMs * 1_000))
+      const count = isLog && (await send(server, ['TYPE', key])) === 'list' ? 'LLEN' : 'ZCARD'
+      const answer = await send(server, isLog ? [count, key] : ['GET', key])
+      const units = isLog
+        ? Number(answer)
+        : Math.ceil(debtUs(String(answer), nowUs) / (perMs * 1_000))
       charges.push({ limiter: name, key: nameIn(key).slice(name.length + 1), units })
     }
   }

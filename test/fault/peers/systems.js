@@ -85,7 +85,7 @@ const requireFromBench = createRequire(path.join(benchFolder, 'package.json'))
 /** A package that is only installed in bench/. @param {string} name @returns {unknown} */
 export const loadPeer = (name) => requireFromBench(name)
 
-/** @param {System} system */
+/** @param {Pick<System, 'packageName' | 'isOurs'>} system */
 export function versionOf({ packageName, isOurs }) {
   const file = isOurs
     ? path.join(benchFolder, '../package.json')

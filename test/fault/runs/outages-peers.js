@@ -12,6 +12,7 @@ import { report, settingsList } from '../peers/report.js'
 import { systems, versionOf } from '../peers/systems.js'
 import { runTrial } from '../peers/trial.js'
 import { judgeOurs } from '../peers/verdict.js'
+import { tellSums } from '../run-end.js'
 
 /** Those that differ most: dead sockets, a silent server, a deaf handshake, lost data, lost replies. */
 const CELLS = ['blackhole/15s', 'stopped/6s', 'unanswered/6s', 'crash-empty/1s', 'resets/6s'].map(
@@ -82,7 +83,9 @@ const sum = (/** @type {(row: typeof rows[number]) => number} */ read) =>
 const violations = sum((row) => row.violations.length)
 if (violations === 0 && !values.keep) rmSync(folder, { recursive: true, force: true })
 else say(`Records: ${folder}`)
-console.log(
-  `${sum(({ figures }) => figures.operations)} operations, ${sum(({ faults }) => faults)} faults, ${violations} violations`,
-)
-process.exit(violations > 0 ? 1 : 0)
+tellSums({
+  operations: sum(({ figures }) => figures.operations),
+  faults: sum(({ faults }) => faults),
+  violations,
+})
+process.exit()

@@ -1,0 +1,239 @@
+// `sluice queue`, `sluice job` and `sluice dead` as people use them: the built program, on both engines.
+import { afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { ensureBuilt } from '../scripts/prepare.js'
+import { tableOf } from '../src/cli/table.ts'
+import { type CleanUps, cliEngines, clientOf, openFile, type Place, runProgram } from './cli.ts'
+
+const cleanUps: CleanUps = []
+afterEach(async () => {
+  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp()
+})
+beforeAll(() => ensureBuilt({ log: () => {} }), 60_000)
+
+/** Text that would clear the screen, retitle the window and turn what follows around. */
+const HOSTILE = '\u001b[2J\u001b]0;pwned\u0007\r\n\u202e'
+
+const envOf = ({ url }: Place) => ({ SLUICE_URL: url, NODE_ENV: 'test' })
+
+function sluiceAt(place: Place) {
+  const { prefix } = place
+  const flags = prefix === undefined ? [] : ['--prefix', prefix]
+  return (...words: string[]) => runProgram([...words, ...flags], envOf(place))
+}
+type Program = ReturnType<typeof sluiceAt>
+
+/** The lines of an answer in JSON. */
+async function answers(run: ReturnType<Program>): Promise<Record<string, unknown>[]> {
+  const { code, stdout, stderr } = await run
+  expect({ code, stderr }).toMatchObject({ code: 0 })
+  return stdout
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Record<string, unknown>)
+}
+
+describe.each(cliEngines)('on $name', { timeout: 60_000 }, ({ open }) => {
+  it('lists queues, and shows the jobs of one with their data', async () => {
+    const place = open(cleanUps)
+    const sluice = sluiceAt(place)
+    const client = clientOf(place, cleanUps)
+    const queue = client.queue<unknown>('mails', { attempts: 1 })
+    await queue.addMany([{ to: 'ann' }, { to: HOSTILE }])
+    await queue.add({ to: 'later' }, { at: Date.UTC(2100, 0) })
+    await queue.add('by id', { id: 'mail-7' })
+    const [first] = await queue.take()
+    await first?.fail(`refused ${HOSTILE}`)
+    await client.queue('other').pause()
+
+    const list = await sluice('queue', 'list')
+    expect(list.stdout.split('\n').map((line) => line.split(/ {2,}/))).toEqual([
+      ['queue', 'ready', 'timed', 'in flight', 'dead'],
+      ['mails', '2', '1', '0', '1'],
+      ['other', '0', '0', '0', '0', 'paused'],
+      [''],
+    ])
+    const counts = { ready: 2, timed: 1, inFlight: 0, dead: 1 }
+    expect(await answers(sluice('queue', 'list', '--json'))).toEqual([
+      { name: 'mails', ...counts },
+      expect.objectContaining({ name: 'other', paused: true }),
+    ])
+
+    const show = await sluice('queue', 'show', 'mails')
+    expect(show.stdout).toMatch(/^"mails": 2 ready, 1 timed, 0 in flight, 1 dead\nready:\n/)
+    expect(show.stdout).toMatch(/ {2}mail-7 +"by id"\n/)
+    expect(show.stdout).toMatch(/ {2}\d{16} {2}due 2100-01-01T00:00:00.000Z {2}{"to":"later"}\n/)
+    expect(show.stdout).toMatch(
+      / {2}\d{16} {2}1 failed, died 2\S+Z, "refused \\u001b.*{"to":"ann"}\n/,
+    )
+    expect(show.stdout.replaceAll('\n', '')).toMatch(/^[^\p{Cc}\u202e]*$/u)
+    const json = await answers(sluice('queue', 'show', 'mails', '--json'))
+    expect(json).toMatchObject([
+      { name: 'mails', ...counts },
+      { state: 'ready', data: { to: HOSTILE }, attempts: 0 },
+      { state: 'ready', id: 'mail-7', data: 'by id' },
+      { state: 'timed', data: { to: 'later' }, dueAt: '2100-01-01T00:00:00.000Z' },
+      { state: 'dead', data: { to: 'ann' }, attempts: 1, reason: `refused ${HOSTILE}` },
+    ])
+  })
+
+  it('shows one state page by page, and says how to go on', async () => {
+    const place = open(cleanUps)
+    const sluice = sluiceAt(place)
+    await clientOf(place, cleanUps)
+      .queue<number>('q')
+      .addMany(Array.from({ length: 250 }, (_, index) => index))
+    const show = (...words: string[]) =>
+      sluice('queue', 'show', 'q', '--state', 'ready', '--json', ...words)
+    const first = await show('--limit', '201')
+    const { resume } = JSON.parse(first.stderr) as { resume: string }
+    const rest = await show('--resume', resume, '--limit', '100')
+    const lines = [...first.stdout.split('\n'), ...rest.stdout.split('\n')].filter(Boolean)
+    expect(lines.map((line) => JSON.parse(line).data)).toEqual(
+      Array.from({ length: 250 }, (_, index) => index),
+    )
+    expect(rest.stderr).toBe('')
+  })
+
+  it('pauses, resumes, drains and obliterates', async () => {
+    const place = open(cleanUps)
+    const sluice = sluiceAt(place)
+    const queue = clientOf(place, cleanUps).queue<number>('q', { attempts: 1 })
+    await queue.addMany([1, 2, 3])
+    expect((await sluice('queue', 'pause', 'q')).stdout).toBe('"q" is paused\n')
+    expect(await queue.take()).toEqual([])
+    expect(await answers(sluice('queue', 'resume', 'q', '--json'))).toEqual([
+      { name: 'q', paused: false },
+    ])
+    const [held] = await queue.take()
+
+    const refused = await sluice('queue', 'drain', 'q')
+    expect([refused.code, refused.stderr]).toEqual([64, expect.stringMatching(/2 jobs.*--yes/)])
+    expect(await queue.counts()).toMatchObject({ ready: 2 })
+    expect((await sluice('queue', 'drain', 'q', '--yes')).stdout).toBe('"q": 2 jobs removed\n')
+    const busy = await sluice('queue', 'obliterate', 'q', '--yes')
+    expect([busy.code, busy.stderr]).toEqual([1, expect.stringContaining('1 deliveries in flight')])
+    expect((await sluice('queue', 'obliterate', 'q', '--yes', '--force')).stdout).toBe(
+      '"q": 1 job removed\n',
+    )
+    await expect(held?.ack()).rejects.toMatchObject({ code: 'SLUICE_STALE_DELIVERY' })
+    const empty = await sluice('queue', 'list')
+    expect([empty.stdout, empty.stderr]).toEqual(['', 'no queue holds anything\n'])
+  })
+
+  it('shows a job, moves and cancels it', async () => {
+    const place = open(cleanUps)
+    const sluice = sluiceAt(place)
+    const queue = clientOf(place, cleanUps).queue<number>('q')
+    await queue.add(1, { id: 'done' })
+    queue.work(async (job) => {
+      await job.progress({ percent: 50 })
+      await job.log(`half way ${HOSTILE}`)
+      return { paid: job.data }
+    })
+    await expect.poll(async () => (await queue.get('done'))?.state).toBe('done')
+    await queue.pause()
+    await queue.add(2, { id: 'late', delay: '1h' })
+
+    const done = await sluice('job', 'show', 'q', 'done')
+    expect(done.stdout).toMatch(/^"done" of "q" is done\n {2}data +1\n/)
+    expect(done.stdout).toMatch(/ {2}progress {2}{"percent":50}\n {2}result {4}{"paid":1}\n/)
+    expect(done.stdout).toMatch(/ {2}log {7}half way \\u001b/)
+    expect(done.stdout.replaceAll('\n', '')).toMatch(/^[^\p{Cc}\u202e]*$/u)
+    expect(await answers(sluice('job', 'show', 'q', 'late', '--json'))).toMatchObject([
+      { id: 'late', state: 'waiting', data: 2, log: [] },
+    ])
+
+    const change = await sluice('job', 'change', 'q', 'late', '--at', '2100-01-01T00:00:00Z')
+    expect(change).toMatchObject({ code: 0, stdout: '"late" of "q" is due anew\n' })
+    expect((await queue.get('late'))?.dueAtMs).toBe(Date.UTC(2100, 0))
+    expect((await sluice('job', 'change', 'q', 'late', '--delay', '30m')).code).toBe(0)
+    expect((await queue.get('late'))?.dueAtMs).toBeLessThan(Date.now() + 3_600_000)
+    expect((await sluice('job', 'run', 'q', 'late')).code).toBe(0)
+    expect((await queue.counts()).ready).toBe(1)
+    const shown = await answers(sluice('queue', 'show', 'q', '--json'))
+    expect(shown.slice(1)).toMatchObject([{ id: 'late', state: 'ready' }])
+    expect(await answers(sluice('job', 'cancel', 'q', 'late', '--json'))).toEqual([
+      { queue: 'q', id: 'late', verdict: 'cancelled' },
+    ])
+
+    const again = await sluice('job', 'run', 'q', 'done')
+    expect(again).toMatchObject({ code: 1, stdout: '"done" of "q" has ended\n' })
+    const missing = await sluice('job', 'show', 'q', 'nobody')
+    expect(missing).toMatchObject({ code: 1, stdout: '' })
+    expect(missing.stderr).toContain('queue "q" has no job "nobody"')
+    const plain = await sluice('job', 'cancel', 'q', '1795336770456000')
+    expect([plain.code, plain.stderr]).toEqual([1, expect.stringContaining('not addressable')])
+  })
+
+  it('lists dead letters, tries them again, and removes them', async () => {
+    const place = open(cleanUps)
+    const sluice = sluiceAt(place)
+    const queue = clientOf(place, cleanUps).queue<number>('q', { attempts: 1 })
+    await queue.addMany([1, 2, 3])
+    for (const delivery of await queue.take({ max: 3 })) await delivery.fail(`no ${delivery.data}`)
+    expect(await answers(sluice('dead', 'list', 'q', '--json', '--limit', '2'))).toMatchObject([
+      { state: 'dead', data: 1, reason: 'no 1' },
+      { state: 'dead', data: 2, reason: 'no 2' },
+    ])
+    const redriven = await sluice('dead', 'redrive', 'q', '--limit', '1')
+    expect(redriven.stdout).toBe('"q": 1 job made ready\n')
+    expect(await queue.counts()).toMatchObject({ ready: 1, dead: 2 })
+    const refused = await sluice('dead', 'purge', 'q', '--limit', '1')
+    expect([refused.code, refused.stderr]).toEqual([64, expect.stringMatching(/1 job .*--yes/)])
+    expect(await answers(sluice('dead', 'purge', 'q', '--yes', '--json'))).toEqual([
+      { name: 'q', count: 2 },
+    ])
+    expect(await queue.counts()).toMatchObject({ ready: 1, dead: 0 })
+  })
+})
+
+describe('wrong words', { timeout: 60_000 }, () => {
+  it.each([
+    [['queue', 'show', 'q', '--state', 'done'], 64, /ready or timed or inFlight or dead/],
+    [['queue', 'show', 'q', '--limit', '0'], 64, /--limit/],
+    [['queue', 'show', 'q', '--resume', 'x@1'], 64, /--state/],
+    [['queue', 'show', 'q', '--state', 'ready', '--resume', 'x y'], 64, /cursor/],
+    [['queue', 'show', ''], 64, /queue\.name/],
+    [['queue', 'show'], 64, /name/],
+    [['queue', 'empty', 'q'], 64, /empty/],
+    [['queue', 'list', '--typo'], 64, /--typo/],
+    [['job', 'show', 'q', ''], 64, /get\.id/],
+    [['job', 'show', 'q'], 64, /id/],
+    [['job', 'change', 'q', 'a'], 64, /--delay .*--at/],
+    [['job', 'change', 'q', 'a', '--delay', '1s', '--at', '2030-01-01'], 64, /--delay .*--at/],
+    [['job', 'change', 'q', 'a', '--delay', 'soon'], 64, /--delay/],
+    [['job', 'change', 'q', 'a', '--at', 'soon'], 64, /--at/],
+    [['dead', 'redrive', 'q', '--limit', '10001'], 64, /--limit/],
+    [['dead', 'purge', 'q', '--limit', '1e3', '--yes'], 64, /--limit/],
+    [['queue', 'list', '--url', 'memory:'], 64, /memory:/],
+    [['queue', 'list', '--url', 'redis://:hush@127.0.0.1:1'], 69, /127\.0\.0\.1:1/],
+  ])('%j are refused with what to do', async (words, code, said) => {
+    const ended = await runProgram(words, envOf(openFile(cleanUps)))
+    expect([ended.code, ended.stdout]).toEqual([code, ''])
+    expect(ended.stderr).toMatch(said)
+    expect(ended.stderr).not.toContain('hush')
+  })
+
+  it('are answered with examples', async () => {
+    const words = ['queue list', 'queue show', 'queue pause', 'queue resume', 'queue drain']
+    words.push('queue obliterate', 'job show', 'job cancel', 'job run', 'job change')
+    words.push('dead list', 'dead redrive', 'dead purge')
+    for (const command of words) {
+      const { code, stdout } = await runProgram([...command.split(' '), '--help'])
+      expect([code, stdout]).toEqual([
+        0,
+        expect.stringContaining(`Examples:\n  $ sluice ${command}`),
+      ])
+    }
+  })
+})
+
+describe('a table', () => {
+  it('is as wide as what is in it, and no wider than the terminal', () => {
+    const rows = [
+      ['a', '1', 'x'.repeat(50)],
+      ['bcd', '10', ''],
+    ]
+    expect(tableOf(rows, 20, [1])).toEqual([`a     1  ${'x'.repeat(10)}…`, 'bcd  10'])
+  })
+})
