@@ -1,4 +1,5 @@
 // A queue of several partitions, as a user sees it, on every engine.
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from 'vitest'
 import { engines } from '../../test/engines.ts'
 import type { QueueOptions } from './options.ts'
@@ -101,11 +102,11 @@ describe.each(engines)('partitions on $name', ({ open }) => {
   })
 
   it('Q56 none of them starves while one has more than can be worked on', async () => {
-    const { of, other } = await start()
+    const { clock, of, other } = await start()
     const queue = of<number>({ partitions: 3, attempts: 1 })
     const ids: string[] = []
     for (let batch = 0; batch < 3; batch++) {
-      const added = await queue.addMany(Array.from({ length: 400 }, (_, n) => n))
+      const added = await queue.addMany(Array.from({ length: 160 }, (_, n) => n))
       ids.push(...added.map(({ id }) => id))
       await turn()
     }
@@ -113,18 +114,20 @@ describe.each(engines)('partitions on $name', ({ open }) => {
       new Map(
         ['', '.1', '.2'].map((end) => [end, some.filter((id) => id.slice(16) === end).length]),
       )
-    expect([...partitionsOf(ids).values()]).toEqual([400, 400, 400])
+    expect([...partitionsOf(ids).values()]).toEqual([160, 160, 160])
     const begun: string[] = []
     other<number>().work(
       async ({ id }) => {
         begun.push(id)
-        await turn()
+        // Long enough that a server which answers late, as the first call to it does, loses few turns.
+        await sleep(3)
+        await clock.advance(3)
       },
       { concurrency: 2 },
     )
-    await expect.poll(() => begun.length).toBe(1_200)
-    for (const count of partitionsOf(begun.slice(0, 600)).values())
-      expect(count).toBeGreaterThan(50)
+    await expect.poll(() => begun.length, { timeout: 10_000 }).toBe(480)
+    for (const count of partitionsOf(begun.slice(0, 240)).values())
+      expect(count).toBeGreaterThan(20)
     expect(new Set(begun)).toEqual(new Set(ids))
   })
 
