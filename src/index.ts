@@ -95,6 +95,8 @@ export {
   type DeliveriesOptions,
   type Delivery,
   type Durability,
+  type FailedAttempt,
+  type FailureKind,
   type Handler,
   type Job,
   type JobEntry,

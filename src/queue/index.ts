@@ -17,6 +17,7 @@ export {
   TooManySchedulesError,
 } from './errors.ts'
 export type { Handler } from './handling.ts'
+export type { FailedAttempt, FailureKind } from './history.ts'
 export type { Dedupe, NamingOptions } from './naming.ts'
 export type {
   AddOptions,

@@ -56,6 +56,11 @@ const TABLE: { argument: string; values: unknown[]; pass: (value: unknown) => un
     pass: (maxCrashes) => queues.queue('it', { maxCrashes: unchecked(maxCrashes) }),
   },
   {
+    argument: 'queue.history',
+    values: [...without(BAD_NUMBERS, 0, -0), 21],
+    pass: (history) => queues.queue('it', { history: unchecked(history) }),
+  },
+  {
     argument: 'queue.maxLength',
     values: [...COUNTS, 1_000_000_001],
     pass: (maxLength) => queues.queue('it', { maxLength: unchecked(maxLength) }),

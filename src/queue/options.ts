@@ -13,6 +13,7 @@ import { describe } from '../text.ts'
 import { type Backoff, type BackoffFunction, DEFAULT_BACKOFF, readBackoff } from './backoff.ts'
 import type { BatchTerms } from './batch.ts'
 import type { Durability } from './durability.ts'
+import { MOST_REMEMBERED_FAILURES } from './history.ts'
 import { LONGEST_MEMORY_MS, type NamingOptions } from './naming.ts'
 import { readSchema, type Schema } from './schema.ts'
 
@@ -29,11 +30,16 @@ export interface QueueOptions {
   /** How often a worker may crash with one job under suspicion before it is dead, 1 to 9. Defaults to 3. */
   maxCrashes?: number
   /**
+   * Failed attempts that are kept with a job, the last ones, 0 to 20: shown by `get`, by `list` and of dead letters,
+   * with up to 256 bytes of each reason. What the workers say counts, and who takes by hand. Defaults to 0.
+   */
+  history?: number
+  /**
    * Jobs that may wait, ready or timed: where `add` would make them more, it rejects with
    * `QueueFullError`, as long as its own process says so. Defaults to no limit.
    */
   maxLength?: number
-  /** Bytes of their payloads as JSON. Of a priority and a deadline, Redis counts 27 more. Defaults to no limit. */
+  /** Bytes of their payloads as JSON. Of a priority and a deadline, Redis counts 27 more, and what `history` keeps. Defaults to no limit. */
   maxBytes?: number
   /**
    * How long what became of a job with an id is remembered after its end, up to 30 d: its result, and
@@ -166,6 +172,7 @@ export const queueOptions = {
   backoff: withDefault(readBackoff, DEFAULT_BACKOFF),
   timeout: withDefault(duration({ minMs: 1 }), 300_000),
   maxCrashes: withDefault(count(1, 9), 3),
+  history: withDefault(count(0, MOST_REMEMBERED_FAILURES), 0),
   remember: withDefault(duration({ maxMs: LONGEST_MEMORY_MS }), HOUR_MS),
   schema: withDefault(readSchema, undefined),
   partitions: withDefault(count(1, MOST_PARTITIONS), null),

@@ -1,12 +1,19 @@
 import { EngineUnavailableError, StaleDeliveryError } from '../errors.ts'
-import type { ExchangeRequest } from './store.ts'
+import type { FailedAttempt, FailureNote } from './history.ts'
+import type { Death, ExchangeRequest, Retry } from './store.ts'
 
 /** How a delivery ends. */
 export type Settlement =
   /** Only a ticket's record keeps a result. */
   | { tag: 'ack'; result?: unknown }
-  | { tag: 'retry'; delayMs: number; failed: boolean }
-  | { tag: 'death'; reason: string; payload?: string }
+  | { tag: 'retry'; delayMs: number; failed: boolean; note?: FailureNote | undefined }
+  | {
+      tag: 'death'
+      reason: string
+      payload?: string
+      history?: FailedAttempt[] | undefined
+      note?: FailureNote | undefined
+    }
 
 export const ACK: Settlement = { tag: 'ack' }
 
@@ -27,13 +34,18 @@ export function settlementsOf(
   for (const { id, settlement } of outgoing) {
     if (settlement.tag === 'ack') acks.push(id)
     else if (settlement.tag === 'death') deaths.push(deathOf(id, settlement))
-    else retries.push({ id, delayMs: settlement.delayMs, failed: settlement.failed })
+    else retries.push(retryOf(id, settlement))
   }
   return { acks, retries, deaths }
 }
 
-const deathOf = (id: string, { reason, payload }: Settlement & { tag: 'death' }) =>
-  payload === undefined ? { id, reason } : { id, reason, payload }
+const retryOf = (id: string, { delayMs, failed, note }: Settlement & { tag: 'retry' }): Retry =>
+  note ? { id, delayMs, failed, note } : { id, delayMs, failed }
+
+const deathOf = (id: string, { tag: _, ...death }: Settlement & { tag: 'death' }): Death => ({
+  id,
+  ...death,
+})
 
 export function confirm(queue: string, outgoing: Outgoing[], staleIds: string[]): void {
   const stale = new Set(staleIds)

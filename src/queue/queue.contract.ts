@@ -15,6 +15,7 @@ import {
 import { confirmContract } from './confirm.contract.ts'
 import { deadContract } from './dead.contract.ts'
 import { deadlineContract } from './deadline.contract.ts'
+import { historyContract } from './history.contract.ts'
 import { largeContract } from './large.contract.ts'
 import { listingContract } from './listing.contract.ts'
 import { namedContract } from './named.contract.ts'
@@ -61,6 +62,7 @@ export function queueContract(open: () => Promise<OpenedQueueStore>): void {
   schedulesContract(bench)
   strandsContract(bench)
   partitionsContract(bench)
+  historyContract(bench)
   ranksContract(bench)
   deadlineContract(bench)
   pauseContract(bench)

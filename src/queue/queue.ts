@@ -131,7 +131,7 @@ function openQueue<Data, Input>(
     queue: name,
     timeoutMs: timeout,
     maxCrashes,
-    delayAfter: retryDelay,
+    failures: { delayAfter: retryDelay, keptFailures: read.history },
     looksOf,
     partitions,
     onRefused: (error: unknown) => shared.logger.error('sluice: a worker claims nothing', error),

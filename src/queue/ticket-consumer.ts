@@ -148,6 +148,7 @@ export class TicketConsumer {
         queue: this.terms.queue,
         fence: claim.fence,
         tickets: claim.jobs.filter(isTicket),
+        keptFailures: this.terms.keptFailures,
         isOver: () => this.stopped,
       })
       this.betweenCount -= claim.jobs.length
@@ -163,7 +164,16 @@ export class TicketConsumer {
   private receive(job: StoredJob, fence: number, opening: Opening | undefined): StoredJob[] {
     const { id, name, key = null, attempt, crashes } = job
     if (!isTicket(job)) return [job]
-    const ticket = { number: id, name: name ?? '', key, attempt, fence, isCancelled: false }
+    const { history = job.history } = opening && 'payload' in opening ? opening : {}
+    const ticket = {
+      number: id,
+      name: name ?? '',
+      key,
+      attempt,
+      fence,
+      history,
+      isCancelled: false,
+    }
     switch (opening?.tag) {
       case 'run':
         this.hold({ ...ticket, payload: opening.payload })
@@ -247,7 +257,7 @@ export class TicketConsumer {
   /** A record that was not told keeps its ticket: that comes back when the lease is over. */
   private pass({ ticket, settlement, asker }: Ended, verdict: CloseVerdict | undefined): void {
     const { queue } = this.terms
-    const { number, key, payload } = ticket
+    const { number, key } = ticket
     const name = key === null ? ticket.name : number
     if (verdict === undefined) {
       const message = `Queue ${JSON.stringify(queue)} was closed before the end of ${name} was confirmed.`
@@ -256,7 +266,7 @@ export class TicketConsumer {
     }
     if (verdict === 'stale') asker?.reject(new StaleDeliveryError(queue, name))
     const isDeath = settlement.tag === 'death'
-    const rest = verdict !== 'closed' ? ACK : isDeath ? { ...settlement, payload } : settlement
+    const rest = verdict !== 'closed' ? ACK : restOf(settlement, ticket)
     if (key !== null && isDeath) {
       // Its key has seen to the dead letter, and the ticket may have become it.
       this.consumer.tell(number, ACK)
@@ -264,6 +274,14 @@ export class TicketConsumer {
     } else if (asker) this.consumer.settle(number, rest).then(asker.resolve, asker.reject)
     else this.consumer.tell(number, rest)
   }
+}
+
+/** What is still to be told of a ticket, once its record or key knows of its end. */
+function restOf(settlement: Settlement, { key, payload, history }: Ticket): Settlement {
+  if (settlement.tag === 'death') return { ...settlement, payload, history }
+  // A record has the history of its job; that of a job with a key goes on with its ticket.
+  if (settlement.tag === 'retry' && key === null) return { ...settlement, note: undefined }
+  return settlement
 }
 
 const isTicket = ({ name, key }: StoredJob) => name !== null || key !== undefined

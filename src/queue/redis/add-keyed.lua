@@ -11,7 +11,7 @@
 -- Dues are as in add.lua.
 -- COST  O(jobs), at most 100
 -- REPEAT safe  by the producer's sequence
--- USE   clock queue/line queue/buckets queue/ranks queue/tickets queue/strands
+-- USE   clock queue/line queue/buckets queue/ranks queue/tickets queue/history queue/strands
 local meta, producer, REFUSED = keys[1], keys[10], string.rep('0', 16)
 local queue, reads = open_line(keys), {}
 for i = 11, #keys do reads[keys[i]] = reads[keys[i]] or read_strand(keys[i]) end

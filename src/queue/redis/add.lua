@@ -25,7 +25,7 @@
 -- after that long, or '@us' for that time.
 -- COST  O(jobs), at most 1000
 -- REPEAT safe  by the producer's sequence
--- USE   clock queue/line queue/buckets queue/ranks queue/settle queue/deadline
+-- USE   clock queue/line queue/buckets queue/ranks queue/history queue/settle queue/deadline
 -- Characters in front of what is counted as payload, with the id and without.
 local HEADER, NEW_HEADER = 28, 12
 local kept = redis.call('HMGET', meta, 'first_segment', 'next_segment', 'in_segments', 'filled', 'bytes',

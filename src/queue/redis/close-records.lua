@@ -7,10 +7,11 @@
 -- ARGV dead_us       integer  the same for dead ones: their tickets may come back, to be buried
 -- ARGV closings      list  name:string fence:integer outcome:string delay_us:integer result:string reason:string
 -- REPLY closed  verdicts:string tail_number:integer filling:integer rank_filling:integer
+-- The result of what is retried or dead is a note as history.lua says, or empty.
 -- A verdict is a letter: C closed, S stale, X it has ended as cancelled.
 -- COST  O(closings), at most 100
 -- REPEAT safe  a delivery ends once
--- USE   clock facts queue/line queue/buckets queue/ranks queue/record queue/tickets
+-- USE   clock facts queue/line queue/buckets queue/ranks queue/record queue/history queue/tickets
 local reads, queue = {}, nil
 for at = 10, #keys, 2 do
   local record = keys[at]
@@ -25,6 +26,12 @@ local function go_on(record, log, read, name)
   queue.changed = true
 end
 
+local function note_failure(record, read, note)
+  if note == '' then return end
+  redis.call('HDEL', record, '')
+  redis.call('HSET', record, 'history', with_line(redis.call('HGET', record, 'history') or '', note, read.attempt + 1))
+end
+
 local function close(record, log, read, closing)
   if not read.state or read.fence ~= closing.fence then return 'S' end
   if read.state == 'cancelling' then
@@ -34,13 +41,16 @@ local function close(record, log, read, closing)
   elseif closing.outcome == 'retry' or closing.outcome == 'back' then
     local failed, delay_us = closing.outcome == 'retry' and 1 or 0, closing.delay_us
     redis.call('HDEL', record, '')
+    note_failure(record, read, closing.result)
     redis.call('HSET', record, 'state', 'waiting', 'attempt', read.attempt + failed,
       'due_us', string.format('%.0f', delay_us > 0 and now_us + delay_us or 0))
     read.state = 'waiting'
     return 'C'
+  elseif closing.outcome == 'dead' then
+    note_failure(record, read, closing.result)
+    end_record(record, log, read, 'dead', '', closing.reason, dead_us)
   else
-    local kept_us = closing.outcome == 'dead' and dead_us or remember_us
-    end_record(record, log, read, closing.outcome, closing.result, closing.reason, kept_us)
+    end_record(record, log, read, closing.outcome, closing.result, closing.reason, remember_us)
   end
   local verdict = read.state == 'cancelled' and 'X' or 'C'
   if read.next_job then go_on(record, log, read, closing.name) end

@@ -5,7 +5,7 @@
 -- REPLY drained  count:integer
 -- COST  O(limit + tickets), at most 600
 -- REPEAT unsafe
--- USE   clock queue/line queue/buckets queue/ranks queue/tickets queue/strands
+-- USE   clock queue/line queue/buckets queue/ranks queue/tickets queue/history queue/strands
 local meta, ready, tail = keys[1], keys[2], keys[3]
 local kept = redis.call('HMGET', meta, 'first_segment', 'next_segment', 'in_segments', 'filled', 'bytes')
 local line, behind, count = read_line(kept, ready, tail), 0, 0

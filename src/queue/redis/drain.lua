@@ -49,7 +49,7 @@ local taken, bytes = take_first(timed, heads, buckets, due, due_name, math.huge,
 local count, tickets, keyed, spared = #bodies + #taken, {}, {}, {}
 for i = 1, #taken do bodies[#bodies + 1] = taken[i] end
 for i = 1, #bodies do
-  if string.sub(bodies[i], 26, 26) == '1' then
+  if tonumber(string.sub(bodies[i], 26, 26)) % 4 == 1 then
     keyed[#keyed + 1] = bodies[i]
   elseif tonumber(string.sub(bodies[i], 18, 18), 16) % 2 == 1 then
     tickets[#tickets + 1] = bodies[i]

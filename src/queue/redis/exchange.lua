@@ -28,13 +28,13 @@
 -- ARGV  held_count   integer
 -- ARGV  want         integer
 -- ARGV  acks         string   ids of 16 digits, one after the other
--- ARGV  retries      list  id:string delay_us:integer failed:integer
--- ARGV  deaths       list  id:string reason:string payload:string  the payload of a ticket, else empty
+-- ARGV  retries      list  id:string delay_us:integer failed:string  0, 1, or a note as history.lua says
+-- ARGV  deaths       list  id:string reason:string payload:string note:string  the payload of a ticket with its label, else empty
 -- REPLY ok  bodies:strings fence:integer stale:strings next_due_us:integer? more:integer watch:integer expired:string head_number:integer tail_number:integer due_name:string filling:integer rank_first_name:string rank_filling:integer
 -- REPLY lost
 -- COST  O(settled + wanted), at most 1000 each
 -- REPEAT safe  by the sequence
--- USE   clock queue/settle queue/deadline queue/line queue/buckets queue/ranks queue/progress
+-- USE   clock queue/history queue/settle queue/deadline queue/line queue/buckets queue/ranks queue/progress
 local lease = redis.call('ZSCORE', leases, epoch)
 local previous = redis.call('GET', last)
 -- A key of another type fails here, before the first write.

@@ -29,13 +29,13 @@ redis.call('ZCARD', wake)
 local schedule_count = redis.call('ZCARD', schedules)
 if #epochs > 0 and is_forced == 0 then return { 'busy', epochs } end
 
--- A name is at most 132 characters, so that a longer body is no ticket: it may be long indeed.
-local tickets, keyed, held, MOST_TICKET_BYTES = {}, {}, 0, 600
+-- A name is at most 132 characters and a history 5,521 bytes, so that a longer body is no ticket: it may be long indeed.
+local tickets, keyed, held, MOST_TICKET_BYTES = {}, {}, 0, 6200
 local ids = is_forced == 1 and epoch ~= '' and redis.call('HKEYS', inflight) or {}
 for i = 1, #ids do
   local is_short = ids[i] ~= 'suspect' and redis.call('HSTRLEN', inflight, ids[i]) <= MOST_TICKET_BYTES
   local body = is_short and redis.call('HGET', inflight, ids[i]) or ''
-  local is_keyed = string.sub(body, 26, 26) == '1'
+  local is_keyed = (tonumber(string.sub(body, 26, 26)) or 0) % 4 == 1
   if is_keyed then
     keyed[#keyed + 1] = body
   elseif (tonumber(string.sub(body, 18, 18), 16) or 0) % 2 == 1 then

@@ -2,6 +2,7 @@ import { toUs } from '../../duration.ts'
 import type { RedisEngine } from '../../engine/redis/engine.ts'
 import { redisNews } from '../../gate/redis/news.ts'
 import { QueueFullError } from '../errors.ts'
+import { CRASHED, historyOf, noteText } from '../history.ts'
 import {
   type CloseVerdict,
   type Closing,
@@ -15,7 +16,7 @@ import {
   type RecordStore,
 } from '../record-store.ts'
 import { addNamedCall } from './adds.ts'
-import { ID_LENGTH, priorityText } from './body.ts'
+import { ID_LENGTH, priorityText, splitHistory } from './body.ts'
 import { dueText } from './due.ts'
 import type { QueueKeys } from './keys.ts'
 import { lineOf } from './line.ts'
@@ -42,10 +43,11 @@ export function redisRecordStore(
       })
     },
 
-    async openRecords({ queue, fence, tickets }) {
+    async openRecords({ queue, fence, tickets, keptFailures }) {
       const known = keysOf(queue)
       const records = tickets.map(({ name }) => known.record(name))
-      const { openings } = await engine.call(scripts.openRecords, { records }, { fence, tickets })
+      const args = { fence, tickets, crashNote: crashNote(keptFailures) }
+      const { openings } = await engine.call(scripts.openRecords, { records }, args)
       return openings.map(readOpening)
     },
 
@@ -90,7 +92,7 @@ export function redisRecordStore(
       const answer = await engine.call(scripts.readRecord, keys, {})
       if (answer.tag === 'unknown') return null
       const { number, ticket, attempt, dueUs, lines } = answer
-      const [payload, progress, endedNumber, endedAs, endedUs, result, reason] =
+      const [payload, progress, endedNumber, endedAs, endedUs, result, reason, history] =
         answer.values.map(said)
       return {
         ...endOf(answer, [endedNumber, endedAs, result, reason]),
@@ -99,6 +101,7 @@ export function redisRecordStore(
         attempt,
         progress: progress ?? null,
         lines,
+        ...historyOf(history),
         addedAtMs: Number(number) / 1000,
         dueAtMs: answer.state === 'waiting' && dueUs > 0 ? dueUs / 1000 : null,
         endedAtMs: endedUs ? Number(endedUs) / 1000 : null,
@@ -145,6 +148,10 @@ const VERDICTS: Record<string, CloseVerdict> = { C: 'closed', S: 'stale', X: 'ca
 const rankText = (priority: number | undefined) =>
   priority === undefined ? 'keep' : priority === 0 ? '' : priorityText(priority)
 
+/** What scripts are told of crashes: nothing where nothing is kept of them. */
+export const crashNote = (keep = 0) =>
+  keep === 0 ? '' : noteText({ keep, kind: 'crashed', reason: CRASHED })
+
 /** What a ticket is to be done with, as the scripts that open them say it. */
 export function readOpening(text: string): Opening {
   const rest = text.slice(1)
@@ -153,22 +160,30 @@ export function readOpening(text: string): Opening {
       return { tag: 'run', payload: rest }
     case 'O':
       return { tag: 'overdue', payload: rest }
+    case 'r':
+      return { tag: 'run', ...withHistory(rest) }
+    case 'o':
+      return { tag: 'overdue', ...withHistory(rest) }
     case 'L':
       return { tag: 'later', delayMs: Number(rest) / 1000 }
     case 'C':
       return { tag: 'cancelled' }
-    case 'B': {
+    case 'B':
+    case 'b': {
       const bytes = Buffer.from(rest)
       const end = 4 + Number(rest.slice(0, 4))
-      return {
-        tag: 'bury',
-        reason: bytes.toString('utf8', 4, end),
-        payload: bytes.toString('utf8', end),
-      }
+      const payload = bytes.toString('utf8', end)
+      const reason = bytes.toString('utf8', 4, end)
+      return { tag: 'bury', reason, ...(text[0] === 'b' ? withHistory(payload) : { payload }) }
     }
     default:
       return { tag: 'drop' }
   }
+}
+
+function withHistory(text: string) {
+  const [lines, payload] = splitHistory(text)
+  return { payload, ...historyOf(lines) }
 }
 
 function closingText({ name, fence, outcome }: Closing) {
@@ -177,7 +192,12 @@ function closingText({ name, fence, outcome }: Closing) {
     fence,
     outcome: outcome.tag,
     delayUs: outcome.tag === 'retry' ? toUs(outcome.delayMs) : 0,
-    result: outcome.tag === 'done' ? (outcome.result ?? '') : '',
+    result:
+      outcome.tag === 'done'
+        ? (outcome.result ?? '')
+        : 'note' in outcome && outcome.note
+          ? noteText(outcome.note)
+          : '',
     reason: 'reason' in outcome ? (outcome.reason ?? '') : '',
   }
 }

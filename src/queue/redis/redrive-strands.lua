@@ -7,14 +7,17 @@
 -- REPLY redriven  count:integer tail_number:integer filling:integer rank_filling:integer
 -- COST  O(letters), at most 100
 -- REPEAT unsafe
--- USE   clock queue/line queue/buckets queue/ranks queue/tickets queue/strands
+-- USE   clock queue/line queue/buckets queue/ranks queue/tickets queue/history queue/strands
 local queue, dead, count, reads = open_line(keys), keys[10], 0, {}
 for i = 11, #keys do reads[keys[i]] = reads[keys[i]] or read_strand(keys[i]) end
 
 local function revive(strand, key, letter)
   local body = string.sub(letter, 21 + tonumber(string.sub(letter, 17, 20)))
-  local header = string.sub(body, 17, 17) .. '1000' .. string.sub(body, 22, 24) .. '01' .. string.sub(body, 27, 28)
-  push_entry(queue, strand, reads[strand], key, string.sub(body, 1, 16), header, string.sub(body, 30 + #key), now_us)
+  local lines, _, rest = split_past(body)
+  local header = string.sub(body, 17, 17) .. '1000' .. string.sub(body, 22, 24) .. (lines == '' and '01' or '05')
+    .. string.sub(body, 27, 28)
+  local past = lines == '' and '' or lines .. '\n'
+  push_entry(queue, strand, reads[strand], key, string.sub(body, 1, 16), header, past .. string.sub(rest, #key + 2), now_us)
 end
 
 for i = 1, #letters, 2 do

@@ -14,7 +14,7 @@
 -- Where the oldest are of keys, these are answered, for redrive-strands, and nothing is done.
 -- COST  O(limit), at most 100
 -- REPEAT unsafe
--- USE   clock queue/line queue/buckets queue/ranks queue/settle queue/deadline
+-- USE   clock queue/line queue/buckets queue/ranks queue/history queue/settle queue/deadline
 local kept = redis.call('HMGET', meta, 'first_segment', 'next_segment', 'in_segments', 'filled', 'bytes',
   'timed', 'ranked')
 local line, fill = read_line(kept, ready, tail), read_fill('ranked', kept[7])
@@ -23,7 +23,7 @@ redis.call('ZCARD', wake)
 local bodies, keyed = {}, {}
 for _, letter in ipairs(redis.call('LRANGE', dead, 0, limit - 1)) do
   local body = string.sub(letter, 21 + tonumber(string.sub(letter, 17, 20)))
-  local is_keyed = string.sub(body, 26, 26) == '2'
+  local is_keyed = tonumber(string.sub(body, 26, 26)) % 4 == 2
   if (is_keyed and #bodies or #keyed) > 0 then break end
   if is_keyed then keyed[#keyed + 1] = letter else bodies[#bodies + 1] = body end
 end

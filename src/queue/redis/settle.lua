@@ -12,10 +12,11 @@ local function one_more_attempt(body)
   return string.sub(body, 1, 18) .. string.format('%03d', attempt) .. string.sub(body, 22)
 end
 
--- A ticket that is dead becomes a job of its own: its record may go.
+-- A ticket that is dead becomes a job of its own: its record may go. In front of the payload is its label.
 local function with_payload(body, payload)
   if payload == '' then return body end
-  return string.sub(body, 1, 17) .. '0' .. string.sub(body, 19, 28) .. payload
+  return string.sub(body, 1, 17) .. '0' .. string.sub(body, 19, 25) .. string.sub(payload, 1, 1)
+    .. string.sub(body, 27, 28) .. string.sub(payload, 2)
 end
 
 -- Out of flight, and back to the caller.
@@ -46,7 +47,8 @@ local function settle(inflight, dead, suspect, acks, retries, deaths)
     local id, delay_us, failed = retries[i], tonumber(retries[i + 1]), retries[i + 2]
     local body = take_back(inflight, id)
     ended(id, body)
-    if body and failed == '1' then
+    if body and failed ~= '0' then
+      if failed ~= '1' then body = noted(body, failed) end
       said.timed[#said.timed + 1] = now_us + delay_us
       said.timed[#said.timed + 1] = one_more_attempt(body)
       said.soonest_us = math.min(said.soonest_us, delay_us)
@@ -60,10 +62,13 @@ local function settle(inflight, dead, suspect, acks, retries, deaths)
       list[#list + 1] = body
     end
   end
-  for i = 1, #deaths, 3 do
-    local body = take_back(inflight, deaths[i])
+  for i = 1, #deaths, 4 do
+    local body, note = take_back(inflight, deaths[i]), deaths[i + 3]
     ended(deaths[i], body)
-    if body then bury(dead, one_more_attempt(with_payload(body, deaths[i + 2])), deaths[i + 1]) end
+    if body then
+      body = with_payload(body, deaths[i + 2])
+      bury(dead, one_more_attempt(note == '' and body or noted(body, note)), deaths[i + 1])
+    end
   end
   if suspect and not said.suspect then redis.call('HDEL', inflight, 'suspect') end
   return said

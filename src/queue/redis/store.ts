@@ -2,15 +2,16 @@ import { toUs } from '../../duration.ts'
 import type { RedisEngine } from '../../engine/redis/engine.ts'
 import { SettingsMismatchError, StoreCorruptError } from '../../errors.ts'
 import { QueueFullError } from '../errors.ts'
-import type { DeadJob, QueueCounts, QueueStore, StoredJob } from '../store.ts'
+import { noteText } from '../history.ts'
+import type { DeadJob, ExchangeRequest, QueueCounts, QueueStore, StoredJob } from '../store.ts'
 import { addCall } from './adds.ts'
-import { ID_LENGTH, unpackJob } from './body.ts'
+import { ID_LENGTH, packDead, unpackJob } from './body.ts'
 import { redisConfirming } from './confirming.ts'
 import { bucketName, queueKeys } from './keys.ts'
 import { learnLine } from './line.ts'
 import { redisListing } from './listing.ts'
 import { spreadPartitions } from './partitions.ts'
-import { redisRecordStore } from './record-store.ts'
+import { crashNote, redisRecordStore } from './record-store.ts'
 import { redisRemoval } from './removal.ts'
 import { redisScheduleStore } from './schedule-store.ts'
 import * as scripts from './scripts.gen.ts'
@@ -58,10 +59,12 @@ export function redisQueueStore(engine: RedisEngine): QueueStore {
     return paused === 1 ? { ...counts, paused: true } : counts
   }
 
-  async function recover(queue: string, epoch: string, maxCrashes: number): Promise<void> {
-    const { leases, suspects, dead, wake, inflight } = keysOf(queue)
+  async function recover(epoch: string, request: ExchangeRequest): Promise<void> {
+    const { leases, suspects, dead, wake, inflight } = keysOf(request.queue)
     const keys = { leases, inflight: inflight(epoch), suspects, dead, wake }
-    await engine.call(scripts.recover, keys, { epoch, maxCrashes }).catch(() => {})
+    const { maxCrashes, keptFailures } = request
+    const args = { epoch, maxCrashes, note: crashNote(keptFailures) }
+    await engine.call(scripts.recover, keys, args).catch(() => {})
   }
 
   async function setPaused(queue: string, isPaused: boolean): Promise<void> {
@@ -121,9 +124,12 @@ export function redisQueueStore(engine: RedisEngine): QueueStore {
           retries: retries.map((retry) => ({
             id: retry.id,
             delayUs: toUs(retry.delayMs),
-            failed: retry.failed ? 1 : 0,
+            failed: retry.note && retry.failed ? noteText(retry.note) : retry.failed ? '1' : '0',
           })),
-          deaths: deaths.map((death) => ({ payload: '', ...death })),
+          deaths: deaths.map(({ id, reason, payload, history, note }) => ({
+            ...{ id, reason, note: note ? noteText(note) : '' },
+            payload: payload === undefined ? '' : packDead(payload, history),
+          })),
         },
       )
       if (answer.tag === 'lost') return answer
@@ -133,7 +139,7 @@ export function redisQueueStore(engine: RedisEngine): QueueStore {
       known.dueName = answer.dueName || known.fillingName
       known.rankFillingName = bucketName(answer.rankFilling)
       known.rankFirstName = answer.rankFirstName || known.rankFillingName
-      if (answer.expired !== '') await recover(queue, answer.expired, request.maxCrashes)
+      if (answer.expired !== '') await recover(answer.expired, request)
       return {
         tag: 'ok',
         jobs: answer.bodies.map((body) => unpack(queue, body)),

@@ -1,5 +1,6 @@
 import type { RedisEngine } from '../../engine/redis/engine.ts'
-import type { StrandStore } from '../strand-store.ts'
+import { noteText, packHistory } from '../history.ts'
+import type { KeyedEnding, StrandStore } from '../strand-store.ts'
 import { ID_LENGTH, packTicketHeader } from './body.ts'
 import { dueText } from './due.ts'
 import type { QueueKeys } from './keys.ts'
@@ -24,6 +25,17 @@ export function keyedRedrive(engine: RedisEngine, keysOf: (queue: string) => Que
 }
 
 const REFUSED = '0'.repeat(ID_LENGTH)
+
+function closingText({ id, reason, history = [], note, ...ending }: KeyedEnding) {
+  const hasPast = reason !== null && (history.length > 0 || note !== undefined)
+  return {
+    ...ending,
+    number: id,
+    outcome: reason === null ? 'done' : 'dead',
+    reason: reason ?? '',
+    past: hasPast ? `${note ? noteText(note) : ''}\n${packHistory(history)}` : '',
+  }
+}
 
 /** Jobs of keys on Redis. Their keys are described in `strands.lua`. */
 export function redisStrandStore(
@@ -77,12 +89,7 @@ export function redisStrandStore(
         { keys: [...keys, known.dead, ...endings.map(({ key }) => known.strand(key))] },
         {
           ...args,
-          closings: endings.map(({ id, reason, ...ending }) => ({
-            ...ending,
-            number: id,
-            outcome: reason === null ? 'done' : 'dead',
-            reason: reason ?? '',
-          })),
+          closings: endings.map(closingText),
         },
       )
       learn(answer)

@@ -1,4 +1,6 @@
 import type { Transaction } from '../../engine/sqlite/engine.ts'
+import type { ExchangeRequest } from '../store.ts'
+import { noteCrash } from './history.ts'
 import { takeNumbers } from './jobs.ts'
 
 export interface QueueRow {
@@ -178,10 +180,11 @@ export function recoverFirst(
   transaction: Transaction,
   queue: number,
   except: number,
-  maxCrashes: number,
+  { maxCrashes, keptFailures = 0 }: Pick<ExchangeRequest, 'maxCrashes' | 'keptFailures'>,
 ): void {
   const { nowUs } = transaction
   const epoch = firstOtherLease(transaction, queue, except)?.id ?? null
+  if (keptFailures > 0) noteCrash(transaction, epoch, keptFailures)
   transaction.run(
     'UPDATE job SET crashes = crashes + 1 WHERE state = 2 AND epoch = ? AND is_suspect = 1',
     epoch,

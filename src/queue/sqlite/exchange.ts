@@ -112,7 +112,7 @@ function run(
   { id: epoch }: EpochRow,
   fence: number,
 ): Exchanged {
-  const { sequence, want, maxCrashes, retries } = request
+  const { sequence, want, retries } = request
   const { nowUs } = transaction
   const leaseUs = toUs(request.leaseMs)
   const wasSilent = refreshAfterSilence(transaction, queue, leaseUs)
@@ -138,7 +138,7 @@ function run(
   const answered = outcome(transaction, queue, epoch, asked)
   const { otherLeaseUs } = answered
   const isOver = !wasSilent && otherLeaseUs !== null && otherLeaseUs <= nowUs
-  if (isOver) recoverFirst(transaction, queue.id, epoch, maxCrashes)
+  if (isOver) recoverFirst(transaction, queue.id, epoch, request)
   // Who retries may be on its way out: the others have to know of the new time.
   const isEarlier = retries.length > 0 && dueUs !== null && dueUs < (oldDueUs ?? dueUs + 1)
   return { ...answered, isNews: isMoreReady || isOver || isEarlier }

@@ -1,3 +1,4 @@
+import { unpackHistory } from '../history.ts'
 import type { StoredJob } from '../store.ts'
 
 export interface JobRow {
@@ -12,13 +13,14 @@ export interface JobRow {
   slotUs: number | null
   /** Of a ticket that stands for the first job of a key; of a dead job of a key as well. */
   strand: string | null
+  history: string | null
 }
 
 export const JOB_COLUMNS = `id, payload, attempt, crashes, max_attempts AS maxAttempts, deadline_us AS deadlineUs, record AS name,
-   schedule, slot_us AS slotUs, strand`
+   schedule, slot_us AS slotUs, strand, history`
 
 export function storedJob(row: JobRow): StoredJob {
-  const { id, deadlineUs: _, schedule, slotUs, strand, ...job } = row
+  const { id, deadlineUs: _, schedule, slotUs, strand, history, ...job } = row
   return {
     ...job,
     id: String(id),
@@ -26,5 +28,6 @@ export function storedJob(row: JobRow): StoredJob {
     ...(schedule === null || slotUs === null
       ? {}
       : { schedule: { name: schedule, slotAtMs: slotUs / 1000 } }),
+    ...(history === null ? {} : { history: unpackHistory(history) }),
   }
 }

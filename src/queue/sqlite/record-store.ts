@@ -1,5 +1,6 @@
 import { toUs } from '../../duration.ts'
 import type { SqliteEngine, Transaction } from '../../engine/sqlite/engine.ts'
+import { historyOf } from '../history.ts'
 import {
   type CancelVerdict,
   type ChangeVerdict,
@@ -16,6 +17,7 @@ import {
 } from '../record-store.ts'
 import { addNamedBatch } from './add.ts'
 import { findQueue } from './epochs.ts'
+import { noteCrashInRecord, noteInRecord } from './history.ts'
 import {
   dropTicket,
   dueUsOf,
@@ -52,11 +54,17 @@ export function sqliteRecordStore(
     addNamed: (request) =>
       writeNews(request.queue, (transaction) => addNamedBatch(transaction, request)),
 
-    openRecords: ({ queue, fence, tickets }) =>
+    openRecords: ({ queue, fence, tickets, keptFailures = 0 }) =>
       engine.write((transaction) =>
-        tickets.map((ticket) =>
-          openRecord(transaction, find(transaction, queue, ticket.name), fence, ticket),
-        ),
+        tickets.map((ticket) => {
+          const found = find(transaction, queue, ticket.name)
+          const opening = openRecord(transaction, found, fence, ticket)
+          if (!('payload' in opening)) return opening
+          if (found && opening.tag !== 'bury' && keptFailures > 0) {
+            noteCrashInRecord(transaction, found, ticket, keptFailures)
+          }
+          return { ...opening, ...historyOf(find(transaction, queue, ticket.name)?.history) }
+        }),
       ),
 
     closeRecords: ({ queue, rememberMs, closings }) =>
@@ -98,6 +106,7 @@ export function sqliteRecordStore(
           attempt,
           progress,
           lines: linesOf(transaction, found),
+          ...historyOf(found.history),
           addedAtMs: number / 1000,
           dueAtMs: state === 'waiting' && dueUs > 0 ? dueUs / 1000 : null,
           endedAtMs: endedUs === null ? null : endedUs / 1000,
@@ -196,6 +205,7 @@ function closeRecord(
     case 'done':
       return end({ state: 'done', result: outcome.result, reason: outcome.reason })
     case 'dead': {
+      noteInRecord(transaction, found, outcome.note)
       // Its ticket may come back, to be buried, when the lease of a worker that crashed is over.
       const keptMs = Math.max(rememberMs, LEAST_DEAD_MS)
       return end({ state: 'dead', result: null, reason: outcome.reason }, keptMs)
@@ -203,6 +213,7 @@ function closeRecord(
     case 'cancelled':
       return end(cancelled)
     default: {
+      if (outcome.tag === 'retry') noteInRecord(transaction, found, outcome.note)
       const [failed, delayMs] = outcome.tag === 'retry' ? [1, outcome.delayMs] : [0, 0]
       transaction.run(
         `UPDATE record SET state = 'waiting', attempt = attempt + ?, due_us = ? WHERE id = ?`,

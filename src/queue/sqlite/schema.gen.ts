@@ -35,6 +35,7 @@ CREATE TABLE IF NOT EXISTS job (
   slot_us INTEGER,
   strand TEXT,
   reason TEXT,
+  history TEXT,
   CHECK ((state = 2) = (epoch IS NOT NULL)),
   CHECK ((state = 3) = (reason IS NOT NULL)),
   CHECK ((schedule IS NULL) = (slot_us IS NULL))
@@ -94,6 +95,8 @@ CREATE TABLE IF NOT EXISTS record (
   ended_us INTEGER,
   result TEXT,
   reason TEXT,
+  history TEXT,
+  crashes INTEGER NOT NULL DEFAULT 0,
   until_us INTEGER,
   UNIQUE (queue, name),
   CHECK ((until_us IS NULL) = (state IN ('waiting', 'running', 'cancelling'))),
@@ -141,6 +144,7 @@ CREATE TABLE IF NOT EXISTS strand_job (
   due_us INTEGER NOT NULL,
   max_attempts INTEGER NOT NULL,
   payload TEXT NOT NULL,
+  history TEXT,
   total_bytes INTEGER NOT NULL
 ) STRICT;
 

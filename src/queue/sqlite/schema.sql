@@ -51,6 +51,8 @@ CREATE TABLE IF NOT EXISTS job (
   strand TEXT,
   -- Dead: why.
   reason TEXT,
+  -- Its failed attempts: a line for each, as packHistory writes it. A ticket of a record has none.
+  history TEXT,
   CHECK ((state = 2) = (epoch IS NOT NULL)),
   CHECK ((state = 3) = (reason IS NOT NULL)),
   CHECK ((schedule IS NULL) = (slot_us IS NULL))
@@ -120,6 +122,9 @@ CREATE TABLE IF NOT EXISTS record (
   ended_us INTEGER,
   result TEXT,
   reason TEXT,
+  -- As that of a job, and how many crashes are told there.
+  history TEXT,
+  crashes INTEGER NOT NULL DEFAULT 0,
   -- Ended: how long it is remembered.
   until_us INTEGER,
   UNIQUE (queue, name),
@@ -178,6 +183,8 @@ CREATE TABLE IF NOT EXISTS strand_job (
   due_us INTEGER NOT NULL,
   max_attempts INTEGER NOT NULL,
   payload TEXT NOT NULL,
+  -- Of one that was dead before: what its ticket begins with.
+  history TEXT,
   -- What all up to this one took, since the strand began.
   total_bytes INTEGER NOT NULL
 ) STRICT;

@@ -50,13 +50,13 @@ export function sqliteStrandStore(
 function close(
   transaction: Transaction,
   queue: number | undefined,
-  { id, key, fence, reason }: KeyedEnding,
+  { id, key, fence, reason, note }: KeyedEnding,
 ): { verdict: CloseVerdict; isNews: boolean } {
   const first = queue === undefined ? undefined : firstOf(transaction, queue, key)
   if (queue === undefined || !first || String(first.number) !== id) {
     return { verdict: 'closed', isNews: false }
   }
   if (first.fence !== fence) return { verdict: 'stale', isNews: false }
-  if (reason !== null) buryTicket(transaction, queue, first, reason)
+  if (reason !== null) buryTicket(transaction, queue, first, { reason, note })
   return { verdict: 'closed', isNews: takeOff(transaction, queue, key, first) }
 }
