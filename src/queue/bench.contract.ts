@@ -56,6 +56,7 @@ interface Said {
   leaseMs?: number
   maxCrashes?: number
   keptFailures?: number
+  quiet?: StoredJob[]
 }
 
 /** One epoch of one consumer, which counts its calls and deliveries as the contract asks. */
@@ -76,7 +77,7 @@ export class Consumer {
   /** Claims up to `want`, having settled what is said. */
   async exchange(said: Said = {}): Promise<ExchangeAnswer> {
     const { want = 0, acks = [], retries = [], deaths = [] } = said
-    const { leaseMs = LEASE_MS, maxCrashes = 3, keptFailures } = said
+    const { leaseMs = LEASE_MS, maxCrashes = 3, keptFailures, quiet = [] } = said
     const request: ExchangeRequest = {
       queue: this.queue,
       epoch: this.epoch,
@@ -89,6 +90,7 @@ export class Consumer {
       want,
       maxCrashes,
       keptFailures,
+      quietIds: quiet.map(({ id }) => id),
     }
     this.last = request
     for (const { id } of [...acks, ...[...retries, ...deaths].map(({ job }) => job)]) {

@@ -80,9 +80,14 @@ const linesOf = (lines: string) => lines.split('\n').filter((line) => line !== '
 
 /** What ends lines anywhere would end them here. */
 function inOneLine(reason: string): string {
-  const bytes = Buffer.from(reason.replace(/[\p{Cc}\u2028\u2029]+/gu, ' '))
-  if (bytes.length <= LONGEST_NOTE_BYTES) return bytes.toString()
-  let end = LONGEST_NOTE_BYTES
+  return cutBytes(reason.replace(/[\p{Cc}\u2028\u2029]+/gu, ' '), LONGEST_NOTE_BYTES)
+}
+
+/** At most so many bytes of a text. */
+export function cutBytes(text: string, most: number): string {
+  const bytes = Buffer.from(text)
+  if (bytes.length <= most) return bytes.toString()
+  let end = most
   // Not within a character.
   while (((bytes[end] ?? 0) & 0xc0) === 0x80) end--
   return bytes.toString('utf8', 0, end)

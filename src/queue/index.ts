@@ -16,6 +16,7 @@ export {
   ResultTimeoutError,
   TooManySchedulesError,
 } from './errors.ts'
+export type { QueueEvent } from './events.ts'
 export type { Handler } from './handling.ts'
 export type { FailedAttempt, FailureKind } from './history.ts'
 export type { Dedupe, NamingOptions } from './naming.ts'
@@ -24,6 +25,7 @@ export type {
   BatchWorkOptions,
   CloseOptions,
   DeliveriesOptions,
+  EventsOptions,
   ListOptions,
   QueueOptions,
   SchemaQueueOptions,

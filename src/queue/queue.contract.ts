@@ -15,6 +15,7 @@ import {
 import { confirmContract } from './confirm.contract.ts'
 import { deadContract } from './dead.contract.ts'
 import { deadlineContract } from './deadline.contract.ts'
+import { eventsContract } from './events.contract.ts'
 import { historyContract } from './history.contract.ts'
 import { largeContract } from './large.contract.ts'
 import { listingContract } from './listing.contract.ts'
@@ -63,6 +64,7 @@ export function queueContract(open: () => Promise<OpenedQueueStore>): void {
   strandsContract(bench)
   partitionsContract(bench)
   historyContract(bench)
+  eventsContract(bench)
   ranksContract(bench)
   deadlineContract(bench)
   pauseContract(bench)

@@ -5,7 +5,7 @@ import { Consumer } from './consumer.ts'
 import type { ConsumerTerms } from './consumer-terms.ts'
 import { NotAddressableError } from './errors.ts'
 import { MOST_IN_A_CALL, openTickets } from './open-tickets.ts'
-import { ACK, type Settlement } from './outbox.ts'
+import { ACK, quiet, type Settlement } from './outbox.ts'
 import type { CloseVerdict, Note, Opening } from './record-store.ts'
 import type { QueueStore, StoredJob } from './store.ts'
 import { Ticks } from './ticks.ts'
@@ -192,13 +192,13 @@ export class TicketConsumer {
         this.tell(id, ACK)
         return []
       case 'bury':
-        this.consumer.tell(id, { ...opening, tag: 'death' })
+        this.consumer.tell(id, quiet({ ...opening, tag: 'death' }))
         return []
       case 'later':
         this.consumer.tell(id, { tag: 'retry', delayMs: opening.delayMs, failed: false })
         return []
       default:
-        this.consumer.tell(id, ACK)
+        this.consumer.tell(id, quiet(ACK))
         return []
     }
   }
@@ -266,10 +266,10 @@ export class TicketConsumer {
     }
     if (verdict === 'stale') asker?.reject(new StaleDeliveryError(queue, name))
     const isDeath = settlement.tag === 'death'
-    const rest = verdict !== 'closed' ? ACK : restOf(settlement, ticket)
+    const rest = verdict === 'closed' ? restOf(settlement, ticket) : quiet(ACK)
     if (key !== null && isDeath) {
       // Its key has seen to the dead letter, and the ticket may have become it.
-      this.consumer.tell(number, ACK)
+      this.consumer.tell(number, quiet(ACK))
       asker?.resolve()
     } else if (asker) this.consumer.settle(number, rest).then(asker.resolve, asker.reject)
     else this.consumer.tell(number, rest)
@@ -278,10 +278,10 @@ export class TicketConsumer {
 
 /** What is still to be told of a ticket, once its record or key knows of its end. */
 function restOf(settlement: Settlement, { key, payload, history }: Ticket): Settlement {
-  if (settlement.tag === 'death') return { ...settlement, payload, history }
-  // A record has the history of its job; that of a job with a key goes on with its ticket.
-  if (settlement.tag === 'retry' && key === null) return { ...settlement, note: undefined }
-  return settlement
+  if (settlement.tag === 'death') return quiet({ ...settlement, payload, history })
+  if (settlement.tag === 'ack') return quiet(settlement)
+  // A record has the history of its job, and was told; that of a job with a key goes on with its ticket.
+  return key === null ? quiet({ ...settlement, note: undefined }) : settlement
 }
 
 const isTicket = ({ name, key }: StoredJob) => name !== null || key !== undefined

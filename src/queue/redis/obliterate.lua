@@ -8,15 +8,18 @@
 -- KEYS  dead      list of dead letters
 -- KEYS  wake      zset
 -- KEYS  schedules zset name -> 0
+-- KEYS  events    stream, see events.lua: it stays
+-- KEYS  watchers  zset channel -> until_us
 -- ARGV  epoch     string
 -- ARGV  is_forced integer  what is in flight goes as well
 -- ARGV  limit     integer
+-- ARGV  events_kept  integer  0: none
 -- REPLY busy  epochs:strings   their deliveries are not settled, so nothing was done
 -- REPLY step  count:integer waiting:integer schedule_count:integer epoch:string tickets:strings   whose records are to go as well
 -- REPLY gone  count:integer tickets:strings    nothing of it is left
 -- COST  O(limit), at most 500
 -- REPEAT unsafe
--- USE   queue/line queue/buckets
+-- USE   clock queue/line queue/buckets queue/events
 local epochs = redis.call('ZRANGE', leases, 0, 999)
 local kept = redis.call('HMGET', meta, 'first_segment', 'next_segment', 'in_segments', 'filled', 'bytes',
   'timed', 'ranked')
@@ -26,6 +29,7 @@ local waiting = waiting_in(line) + redis.call('LLEN', suspects)
 local letters = redis.call('LLEN', dead)
 redis.call('HLEN', inflight)
 redis.call('ZCARD', wake)
+local told = open_events(events, watchers, events_kept)
 local schedule_count = redis.call('ZCARD', schedules)
 if #epochs > 0 and is_forced == 0 then return { 'busy', epochs } end
 
@@ -56,6 +60,8 @@ if epoch ~= '' and redis.call('ZREM', leases, epoch) == 1 then
 end
 if #epochs + waiting + schedule_count == 0 and letters <= limit then
   redis.call('UNLINK', meta, wake)
+  note_event(told, 'O', '')
+  write_events(told)
   return { 'gone', count, tickets }
 end
 redis.call('HSET', meta, 'paused', 1)

@@ -1,6 +1,6 @@
 import { toUs } from '../../duration.ts'
 import type { RedisEngine } from '../../engine/redis/engine.ts'
-import { redisNews } from '../../gate/redis/news.ts'
+import type { News } from '../../gate/redis/news.ts'
 import { QueueFullError } from '../errors.ts'
 import { CRASHED, historyOf, noteText } from '../history.ts'
 import {
@@ -19,20 +19,20 @@ import { addNamedCall } from './adds.ts'
 import { ID_LENGTH, priorityText, splitHistory } from './body.ts'
 import { dueText } from './due.ts'
 import type { QueueKeys } from './keys.ts'
-import { lineOf } from './line.ts'
+import { lineOf, toldLineOf } from './line.ts'
 import * as scripts from './scripts.gen.ts'
 
 /** Records on Redis. The keys are described in `record.lua` and `tickets.lua`. */
 export function redisRecordStore(
   engine: RedisEngine,
   keysOf: (queue: string) => QueueKeys,
+  news: News,
+  eventsKept: number,
 ): RecordStore {
-  const news = redisNews(engine, 'record')
-
   return {
     async addNamed(request) {
       const known = keysOf(request.queue)
-      const { keys, args, learn } = addNamedCall(known, request)
+      const { keys, args, learn } = addNamedCall(known, request, eventsKept)
       const answer = await engine.call(scripts.addNamed, keys, args)
       if (answer.tag === 'stale') return []
       if (answer.tag === 'full') throw new QueueFullError(request.queue, request, answer)
@@ -53,13 +53,14 @@ export function redisRecordStore(
 
     async closeRecords({ queue, rememberMs, closings }) {
       const known = keysOf(queue)
-      const { keys, args, learn } = lineOf(known)
+      const { keys, args, learn } = toldLineOf(known)
       const named = closings.flatMap(({ name }) => [known.record(name), known.log(name)])
       const answer = await engine.call(
         scripts.closeRecords,
         { keys: [...keys, ...named] },
         {
           ...args,
+          eventsKept,
           rememberUs: toUs(rememberMs),
           deadUs: toUs(Math.max(rememberMs, LEAST_DEAD_MS)),
           closings: closings.map(closingText),
@@ -118,10 +119,10 @@ export function redisRecordStore(
     onRecordNews: (queue, name, listener) => news.on(keysOf(queue).record(name), listener),
 
     async cancelRecord(queue, name, rememberMs) {
-      const { record, log } = keysOf(queue)
-      const keys = { record: record(name), log: log(name) }
+      const { record, log, events, watchers } = keysOf(queue)
+      const keys = { record: record(name), log: log(name), events, watchers }
       const { tag } = await engine.call(scripts.cancelRecord, keys, {
-        rememberUs: toUs(rememberMs),
+        ...{ rememberUs: toUs(rememberMs), eventsKept, name },
       })
       return tag === 'unknown' ? null : tag
     },

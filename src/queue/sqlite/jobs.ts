@@ -183,6 +183,8 @@ export interface Claimed {
   isMoreReady: boolean
   /** How much less waits. */
   taken: Amount
+  /** Those that were buried, as their deadline was over. */
+  overdueIds: string[]
 }
 
 /** At most one suspect for an epoch, then the lowest ranks, and of one rank the longest ready. */
@@ -207,8 +209,13 @@ export function claim(
   // A suspect that only others may take must not wake this consumer in a circle.
   const isSuspectLeft = found.length > 0 && suspects.length > chosen.length
   const isMoreReady = isSuspectLeft || plain.length > plainCount
-  return { jobs, isMoreReady, taken: amountOf(fromLine) }
+  const overdue = jobs.length === found.length ? [] : found.filter((job) => !jobs.includes(job))
+  const overdueIds = overdue.map(({ id }) => String(id))
+  return { jobs, isMoreReady, taken: amountOf(fromLine), overdueIds }
 }
+
+/** Why they are dead. */
+export const OVERDUE = 'its deadline passed'
 
 /** Buries those whose deadline is over. Whoever opens a ticket looks for itself. */
 function withoutOverdue(transaction: Transaction, queue: number, jobs: JobRow[]): JobRow[] {
@@ -218,7 +225,7 @@ function withoutOverdue(transaction: Transaction, queue: number, jobs: JobRow[])
   if (!jobs.some(isOverdue)) return jobs
   for (const { id } of jobs.filter(isOverdue)) {
     transaction.run(
-      `UPDATE job SET state = 3, at_us = ?, reason = 'its deadline passed', place = ? WHERE id = ?`,
+      `UPDATE job SET state = 3, at_us = ?, reason = '${OVERDUE}', place = ? WHERE id = ?`,
       nowUs,
       takeNumbers(transaction, 1),
       id,

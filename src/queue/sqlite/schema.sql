@@ -11,7 +11,10 @@ CREATE TABLE IF NOT EXISTS queue (
   waiting INTEGER NOT NULL DEFAULT 0,
   waiting_bytes INTEGER NOT NULL DEFAULT 0,
   -- Of the queue whose own name this is; 0 where it was obliterated.
-  partitions INTEGER NOT NULL DEFAULT 1
+  partitions INTEGER NOT NULL DEFAULT 1,
+  -- Numbers of its last event, and in front of the first of all; 0 where there was none.
+  event_last INTEGER NOT NULL DEFAULT 0,
+  event_base INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 -- The last number given to a job, of any queue: as its id, or as its place when it became ready.
@@ -170,6 +173,24 @@ CREATE TABLE IF NOT EXISTS schedule (
   emitted INTEGER NOT NULL DEFAULT 0,
   UNIQUE (queue, name)
 ) STRICT;
+
+-- What happened to the jobs of queues that keep events: the last ones.
+CREATE TABLE IF NOT EXISTS event (
+  queue INTEGER NOT NULL,
+  number INTEGER NOT NULL,
+  type TEXT NOT NULL,
+  -- The number of the job, or its name; neither where it is of the queue.
+  job TEXT,
+  name TEXT,
+  attempt INTEGER,
+  reason TEXT,
+  count INTEGER,
+  at_us INTEGER NOT NULL,
+  PRIMARY KEY (queue, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX IF NOT EXISTS event_at ON event (at_us);
+
 -- Jobs of keys, which run one after the other: the first one of a key has a ticket, a job of its number.
 CREATE TABLE IF NOT EXISTS strand_job (
   -- Order among those of a key.
