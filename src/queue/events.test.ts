@@ -1,7 +1,7 @@
 // What happens to the jobs of a queue, as users follow it, on every engine.
 import { afterEach, describe, expect, it } from 'vitest'
 import { engines } from '../../test/engines.ts'
-import { gone } from '../../test/faults.ts'
+import { gate, gone } from '../../test/faults.ts'
 import { type FaultPlan, faulty } from '../testing/faulty.ts'
 import type { QueueEvent } from './events.ts'
 import type { EventsOptions, QueueOptions } from './options.ts'
@@ -122,6 +122,24 @@ describe.each(engines)('events of queues on $name', ({ open }) => {
     await ended
     expect(events).toEqual([])
   })
+
+  it.each(['agreePartitions', 'readEvents'])(
+    'end when the Sluice closes during %s',
+    async (which) => {
+      const held = gate()
+      let isHeld = false
+      const { others, theirs } = await start(undefined, ({ method }) => {
+        if (method !== which) return undefined
+        isHeld = true
+        return { callAfter: held.opened }
+      })
+      const { ended } = follow(theirs)
+      await expect.poll(() => isHeld).toBe(true)
+      await others.close()
+      held.open()
+      await ended
+    },
+  )
 
   it('end at once where the signal has aborted', async () => {
     const { jobs, theirs } = await start()

@@ -84,7 +84,7 @@ export async function* readQueueEvents(
 async function namesOf({ partitions, clock, isClosed }: EventsTerms, signal: AbortSignal) {
   const names = await partitions.insist(clock, () => signal.aborted || isClosed())
   if (names !== null && 'refused' in names) throw names.refused
-  return signal.aborted ? null : names
+  return signal.aborted || isClosed() ? null : names
 }
 
 function feedsOf(names: readonly string[], from: string): Feed[] {
@@ -154,8 +154,10 @@ class Feeds {
   }
 
   /** The next page that has something to tell. */
-  private read(feed: Feed): Promise<EventPage> {
-    const { store, clock, waits } = this.terms
+  private async read(feed: Feed): Promise<EventPage> {
+    const { store, clock, waits, isClosed } = this.terms
+    // What begins to wait after the end of all waits would wait for ever.
+    if (isClosed()) throw new ClosedError('This Sluice')
     const until = {
       clock,
       waitMs: LONGEST_MS,

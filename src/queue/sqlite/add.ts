@@ -46,7 +46,7 @@ export function addBatch(transaction: Transaction, request: AddRequest, eventsKe
     transaction.nowUs,
   )
   const ids = idsFrom(firstId)
-  if (eventsKept > 0) tellEvents(transaction, name, eventsKept, ids.map(addedEvent))
+  tellEvents(transaction, name, eventsKept, () => ids.map(addedEvent))
   return { ids, isNews }
 }
 
@@ -79,8 +79,9 @@ export function addNamedBatch(
     const added = jobs.map((job) => addNamed(transaction, queue.id, job))
     refuseGrowth(transaction, queue, request)
     isNews = added.some((one) => one.isNews)
-    const fresh = jobs.filter((_, index) => added[index]?.isNew)
-    tellEvents(transaction, name, eventsKept, fresh.map(addedNamedEvent))
+    tellEvents(transaction, name, eventsKept, () =>
+      jobs.filter((_, index) => added[index]?.isNew).map(addedNamedEvent),
+    )
     return added.map(({ number, isNew }) => ({ number, isNew }))
   })
   return { answer, isNews }
@@ -111,7 +112,7 @@ export function addWithin(
     const queue = ensureQueue(transaction, request.queue)
     const { number, isNew } = addNamed(transaction, queue.id, job)
     refuseGrowth(transaction, queue, request)
-    if (isNew) tellEvents(transaction, request.queue, eventsKept, [addedNamedEvent(job)])
+    if (isNew) tellEvents(transaction, request.queue, eventsKept, () => [addedNamedEvent(job)])
     return number
   }
   const jobs = [job]
@@ -121,6 +122,6 @@ export function addWithin(
   const number = takeNumbers(transaction, 1)
   const queue = found ?? ensureQueue(transaction, request.queue)
   insertJobs(transaction, queue.id, number, jobs)
-  tellEvents(transaction, request.queue, eventsKept, [addedEvent(String(number))])
+  tellEvents(transaction, request.queue, eventsKept, () => [addedEvent(String(number))])
   return String(number)
 }

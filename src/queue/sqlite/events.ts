@@ -32,14 +32,15 @@ interface EventRow {
   atUs: number
 }
 
-/** Writes what happened, and drops what is more than `keep`. */
+/** Writes what happened, and drops what is more than `keep`. With a `keep` of 0 it asks for nothing. */
 export function tellEvents(
   transaction: Transaction,
   queue: string,
   keep: number,
-  events: readonly NewEvent[],
+  happened: () => readonly NewEvent[],
 ): void {
-  if (keep === 0 || events.length === 0) return
+  const events = keep === 0 ? [] : happened()
+  if (events.length === 0) return
   const { nowUs } = transaction
   const { id } = ensureQueue(transaction, queue)
   const sql = 'SELECT event_last AS last FROM queue WHERE id = ?'

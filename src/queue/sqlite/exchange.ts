@@ -144,14 +144,11 @@ function run(
   const { otherLeaseUs } = answered
   const isOver = !wasSilent && otherLeaseUs !== null && otherLeaseUs <= nowUs
   const crashed = isOver ? recoverFirst(transaction, queue.id, epoch, request) : []
-  if (eventsKept > 0) {
-    const events = [
-      ...settledEvents(transaction, request, staleIds),
-      ...overdueIds.map(overdueEvent),
-      ...crashed,
-    ]
-    tellEvents(transaction, request.queue, eventsKept, events)
-  }
+  tellEvents(transaction, request.queue, eventsKept, () => [
+    ...settledEvents(transaction, request, staleIds),
+    ...overdueIds.map(overdueEvent),
+    ...crashed,
+  ])
   // Who retries may be on its way out: the others have to know of the new time.
   const isEarlier = retries.length > 0 && dueUs !== null && dueUs < (oldDueUs ?? dueUs + 1)
   return { ...answered, isNews: isMoreReady || isOver || isEarlier }

@@ -21,13 +21,13 @@ export const JOB_COLUMNS = `id, payload, attempt, crashes, max_attempts AS maxAt
 
 export function storedJob(row: JobRow): StoredJob {
   const { id, deadlineUs: _, schedule, slotUs, strand, history, ...job } = row
-  return {
+  const stored: StoredJob = {
     ...job,
     id: String(id),
     ...(strand === null ? {} : { key: strand }),
     ...(schedule === null || slotUs === null
       ? {}
       : { schedule: { name: schedule, slotAtMs: slotUs / 1000 } }),
-    ...(history === null ? {} : { history: unpackHistory(history) }),
   }
+  return history === null ? stored : { ...stored, history: unpackHistory(history) }
 }

@@ -73,12 +73,8 @@ export function sqliteRecordStore(
           if (typeof one.ending === 'string') transaction.emit(recordTopic(queue, closing.name))
           return one
         })
-        const events = closings.map((closing, index) => closedEvent(closing, closed[index]?.ending))
-        tellEvents(
-          transaction,
-          queue,
-          eventsKept,
-          events.filter((one) => one !== null),
+        tellEvents(transaction, queue, eventsKept, () =>
+          closings.flatMap((closing, index) => closedEvent(closing, closed[index]?.ending) ?? []),
         )
         const isNews = closed.some((one) => one.isNews)
         return { answer: closed.map(({ verdict }) => verdict), isNews }
@@ -133,7 +129,7 @@ export function sqliteRecordStore(
         if (!found) return null
         const verdict = cancelRecord(transaction, found, rememberMs)
         if (found.state === 'waiting') {
-          tellEvents(transaction, queue, eventsKept, [{ type: 'cancelled', name }])
+          tellEvents(transaction, queue, eventsKept, () => [{ type: 'cancelled', name }])
         }
         return verdict
       }),

@@ -158,8 +158,9 @@ function emit(transaction: Transaction, request: EmitRequest, eventsKept: number
   if (lastMs !== undefined) {
     const firstId = takeNumbers(transaction, jobs.length)
     insertJobs(transaction, found.queue, firstId, jobs)
-    const events = jobs.map((_, index) => addedEvent(String(firstId + index)))
-    tellEvents(transaction, request.queue, eventsKept, events)
+    tellEvents(transaction, request.queue, eventsKept, () =>
+      jobs.map((_, index) => addedEvent(String(firstId + index))),
+    )
     const sql = 'UPDATE schedule SET last_us = ?, emitted = emitted + ? WHERE id = ?'
     transaction.run(sql, toUs(lastMs), jobs.length, found.id)
   }

@@ -49,7 +49,7 @@ function storeOn(engine: SqliteEngine, eventsKept: number): Omit<QueueStore, key
   const wakes = sharedWakes(engine)
   const hint = (queue: string) => wakes.hint(queue)
   const tell = (transaction: Transaction, queue: string, event: NewEvent) =>
-    tellEvents(transaction, queue, eventsKept, [event])
+    tellEvents(transaction, queue, eventsKept, () => [event])
   /** An idle call writes nothing, so that only this process can know of it. */
   const idleCalls = new Map<string, IdleCall>()
   /** The highest fence that this client has seen, whatever happened to the file since. */
@@ -251,8 +251,9 @@ function redrive(
   }
   const bytes = plain.reduce((sum, letter) => sum + letter.bytes, 0)
   noteWaiting(transaction, queue, { jobs: plain.length, bytes })
-  const events = letters.map(({ id }): NewEvent => ({ type: 'redriven', id: String(id) }))
-  tellEvents(transaction, name, eventsKept, events)
+  tellEvents(transaction, name, eventsKept, () =>
+    letters.map(({ id }) => ({ type: 'redriven', id: String(id) })),
+  )
   return letters.length
 }
 

@@ -22,8 +22,9 @@ export function sqliteStrandStore(
         return answerOnce(transaction, { queue, producer: `${producer}:keyed`, sequence }, () => {
           const added = addKeyed(transaction, queue, jobs)
           isNews = added.some((one) => one.isNews)
-          const fresh = added.flatMap(({ id }) => (id === null ? [] : addedEvent(id)))
-          tellEvents(transaction, name, eventsKept, fresh)
+          tellEvents(transaction, name, eventsKept, () =>
+            added.flatMap(({ id }) => (id === null ? [] : addedEvent(id))),
+          )
           return added.map(({ id }) => id)
         })
       })
@@ -46,12 +47,7 @@ export function sqliteStrandStore(
       const ended = await engine.write((transaction) => {
         const queue = findQueue(transaction, name)?.id
         const closed = endings.map((ending) => close(transaction, queue, ending))
-        tellEvents(
-          transaction,
-          name,
-          eventsKept,
-          closed.flatMap(({ event }) => event ?? []),
-        )
+        tellEvents(transaction, name, eventsKept, () => closed.flatMap(({ event }) => event ?? []))
         return closed
       })
       if (ended.some(({ isNews }) => isNews)) hint(name)
