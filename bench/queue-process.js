@@ -10,20 +10,22 @@ await runBench({
   peers: ['bullmq', 'bull', 'bee-queue', 'groupmq', 'platformatic-job-queue'],
   full: {},
   quick: {},
+  // A worker runs for days: what is measured is compiled code. Of 3,000 jobs the fastest is through
+  // in 30 ms, in which nothing has been compiled. All of them get the same warm-up.
   cases: [
     {
       name: 'c1',
-      task: { concurrency: 1, warmUpJobs: 1_000, jobs: 4_000 },
+      task: { concurrency: 1, warmUpJobs: 5_000, jobs: 5_000 },
       quick: { warmUpJobs: 100, jobs: 300 },
     },
     {
       name: 'c10',
-      task: { concurrency: 10, warmUpJobs: 2_000, jobs: 10_000 },
+      task: { concurrency: 10, warmUpJobs: 15_000, jobs: 15_000 },
       quick: { warmUpJobs: 300, jobs: 1_000 },
     },
     {
       name: 'c100',
-      task: { concurrency: 100, warmUpJobs: 3_000, jobs: 25_000 },
+      task: { concurrency: 100, warmUpJobs: 40_000, jobs: 40_000 },
       quick: { warmUpJobs: 600, jobs: 3_000 },
     },
   ],

@@ -22,7 +22,12 @@ import { expect, startWindow } from '../kit/window.js'
  * @property {number} contenders of each process
  * @property {number} holdMs
  *
- * @typedef {Sizes & { kind: 'commands' | 'contend', acquisitions: number, limitMs: number }} Contest
+ * @typedef {object} Extent
+ * @property {number} acquisitions
+ * @property {number} warmUpRounds of each contender, with nothing to do while it holds the lock
+ * @property {number} limitMs
+ *
+ * @typedef {Sizes & Extent & { kind: 'commands' | 'contend' }} Contest
  * @typedef {Sizes & { kind: 'waiting', periods: number, shortestMs: number }} Standing
  *
  * @typedef {{ do: 'open' } | { do: 'close' } | { do: 'wait', contenders: number }
@@ -33,6 +38,8 @@ export const TTL_MS = 30_000
 const NAME = 'contended'
 /** From the last process that is ready to the first that begins. */
 const START_AFTER_MS = 30
+/** Far more than any of them needs. */
+const WARM_UP_LIMIT_MS = 30_000
 /** Until all wait, and none is at its first call. */
 const SETTLE_MS = 300
 
@@ -96,9 +103,20 @@ export async function measure(open, port, task) {
 }
 
 /** @param {import('../kit/crew.js').Crew} members @param {number} port @param {Contest} task */
-async function contest(members, port, { kind, acquisitions, limitMs, ...sizes }) {
+async function contest(members, port, { kind, acquisitions, warmUpRounds, limitMs, ...sizes }) {
   const { processes, contenders, holdMs } = sizes
   const rounds = acquisitions / processes / contenders
+  if (warmUpRounds > 0) {
+    const startMs = nowMs() + START_AFTER_MS
+    const terms = {
+      contenders,
+      rounds: warmUpRounds,
+      holdMs: 0,
+      startMs,
+      limitMs: WARM_UP_LIMIT_MS,
+    }
+    await members.all({ do: 'contend', ...terms })
+  }
   const stopCounting = kind === 'commands' ? await countCommands(port) : undefined
   const endWindow = startWindow(stopCounting ? undefined : port)
   const startMs = nowMs() + START_AFTER_MS

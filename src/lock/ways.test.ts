@@ -46,7 +46,7 @@ const request = (number: number) => ({ name: 'a', owner: ownerOf(number), ...ORD
 /** Which way whoever asks next goes; asking on it takes nothing. */
 async function wayOf(): Promise<'short' | 'long'> {
   const keys = { lock: engine.keys.key('lock', 'a') }
-  const args = { owner: 'elsewhere:1:0.1', terms: '1000 ' }
+  const args = { owner: 'elsewhere:1:0.1', leaseUs: '0000000000001000', leaseMs: '1', metadata: '' }
   const { tag } = await engine.call(scripts.take, keys, args)
   if (tag === 'acquired') await engine.call(scripts.give, keys, args)
   return tag === 'busy' ? 'long' : 'short'

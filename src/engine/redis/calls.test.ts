@@ -23,8 +23,9 @@ afterEach(async () => {
   for (const one of opened.splice(0)) await one.close()
 })
 
-const take = (engine: RedisEngine, name: string, owner = 'me', terms = '60000000 ') =>
-  engine.call(locks.take, { lock: engine.keys.key('lock', name) }, { owner, terms })
+const LEASE = { leaseUs: '0000000060000000', leaseMs: '60000', metadata: '' }
+const take = (engine: RedisEngine, name: string, owner = 'me', lease = LEASE) =>
+  engine.call(locks.take, { lock: engine.keys.key('lock', name) }, { owner, ...lease })
 
 const give = (engine: RedisEngine, name: string, owner = 'me') =>
   engine.call(locks.give, { lock: engine.keys.key('lock', name) }, { owner })
@@ -103,14 +104,14 @@ describe('items of one call', () => {
 
   it('share what they have in common, and travel apart where that differs', async () => {
     const { engine } = await openOwn()
-    const told = ['60000000 one', '90000000 two', '60000000 one', '90000000 three']
-    await Promise.all(told.map((terms, index) => take(engine, `${index}`, 'me', terms)))
+    const told = ['one', 'two', 'one', 'three']
+    await Promise.all(
+      told.map((metadata, index) => take(engine, `${index}`, 'me', { ...LEASE, metadata })),
+    )
     const states = await Promise.all(
       told.map((_, index) => engine.command('GET', engine.keys.key('lock', `${index}`))),
     )
-    expect(states.map((state) => String(state).split(' ').at(-1))).toEqual(
-      told.map((terms) => terms.split(' ')[1]),
-    )
+    expect(states.map((state) => String(state).split(' ').at(-1))).toEqual(told)
   })
 
   it('answer in their order, whether all answers are numbers or some are not', async () => {

@@ -1,7 +1,7 @@
-import { toUs } from '../../duration.ts'
 import type { RedisEngine } from '../../engine/redis/engine.ts'
 import type { AcquireAnswer, AcquireRequest } from '../../gate/store.ts'
 import type { LockDemand } from '../store.ts'
+import type { LeaseTexts } from './lease-texts.ts'
 
 /** Tells leases apart that have no fence. Lower than every fence, of 15 digits. */
 const FIRST_MARK = 1e14
@@ -14,10 +14,12 @@ const MOST_MARKS = 9e14
  */
 export class Claims {
   private readonly engine: RedisEngine
+  private readonly leaseTexts: (ttlMs: number) => LeaseTexts
   private isUnderWay = false
 
-  constructor(engine: RedisEngine) {
+  constructor(engine: RedisEngine, leaseTexts: (ttlMs: number) => LeaseTexts) {
     this.engine = engine
+    this.leaseTexts = leaseTexts
   }
 
   /** Whether it is one of these; the others are for a script. */
@@ -34,24 +36,22 @@ export class Claims {
   ): Promise<AcquireAnswer> {
     this.isUnderWay = true
     const sentAtMs = this.engine.clock.monotonicMs()
-    const state = unfencedState(owner, ttlMs, metadata)
+    const { leaseUs, leaseMs } = this.leaseTexts(ttlMs)
+    const state = unfencedState(owner, leaseUs, metadata)
     const otherwise = () => {
       this.isUnderWay = false
       return byScript()
     }
-    return this.engine
-      .command('SET', key, state, 'PX', String(Math.ceil(ttlMs)), 'NX')
-      .then((said) => {
-        if (said === null) return otherwise()
-        this.isUnderWay = false
-        return { tag: 'acquired', fence: 0, sentAtMs }
-      }, otherwise)
+    return this.engine.command('SET', key, state, 'PX', leaseMs, 'NX').then((said) => {
+      if (said === null) return otherwise()
+      this.isUnderWay = false
+      return { tag: 'acquired', fence: 0, sentAtMs }
+    }, otherwise)
   }
 }
 
 /** What state.lua calls a state that was written without the server's time. */
-function unfencedState(owner: string, ttlMs: number, metadata: string): string {
+function unfencedState(owner: string, leaseUs: string, metadata: string): string {
   const mark = FIRST_MARK + Math.floor(Math.random() * MOST_MARKS)
-  const leaseUs = String(toUs(ttlMs)).padStart(16, '0')
   return `N0 0000000000000000 0${mark} ${leaseUs} 9999999999999999 ${owner} - ${metadata}`
 }

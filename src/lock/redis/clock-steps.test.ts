@@ -19,7 +19,7 @@ function redis.call(word, key, ...)
 end
 `
 const CALL = ['1', '', '0']
-const TERMS = '30000000 '
+const TERMS = ['0000000030000000', '30000', '']
 
 let engine: RedisEngine
 beforeEach(() => {
@@ -29,7 +29,7 @@ afterEach(() => engine.close())
 
 const take = (script: string, locks: string[], owners: string[]) => {
   const keys = [...locks, engine.keys.key('fence', '')]
-  return engine.command('EVAL', script, `${keys.length}`, ...keys, ...CALL, TERMS, ...owners)
+  return engine.command('EVAL', script, `${keys.length}`, ...keys, ...CALL, ...TERMS, ...owners)
 }
 
 it('gives a lock to one of two in a call, also when the clock of the server is set back in it', async () => {

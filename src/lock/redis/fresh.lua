@@ -3,7 +3,7 @@
 --   shared_fence  string  16 digits, and the number after it is reserved
 -- All items of a call get the same number: they are of different names, or a name gets a higher one
 -- where its state says so.
--- BRINGS raise_fence taken_now fresh_fence fresh_head fresh_ms fresh_metadata prepare_fresh blank_state
+-- BRINGS raise_fence taken_now fresh_fence fresh_head fresh_ms prepare_fresh blank_state
 
 local function raise_fence(shared_fence, text)
   return redis.call('SET', shared_fence, text, 'PX', '172800000', 'GET')
@@ -13,10 +13,10 @@ end
 -- set back by more than the lease while the script runs: then another item would get the lock too.
 local taken_now = {}
 
-local fresh_fence, fresh_head, fresh_ms, fresh_metadata
+local fresh_fence, fresh_head, fresh_ms
 -- What a state begins with, up to the owner, and what its key lives: the same for all of a call.
 -- The fence is written before any lock is: where the server takes no writes, this one is refused.
-local function prepare_fresh(shared_fence, terms)
+local function prepare_fresh(shared_fence, lease_us, lease_ms)
   if not fresh_fence then
     local least, text = now_us, now_text
     if floor >= least then
@@ -30,13 +30,15 @@ local function prepare_fresh(shared_fence, terms)
     end
     fresh_fence = text
   end
-  local lease_us
-  lease_us, fresh_metadata = string.match(terms, '^(%d+) (.*)$')
-  fresh_head = 'N0 0000000000000000 ' .. fresh_fence .. ' ' .. now_text .. ' '
-    .. digits_of(now_us + lease_us) .. ' '
-  -- Most are whole milliseconds: to cut the text is 10 us cheaper, alone in flight, than to print a number.
-  local is_whole = said_now == '' and string.sub(lease_us, -3) == '000'
-  fresh_ms = is_whole and string.sub(lease_us, 1, -4) or keep_ms(lease_us, true)
+  if said_now == '' then
+    -- To print when the lease is over costs 10 us alone in flight: that is left to the key, see state.lua.
+    fresh_head = 'N0 0000000000000000 ' .. fresh_fence .. ' ' .. lease_us .. ' 9999999999999999 '
+    fresh_ms = lease_ms
+  else
+    fresh_head = 'N0 0000000000000000 ' .. fresh_fence .. ' ' .. now_text .. ' '
+      .. digits_of(now_us + lease_us) .. ' '
+    fresh_ms = keep_ms(lease_us)
+  end
 end
 
 -- The state of a lock without one: it may have had any of those fences.

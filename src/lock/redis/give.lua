@@ -11,9 +11,9 @@
 local state = redis.call('GET', lock)
 if not state then return { 'gone' } end
 if string.byte(state) ~= 78 or string.byte(state, 71) ~= 32 then return { 'busy' } end
-if string.find(state, owner .. ' ', 72, true) == 72 then
+if string.find(state, owner, 72, true) == 72 and string.byte(state, 72 + #owner) == 32 then
   -- A lease that is over is gone by its TTL, but not by the clock of a test.
-  if string.sub(state, 55, 70) <= said_now then return { 'gone' } end
+  if said_now ~= '' and string.sub(state, 55, 70) <= said_now then return { 'gone' } end
   return redis.call('DEL', lock)
 end
 if string.match(state, '^%S+ (%S+)', 72) == owner then return 1 end

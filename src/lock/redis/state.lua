@@ -9,8 +9,8 @@
 -- whom the owner's process hands the lock to by itself. Whether a lease is over is said by expires_us,
 -- and by the key of N, which goes with the lease. The others are kept for a day after the last use:
 -- with them goes the memory of their fences, that of N is in the key of fresh.lua.
--- Who writes it without the server's time, as claims.ts does, leaves it to the key when the lease is over: then
--- expires_us is 9999999999999999, since_us is how long the lease is, and what is read has both.
+-- Who takes a free lock the short way leaves it to the key when the lease is over: then expires_us is
+-- 9999999999999999, since_us is how long the lease is, and what is read has both, to the millisecond.
 -- BRINGS FENCE_IDLE_MS NOTHING digits_of until_text keep_ms lock_read is_held is_owner releaser_of holder_of
 
 local FENCE_IDLE_MS = 86400000
@@ -44,7 +44,7 @@ local function lock_read(lock)
     error({ err = 'WRONGTYPE not the state of a lock' })
   end
   if state and string.sub(state, 55, 70) == '9999999999999999' then
-    local until_us = now_us + math.max(0, redis.call('PTTL', lock)) * 1000
+    local until_us = math.floor(now_us / 1000) * 1000 + math.max(0, redis.call('PTTL', lock)) * 1000
     local since = digits_of(until_us - tonumber(string.sub(state, 38, 53)))
     return string.sub(state, 1, 37) .. since .. ' ' .. digits_of(until_us) .. string.sub(state, 71)
   end

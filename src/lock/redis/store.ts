@@ -14,6 +14,7 @@ import type {
 import type { LockDemand, LockStore, StoredLock } from '../store.ts'
 import { Claims } from './claims.ts'
 import { Crowds } from './crowds.ts'
+import { leaseWriter } from './lease-texts.ts'
 import * as scripts from './scripts.gen.ts'
 
 /**
@@ -24,7 +25,8 @@ export function redisLockStore(engine: RedisEngine, kind: 'lock' | 'election'): 
   const { tell, onGrant, onDoubt } = redisGrants(engine, kind)
   const forcedListeners = new Set<(forced: { owner: string; reason: string }) => void>()
   const crowds = new Crowds(engine.clock)
-  const claims = new Claims(engine)
+  const leaseTexts = leaseWriter()
+  const claims = new Claims(engine, leaseTexts)
   const deadlines = new Deadlines(engine.clock, engine.commandTimeoutMs)
 
   const lockOf = (name: string) => engine.keys.key(kind, name)
@@ -55,7 +57,8 @@ export function redisLockStore(engine: RedisEngine, kind: 'lock' | 'election'): 
 
   function take(lock: string, request: AcquireRequest<LockDemand>): Promise<AcquireAnswer> {
     const { owner, ttlMs, enqueue, metadata, replicas } = request
-    const args = { owner, terms: `${toUs(ttlMs)} ${metadata}` }
+    const { leaseUs, leaseMs } = leaseTexts(ttlMs)
+    const args = { owner, leaseUs, leaseMs, metadata }
     return engine.call(scripts.take, { lock }, args, replicas).then((answer) => {
       if (answer.tag === 'acquired') {
         engine.sawFence(answer.fence)
