@@ -303,6 +303,13 @@ export function strandsContract(bench: Bench): void {
       expect(ran(await open(worker))).toEqual(['a4'])
     })
 
+    it('Q54 a key of which one job waits is drained', async () => {
+      await add(['a1'])
+      expect(await bench.second.queue.drain(bench.queue, 10)).toBe(1)
+      expect(await bench.counts()).toEqual(NOWHERE)
+      expect(ran(await open(bench.consumer()))).toEqual([])
+    })
+
     it('Q54 obliterated by force, no key is blocked', async () => {
       await add(['a1', 'a2', 'a3', 'b1'])
       const worker = bench.consumer()
