@@ -303,6 +303,15 @@ export function strandsContract(bench: Bench): void {
       expect(ran(await open(worker))).toEqual(['a4'])
     })
 
+    it('Q54 what nothing waits behind is drained as well', async () => {
+      await add(['a1', 'b1'])
+      expect(await bench.second.queue.drain(bench.queue, 10)).toBe(2)
+      expect(await bench.counts()).toEqual(NOWHERE)
+      await add(['a2', 'a3'])
+      expect(await bench.counts()).toEqual({ ...NOWHERE, ready: 2 })
+      expect(ran(await open(bench.consumer()))).toEqual(['a2'])
+    })
+
     it('Q54 obliterated by force, no key is blocked', async () => {
       await add(['a1', 'a2', 'a3', 'b1'])
       const worker = bench.consumer()

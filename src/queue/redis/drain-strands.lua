@@ -26,5 +26,6 @@ for i = 1, #tickets, 2 do
 end
 if count == 0 then return { 'drained', 0 } end
 keep_line(meta, line)
-redis.call('HINCRBY', meta, 'stranded', -behind)
+-- Minus nothing would be -0, which is no integer to Redis.
+if behind > 0 then redis.call('HINCRBY', meta, 'stranded', -behind) end
 return { 'drained', count }
