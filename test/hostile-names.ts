@@ -1,7 +1,20 @@
 // Names that have broken key layouts, patterns, objects and terminals; each is a thing of its own.
 
 export const HOSTILE_NAMES: readonly string[] = [
-  ...['a', 'A', 'a:b', 'a:line', 'a:waiters', 'a:gone:x', 'a:meta', 'a:ready', 'a{b', '}{', '{}'],
+  ...[
+    'a',
+    'A',
+    'a:b',
+    'a:line',
+    'a:waiters',
+    'a:gone:x',
+    'a:meta',
+    'a:ready',
+    'a|||b',
+    'a{b',
+    '}{',
+    '{}',
+  ],
   ...['{x}y', 'x}', '*', '?', '[a]', '\\', '%', '%25', '%7B', '../x', "'; --", '"', 'KEYS[1]'],
   ...[
     '__proto__',

@@ -47,7 +47,7 @@ const HOSTILE_PAYLOADS = [
     '"e\u0301"',
     '"👩‍👩‍👧"',
   ],
-  ...['"1000000030000000000000000000000"', '"%s%d"', '"\\\\"', `"${"'".repeat(9)}"`],
+  ...['"1000000030000000000000000000000"', '"%s%d"', '"a|||b"', '"\\\\"', `"${"'".repeat(9)}"`],
   JSON.stringify('x'.repeat(1 << 19)),
   JSON.stringify('限'.repeat(100_000)),
 ]
@@ -176,6 +176,21 @@ export function queueContract(open: () => Promise<OpenedQueueStore>): void {
       ]
       expect(idsOf(claimed)).toEqual(ids)
       expect(payloadsOf(claimed)[20]).toBe('2.7')
+    })
+
+    it('Q2 the order holds over midnight, and when the clock steps back', async () => {
+      const { clock } = bench.store
+      const dayMs = 24 * HOUR_MS
+      clock.stepWall(dayMs - (clock.wallMs() % dayMs) - 1)
+      const ids = await bench.add(['a'])
+      for (const payload of ['b', 'c']) {
+        await bench.pass(1)
+        ids.push(...(await bench.add([payload])))
+      }
+      clock.stepWall(-HOUR_MS)
+      ids.push(...(await bench.add(['d'], {}, bench.second)))
+      expect(ids).toEqual(inOrder(ids))
+      expect(payloadsOf(await bench.consumer().claim(9))).toEqual(['a', 'b', 'c', 'd'])
     })
 
     it('Q2 a batch of a thousand keeps its order', async () => {

@@ -28,6 +28,7 @@ for i = 1, #tickets, 2 do
 end
 if count == 0 then return { 'drained', 0 } end
 keep_line(meta, line)
+-- Minus nothing would be -0, which is no integer to Redis.
 if behind > 0 then redis.call('HINCRBY', meta, 'stranded', -behind) end
 note_event(told, 'N', string.format('%d', count))
 write_events(told)
