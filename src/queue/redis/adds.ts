@@ -29,7 +29,7 @@ export function addCall(known: QueueKeys, request: Omit<AddRequest, 'queue'>) {
 
 /** The same of the script that adds by name. */
 export function addNamedCall(known: QueueKeys, request: Omit<AddNamedRequest, 'queue'>) {
-  const { producer, sequence, jobs, maxLength = 0 } = request
+  const { producer, sequence, jobs, maxLength = 0, maxBytes = 0 } = request
   const { keys, args, learn } = lineOf(known)
   const named = jobs.flatMap(({ name }) => [known.record(name), known.log(name)])
   return {
@@ -38,6 +38,7 @@ export function addNamedCall(known: QueueKeys, request: Omit<AddNamedRequest, 'q
       ...args,
       sequence,
       maxLength,
+      maxBytes,
       jobs: jobs.map((job) => ({
         name: job.name,
         mode: job.mode,

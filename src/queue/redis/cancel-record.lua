@@ -1,4 +1,5 @@
 -- Cancels a job: at once if it waits, as soon as its delivery ends if it runs.
+-- KEYS  meta    hash
 -- KEYS  record  hash, see record.lua
 -- KEYS  log     list
 -- ARGV  remember_us  integer
@@ -11,11 +12,13 @@
 -- USE   clock facts queue/record
 local read = read_record(record)
 redis.call('LLEN', log)
+redis.call('HLEN', meta)
 if not read.state then return { 'unknown' } end
 if read.state == 'cancelled' then return { 'cancelled' } end
 if not lives(read) then return { 'ended' } end
 if read.state == 'waiting' then
-  end_record(record, log, read, 'cancelled', '', '', remember_us)
+  local ended_bytes = end_record(record, log, read, 'cancelled', '', '', remember_us)
+  if ended_bytes > 0 then redis.call('HINCRBY', meta, 'bytes', -ended_bytes) end
   return { 'cancelled' }
 end
 redis.call('HDEL', record, 'next_job', 'next_payload', 'next_header', 'next_due_us')

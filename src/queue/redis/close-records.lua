@@ -10,8 +10,8 @@
 -- A verdict is a letter: C closed, S stale, X it has ended as cancelled.
 -- COST  O(closings), at most 100
 -- REPEAT safe  a delivery ends once
--- USE   clock facts queue/line queue/buckets queue/ranks queue/record queue/tickets
-local reads, queue = {}, nil
+-- USE   clock facts queue/line queue/buckets queue/ranks queue/record queue/tickets queue/filing
+local meta, reads, queue, ended_bytes = keys[1], {}, nil, 0
 for at = 10, #keys, 2 do
   local record = keys[at]
   reads[at] = read_record(record)
@@ -21,14 +21,14 @@ end
 local function go_on(record, log, read, name)
   local after = redis.call('HMGET', record, 'next_payload', 'next_header', 'next_due_us')
   write_job(queue, record, log, read, { number = read.next_job, payload = after[1], header = after[2],
-    due_us = tonumber(after[3]), name = name })
+    due_us = tonumber(after[3]), name = name, counted = read.counted and #after[1] })
   queue.changed = true
 end
 
 local function close(record, log, read, closing)
   if not read.state or read.fence ~= closing.fence then return 'S' end
   if read.state == 'cancelling' then
-    end_record(record, log, read, 'cancelled', '', '', remember_us)
+    ended_bytes = ended_bytes + end_record(record, log, read, 'cancelled', '', '', remember_us)
   elseif read.state ~= 'running' then
     return read.state == 'cancelled' and 'X' or 'C'
   elseif closing.outcome == 'retry' or closing.outcome == 'back' then
@@ -40,7 +40,7 @@ local function close(record, log, read, closing)
     return 'C'
   else
     local kept_us = closing.outcome == 'dead' and dead_us or remember_us
-    end_record(record, log, read, closing.outcome, closing.result, closing.reason, kept_us)
+    ended_bytes = ended_bytes + end_record(record, log, read, closing.outcome, closing.result, closing.reason, kept_us)
   end
   local verdict = read.state == 'cancelled' and 'X' or 'C'
   if read.next_job then go_on(record, log, read, closing.name) end
@@ -53,7 +53,9 @@ for at = 10, #keys, 2 do
   verdicts[#verdicts + 1] = close(keys[at], keys[at + 1], reads[at], { name = closings[i + 1], fence = tonumber(closings[i + 2]),
     outcome = closings[i + 3], delay_us = tonumber(closings[i + 4]), result = closings[i + 5], reason = closings[i + 6] })
 end
+if not queue and ended_bytes > 0 then redis.call('HINCRBY', meta, 'bytes', -ended_bytes) end
 if not queue then return { 'closed', table.concat(verdicts), tail_number, tonumber(filling_name),
   tonumber(rank_filling_name) } end
+queue.line.bytes, queue.changed = queue.line.bytes - ended_bytes, true
 put_in_line(keys, queue, tail_number, filling_name, rank_filling_name)
 return { 'closed', table.concat(verdicts), queue.line.next, queue.fill.number, queue.ranked.number }

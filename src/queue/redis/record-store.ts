@@ -115,8 +115,8 @@ export function redisRecordStore(
     onRecordNews: (queue, name, listener) => news.on(keysOf(queue).record(name), listener),
 
     async cancelRecord(queue, name, rememberMs) {
-      const { record, log } = keysOf(queue)
-      const keys = { record: record(name), log: log(name) }
+      const { meta, record, log } = keysOf(queue)
+      const keys = { meta, record: record(name), log: log(name) }
       const { tag } = await engine.call(scripts.cancelRecord, keys, {
         rememberUs: toUs(rememberMs),
       })

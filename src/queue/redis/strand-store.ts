@@ -1,4 +1,5 @@
 import type { RedisEngine } from '../../engine/redis/engine.ts'
+import { QueueFullError } from '../errors.ts'
 import type { StrandStore } from '../strand-store.ts'
 import { ID_LENGTH, packTicketHeader } from './body.ts'
 import { dueText } from './due.ts'
@@ -31,7 +32,8 @@ export function redisStrandStore(
   keysOf: (queue: string) => QueueKeys,
 ): StrandStore {
   return {
-    async addKeyed({ queue, producer, sequence, jobs }) {
+    async addKeyed(request) {
+      const { queue, producer, sequence, jobs, maxLength = 0, maxBytes = 0 } = request
       const known = keysOf(queue)
       const { keys, args, learn } = lineOf(known)
       const strands = jobs.map(({ key }) => known.strand(key))
@@ -41,6 +43,8 @@ export function redisStrandStore(
         {
           ...args,
           sequence,
+          maxLength,
+          maxBytes,
           jobs: jobs.map((job) => ({
             key: job.key,
             due: dueText(job),
@@ -50,6 +54,7 @@ export function redisStrandStore(
         },
       )
       if (answer.tag === 'stale') return []
+      if (answer.tag === 'full') throw new QueueFullError(queue, request, answer)
       learn(answer)
       return jobs.map((_, index) => {
         const id = answer.ids.slice(index * ID_LENGTH, (index + 1) * ID_LENGTH)

@@ -16,16 +16,14 @@ import {
 } from '../record-store.ts'
 import { addNamedBatch } from './add.ts'
 import { findQueue } from './epochs.ts'
+import { findRecord, lives, type RecordRow } from './record-row.ts'
 import {
   dropTicket,
   dueUsOf,
   type Ending,
   endRecord,
-  findRecord,
   linesOf,
-  lives,
   moveJob,
-  type RecordRow,
   rankJob,
   recordTopic,
 } from './records.ts'
