@@ -11,14 +11,16 @@
 -- REPLY stale    it was emitted before, or the schedule is gone or another one
 -- COST  O(slots), at most 100
 -- REPEAT safe  a ticket counts once
--- USE   clock queue/line queue/buckets queue/ranks queue/tickets queue/schedule
+-- USE   clock queue/line queue/buckets queue/ranks queue/settle queue/deadline queue/tickets queue/schedule
 local meta, schedules, schedule = keys[1], keys[10], keys[11]
-local read, queue = read_schedule(schedule), open_line(keys)
+local read, queue, has_deadlines = read_schedule(schedule), open_line(keys), false
 redis.call('ZCARD', schedules)
 if read.ticket ~= ticket then return { 'stale' } end
 for i = 1, #slots do
   read.last_us = string.format('%016.0f', slots[i])
-  local body = next_number(queue) .. read.header .. read.last_us .. read.label .. read.payload
+  local text = next_number(queue) .. read.header .. read.last_us .. read.label .. read.payload
+  local body, is_limited = date_deadline(text)
+  has_deadlines = has_deadlines or is_limited
   queue.pushed[#queue.pushed + 1] = body
   if rank_of(body) then queue.ranked.changed = true end
 end
@@ -33,5 +35,6 @@ else
     redis.call('HSET', schedule, 'last_us', read.last_us, 'emitted', tonumber(read.emitted or 0) + #slots)
   end
 end
+if has_deadlines then redis.call('HSET', meta, 'deadlines', 1) end
 put_in_line(keys, queue, tail_number, filling_name, rank_filling_name)
 return { 'emitted', queue.line.next, queue.fill.number, queue.ranked.number }
