@@ -45,7 +45,10 @@ export interface QueueOptions {
    * `QueueFullError`, as long as its own process says so. Defaults to no limit.
    */
   maxLength?: number
-  /** Bytes of their payloads as JSON. Of a priority and a deadline, Redis counts 27 more, and what `history` keeps. Defaults to no limit. */
+  /**
+   * Bytes of their payloads as JSON; of jobs with an id or a key until they have ended. Of a priority and a deadline,
+   * Redis counts 27 more, and the id or key and what `history` keeps as well. Defaults to no limit.
+   */
   maxBytes?: number
   /**
    * How long what became of a job with an id is remembered after its end, up to 30 d: its result, and
@@ -92,7 +95,7 @@ export interface AddOptions extends NamingOptions {
    * Jobs of one key run one after the other, in the order in which they were added, whatever the number of
    * workers and their concurrency: one that waits for its delay or for its next attempt holds the others
    * of its key. 1 to 128 characters. Beside `delay` and `at` alone: a job with a key has no id of its
-   * own, no rank and no deadline. `maxLength` and `maxBytes` do not hold for it.
+   * own, no rank and no deadline.
    */
   key?: string
 }

@@ -62,6 +62,8 @@ export interface AddNamedRequest {
   jobs: NamedJob[]
   /** Refused with a `QueueFullError` if more jobs than that would wait then. */
   maxLength?: number | undefined
+  /** The same for bytes of their payloads: what is added with it counts until it has ended. */
+  maxBytes?: number | undefined
 }
 
 /** The number of the job that now stands for what was added; grows with each job of a name. */

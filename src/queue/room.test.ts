@@ -61,4 +61,21 @@ describe('a queue with a limit', () => {
     expect(await queue.counts()).toMatchObject({ ready: 2 })
     await sluice.close()
   })
+
+  it('counts jobs of a key, and the data of those with an id or a key', async () => {
+    const { sluice } = createTestSluice()
+    const queue = sluice.queue<string>('q', { maxLength: 3, maxBytes: 60 })
+    const keyed = ['a', 'b', 'c', 'd'].map((data) => queue.add(data, { key: 'k' }))
+    const results = await Promise.allSettled(keyed)
+    expect(results.map(({ status }) => status)).toEqual([
+      ...['fulfilled', 'fulfilled', 'fulfilled', 'rejected'],
+    ])
+    expect(results[3]).toMatchObject({ reason: expect.any(QueueFullError) })
+    await queue.drain()
+    await queue.add('x'.repeat(40), { id: 'big' })
+    await expect(queue.add('x'.repeat(40), { id: 'other' })).rejects.toThrow(QueueFullError)
+    await expect(queue.add('x'.repeat(40), { key: 'k' })).rejects.toThrow(QueueFullError)
+    expect(await queue.add('x'.repeat(40), { id: 'big' })).toMatchObject({ added: false })
+    await sluice.close()
+  })
 })

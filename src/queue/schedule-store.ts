@@ -28,6 +28,10 @@ export interface ScheduleTerms {
   maxAttempts: number
   /** 0 is none. */
   priority: number
+  /** Left out where they are not. */
+  lifo?: true
+  /** From when a job is emitted on; left out where there is none. */
+  deadlineMs?: number
 }
 
 export interface PutSchedule {

@@ -89,6 +89,39 @@ export function schedulesContract(bench: Bench): void {
       expect((await claimOne(worker)).name).toBe('schedule:a')
     })
 
+    it('Q20 Q43 with lifo its jobs go before all others, the newest first', async () => {
+      await put('a', { terms: { ...TERMS, lifo: true } })
+      await bench.pass(HOUR_MS)
+      await bench.add(['"plain"'])
+      const worker = bench.consumer(bench.second)
+      const [ticket] = await worker.claim(1)
+      if (!ticket) throw new Error('no ticket was claimed')
+      await emit(ticket, [nowMs() - 1, nowMs()], null)
+      await worker.say({ acks: [ticket] })
+      const jobs = await claimAll(worker)
+      expect(jobs.map(({ schedule, payload }) => schedule?.slotAtMs ?? payload)).toEqual([
+        ...[nowMs(), nowMs() - 1, '"plain"'],
+      ])
+    })
+
+    it('Q21 Q43 with a deadline its jobs are dead when none began them in time', async () => {
+      await put('a', { terms: { ...TERMS, deadlineMs: 500, priority: 3 } })
+      await bench.pass(HOUR_MS)
+      const worker = bench.consumer(bench.second)
+      const ticket = await claimOne(worker)
+      await bench.pass(400)
+      await emit(ticket, [nowMs() - 400, nowMs()], null)
+      await worker.say({ acks: [ticket] })
+      await bench.pass(500)
+      const [inTime] = await worker.claim(1)
+      expect(inTime).toMatchObject({ payload: '"a"', schedule: { name: 'a' } })
+      await bench.pass(MICROSECOND_MS)
+      expect(await claimAll(worker)).toEqual([])
+      expect(await bench.dead()).toMatchObject([
+        { payload: '"a"', schedule: { slotAtMs: expect.any(Number) } },
+      ])
+    })
+
     it('Q40 a worker that died before it emitted has emitted nothing: the next one does', async () => {
       await put('a')
       await bench.pass(HOUR_MS)

@@ -95,6 +95,21 @@ const TABLE: { argument: string; values: unknown[]; pass: (value: unknown) => un
     pass: (catchUp) => withOptions({ catchUp }),
   },
   {
+    argument: 'schedule.lifo',
+    values: ['yes', 1, null],
+    pass: (lifo) => withOptions({ lifo }),
+  },
+  {
+    argument: 'schedule.lifo',
+    values: [true],
+    pass: (lifo) => withOptions({ lifo, priority: 1 }),
+  },
+  {
+    argument: 'schedule.deadline',
+    values: [...without(BAD_DURATIONS, undefined), 0, new Date()],
+    pass: (deadline) => withOptions({ deadline }),
+  },
+  {
     argument: 'schedule.priority',
     values: [...without(BAD_NUMBERS, undefined, -1), 1_000_000_001],
     pass: (priority) => withOptions({ priority }),

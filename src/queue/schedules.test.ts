@@ -79,7 +79,7 @@ describe.each(engines)('schedules on $name', ({ open }) => {
         rule: { everyMs: HOUR_MS, atMs: null },
         data: 1,
         catchUp: 'skip',
-        priority: -1,
+        ...{ priority: -1, lifo: false, deadlineMs: null },
       },
       ...{ nextAtMs: nowMs() + HOUR_MS, lastAtMs: null, emittedCount: 0 },
     }
@@ -88,7 +88,13 @@ describe.each(engines)('schedules on $name', ({ open }) => {
     // The clock of the tests begins with the year 2026.
     const cron = await theirs.schedule('a', { cron: '0 3 * * *', tz: 'Asia/Shanghai' }, 'x')
     expect(cron).toMatchObject({
-      ...{ rule: { cron: '0 3 * * *', tz: 'Asia/Shanghai' }, catchUp: 'one', priority: 0 },
+      ...{
+        rule: { cron: '0 3 * * *', tz: 'Asia/Shanghai' },
+        catchUp: 'one',
+        priority: 0,
+        lifo: false,
+        deadlineMs: null,
+      },
       nextAtMs: Date.UTC(2026, 0, 1, 19),
     })
     const changed = await theirs.schedule('b', { every: '1h' }, 2)

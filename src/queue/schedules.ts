@@ -1,11 +1,11 @@
 import type { Duration } from '../duration.ts'
 import { ArgumentError } from '../errors.ts'
-import { duration, oneOf, type Reader, readOptions, text, withDefault } from '../options.ts'
+import { duration, flag, oneOf, type Reader, readOptions, text, withDefault } from '../options.ts'
 import { describe } from '../text.ts'
 import { instant, priority } from './adding.ts'
 import { pageLimit } from './options.ts'
 import { decodeForView, encodePayload } from './payload.ts'
-import type { CatchUp, StoredSchedule } from './schedule-store.ts'
+import type { CatchUp, ScheduleTerms, StoredSchedule } from './schedule-store.ts'
 import { checkNew, type Schema } from './schema.ts'
 import { firstSlot, type StoredRule } from './slots.ts'
 import type { QueueStore } from './store.ts'
@@ -41,6 +41,13 @@ export interface ScheduleOptions {
   catchUp?: 'skip' | 'one' | 'all'
   /** Of its jobs, as with `add`. Defaults to 0, which is none. */
   priority?: number
+  /** Of its jobs, as with `add`: before all others that are ready. Not beside `priority`. Defaults to false. */
+  lifo?: boolean
+  /**
+   * A job that is not begun so long after it was made of its slot is dead, as with `add`. From 1 ms, no Date: that
+   * would be one for all jobs. Defaults to none.
+   */
+  deadline?: Duration
 }
 
 /** A schedule, as of the look. Times are the engine's, in milliseconds since the epoch. */
@@ -50,6 +57,9 @@ export interface Schedule<Data = unknown> {
   data: Data
   catchUp: 'skip' | 'one' | 'all'
   priority: number
+  lifo: boolean
+  /** Null: its jobs have none. */
+  deadlineMs: number | null
   /** The next slot. In the past: no worker has got to it yet. */
   nextAtMs: number
   /** The last slot that has had a job; null if none has. */
@@ -110,6 +120,8 @@ const ruleOptions = {
 const scheduleOptions = {
   catchUp: withDefault(oneOf('skip', 'one', 'all'), 'one' as CatchUp),
   priority,
+  lifo: withDefault(flag, false),
+  deadline: withDefault(duration({ minMs: 1 }), undefined),
 }
 
 const listOptions = {
@@ -132,6 +144,19 @@ function readRule(given: unknown): StoredRule {
   if (every === undefined)
     throw new ArgumentError('schedule.rule', 'a rule with cron or every', describe(given))
   return { everyMs: every, atMs: at ?? null }
+}
+
+function readTerms(options: unknown, maxAttempts: number): ScheduleTerms {
+  const read = readOptions('schedule', options, scheduleOptions)
+  const { catchUp, priority, lifo, deadline: deadlineMs } = read
+  if (lifo && priority !== 0) {
+    throw new ArgumentError('schedule.lifo', 'left out where priority is given', describe(lifo))
+  }
+  return {
+    ...{ catchUp, maxAttempts, priority },
+    ...(lifo ? { lifo } : {}),
+    ...(deadlineMs === undefined ? {} : { deadlineMs }),
+  }
 }
 
 /** Croner takes an instant for a pattern, too. */
@@ -170,7 +195,7 @@ export class QueueSchedules<Data> implements Schedules<Data> {
     assertOpen()
     const known = readName(name, 'schedule.name')
     const stored = readRule(rule)
-    const { catchUp, priority } = readOptions('schedule', options, scheduleOptions)
+    const terms = readTerms(options, attempts)
     const payload = encodePayload(data, 'data', MOST_DATA_BYTES)
     await checkNew(schema, payload, 'data')
     if ('cron' in stored) await checkPattern(stored)
@@ -181,7 +206,7 @@ export class QueueSchedules<Data> implements Schedules<Data> {
     }
     const request = {
       ...{ queue, name: known, rule: JSON.stringify(stored), payload },
-      terms: { catchUp, maxAttempts: attempts, priority },
+      terms,
       slotMs,
     }
     return viewOf({ ...request, ...(await store.putSchedule(request)) })
@@ -218,7 +243,8 @@ function viewOf<Data>(stored: Omit<StoredSchedule, 'ticket'>): Schedule<Data> {
     name,
     rule: JSON.parse(rule) as StoredRule,
     data: decodeForView(payload) as Data,
-    ...{ catchUp: terms.catchUp, priority: terms.priority },
+    ...{ catchUp: terms.catchUp, priority: terms.priority, lifo: terms.lifo === true },
+    deadlineMs: terms.deadlineMs ?? null,
     ...{ nextAtMs: slotMs, lastAtMs: lastSlotMs, emittedCount },
   }
 }

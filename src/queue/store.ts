@@ -30,7 +30,8 @@ import type { StrandStore } from './strand-store.ts'
  * - Q22 Of a paused queue nothing is claimed and nobody is woken, while what is in flight is settled and
  *       what is added is kept. Resumed, one idle consumer is woken.
  * - Q23 A batch after which more jobs, or bytes of payloads, would wait than it says is refused as a whole.
- *       Waiting are ready and timed jobs; what comes back is never refused.
+ *       Waiting are ready and timed jobs, and those behind others of their key; what comes back is never
+ *       refused. Bytes that are kept for a job until it has ended count until then.
  * - Q24 `drain` removes jobs that wait, and nothing else.
  * - Q25 `obliterate` refuses while anything is in flight, unless forced; else the queue is paused until
  *       nothing of it is left, and deliveries that were in flight are lost.

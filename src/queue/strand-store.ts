@@ -11,6 +11,7 @@ export interface StrandStore {
   /**
    * Answers the ids in the order of `jobs`, null where the key had no room: then nothing of that key was
    * added from there on. Repeated with the same producer and sequence, the same.
+   * @throws {QueueFullError}, which refuses all of them
    */
   addKeyed(request: AddKeyedRequest): Promise<(string | null)[]>
   /** Answers in the order of `tickets`: `run` or `drop`. Repeated for the same delivery, the same. */
@@ -26,7 +27,7 @@ export interface KeyedJob extends NewJob {
   key: string
 }
 
-export interface AddKeyedRequest extends Omit<AddRequest, 'jobs' | 'maxLength' | 'maxBytes'> {
+export interface AddKeyedRequest extends Omit<AddRequest, 'jobs'> {
   jobs: KeyedJob[]
 }
 

@@ -132,13 +132,26 @@ function auditCounters(keys: Key[]): string[] {
     const found = {
       timed: bodiesIn(/^timed:/).length,
       ranked: bodiesIn(/^ranked:/).length,
-      bytes: Buffer.byteLength(bodiesIn(/^(ready|tail|segment:.*|timed:.*|ranked:.*)$/).join('')),
+      bytes:
+        Buffer.byteLength(bodiesIn(/^(ready|tail|segment:.*|timed:.*|ranked:.*)$/).join('')) +
+        keptBytes(keys, queue),
     }
     return Object.entries(found).flatMap(([field, count]) => {
       const said = Number(fieldOf(content, field)?.split(' ').at(-1) ?? 0)
       return said === count ? [] : [`${name}: ${field} says ${said}, and there are ${count}`]
     })
   })
+}
+
+/** Of the data that strands and records keep until their jobs have ended. */
+function keptBytes(keys: Key[], queue: string): number {
+  const HEADER = 76
+  const bytesOf = ({ name, content }: Key) => {
+    if (name.startsWith(`${queue}:record:`)) return [Number(fieldOf(content, 'counted') ?? 0)]
+    if (!name.startsWith(`${queue}:strand:`)) return []
+    return content.map((entry) => Buffer.byteLength(entry) - HEADER)
+  }
+  return keys.flatMap(bytesOf).reduce((sum, bytes) => sum + bytes, 0)
 }
 
 /** A job is in one place only, and what lies there is a job. */

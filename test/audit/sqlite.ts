@@ -96,11 +96,14 @@ const KNOWN_TABLES: readonly KnownTable[] = [
     contradictions: [
       {
         what: 'another count or size than that of the jobs that wait',
-        sql: `SELECT name, waiting, waiting_bytes, count(job.id) AS jobs,
-                coalesce(sum(octet_length(payload)), 0) AS bytes
-              FROM queue LEFT JOIN job
-                ON job.queue = queue.id AND state IN (0, 1) AND is_suspect = 0
-              GROUP BY queue.id HAVING waiting <> jobs OR waiting_bytes <> bytes`,
+        sql: `WITH counted (queue, jobs, bytes) AS (
+                SELECT queue, 1, octet_length(payload) FROM job WHERE state IN (0, 1) AND is_suspect = 0
+                UNION ALL SELECT queue, 1 - is_first, octet_length(payload) FROM strand_job
+                UNION ALL SELECT queue, 0, counted_bytes FROM record)
+              SELECT name, waiting, waiting_bytes, coalesce(sum(jobs), 0) AS found,
+                coalesce(sum(bytes), 0) AS found_bytes
+              FROM queue LEFT JOIN counted ON counted.queue = queue.id
+              GROUP BY queue.id HAVING waiting <> found OR waiting_bytes <> found_bytes`,
       },
     ],
   },

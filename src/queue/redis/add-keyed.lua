@@ -5,14 +5,17 @@
 -- ARGV rank_filling_name  string
 -- ARGV sequence      integer
 -- ARGV events_kept   integer  0: none
+-- ARGV max_length    integer  jobs that may wait, or 0
+-- ARGV max_bytes     integer  bytes of payload that may wait, or 0
 -- ARGV jobs          list  key:string due:string header:string payload:string
 -- REPLY added  ids:string tail_number:integer filling:integer rank_filling:integer
+-- REPLY full   length:integer bytes:integer   what waits already; nothing was added
 -- REPLY stale                    a later batch of this producer was added before
 -- The ids have 16 digits each: zeros where the key had no room, and nothing of it was added from there on.
 -- Dues are as in add.lua.
 -- COST  O(jobs), at most 100
 -- REPEAT safe  by the producer's sequence
--- USE   clock queue/line queue/buckets queue/ranks queue/tickets queue/history queue/strands queue/events
+-- USE   clock queue/line queue/buckets queue/ranks queue/tickets queue/room queue/history queue/strands queue/events
 local meta, producer, REFUSED = keys[1], keys[12], string.rep('0', 16)
 local queue, reads, told = open_line(keys), {}, open_events(keys[10], keys[11], events_kept)
 for i = 13, #keys do reads[keys[i]] = reads[keys[i]] or read_strand(keys[i]) end
@@ -21,6 +24,21 @@ if previous then
   local done, answers = string.match(previous, '^(%d+) (%d*)$')
   if tonumber(done) == sequence then return { 'added', answers, queue.line.next, queue.fill.number, queue.ranked.number } end
   if tonumber(done) > sequence then return { 'stale' } end
+end
+
+-- How much more data would wait: of the first of a key its ticket, too.
+local function added_bytes()
+  local bytes, seen = 0, {}
+  for i = 1, #jobs, 4 do
+    local strand = keys[10 + (i + 3) / 4]
+    if reads[strand].length == 0 and not seen[strand] then bytes = bytes + #jobs[i] end
+    seen[strand], bytes = true, bytes + #jobs[i + 3]
+  end
+  return bytes
+end
+if max_length + max_bytes > 0 then
+  local length, bytes = fullness(meta, queue, max_length, max_bytes, #jobs / 4, added_bytes())
+  if length then return { 'full', length, bytes } end
 end
 
 -- The first write needs memory: a full server refuses all.

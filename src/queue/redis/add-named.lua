@@ -6,6 +6,7 @@
 -- ARGV sequence      integer  0 in a transaction of the user's: nobody repeats that
 -- ARGV events_kept   integer  0: none
 -- ARGV max_length    integer  jobs that may wait, or 0
+-- ARGV max_bytes     integer  bytes of payload that may wait, or 0; what is added is counted only then
 -- ARGV jobs          list  name:string mode:string quiet_us:integer due:string deadline:string header:string payload:string
 -- REPLY added  answers:string tail_number:integer filling:integer rank_filling:integer
 -- REPLY full   length:integer bytes:integer   what waits already; nothing was added
@@ -13,7 +14,7 @@
 -- An answer is a number of 16 digits, and 1 if this add made that job, else 0. Dues and deadlines are as in instants.lua.
 -- COST  O(jobs), at most 100
 -- REPEAT safe  by the producer's sequence
--- USE   clock facts queue/line queue/buckets queue/ranks queue/record queue/instants queue/tickets queue/events
+-- USE   clock facts queue/line queue/buckets queue/ranks queue/record queue/instants queue/tickets queue/filing queue/room queue/events
 local producer, meta = keys[12], keys[1]
 local queue, told = open_line(keys), open_events(keys[10], keys[11], events_kept)
 local previous = sequence > 0 and redis.call('GET', producer)
@@ -23,10 +24,7 @@ if previous then
   if tonumber(done) > sequence then return { 'stale' } end
 end
 local known = {}
-for at = 13, #keys, 2 do
-  local record = keys[at]
-  known[record] = known[record] or read_record(record)
-end
+for at = 13, #keys, 2 do known[keys[at]] = known[keys[at]] or read_record(keys[at]) end
 
 local function choice(read, mode)
   if not read.state or mode == 'once' then return read.state and 'keep' or 'new' end
@@ -37,19 +35,24 @@ local function choice(read, mode)
   return read.state == 'waiting' and 'replace' or 'follow'
 end
 
--- How many more would wait.
-local function fresh_count()
-  local count, seen = 0, {}
+-- How many more would wait, and how much more data.
+local function growth()
+  local count, bytes, planned = 0, 0, {}
   for i = 1, #jobs, 7 do
     local record = keys[13 + (i - 1) / 7 * 2]
-    if not seen[record] and choice(known[record], jobs[i + 1]) == 'new' then count = count + 1 end
-    seen[record] = true
+    local read = planned[record] or known[record]
+    local what = choice(read, jobs[i + 1])
+    if what == 'new' then count, bytes = count + 1, bytes + #jobs[i] + #jobs[i + 5] - 12 end
+    if what == 'new' or what == 'replace' then
+      bytes = bytes + #jobs[i + 6] - (what == 'new' and 0 or tonumber(read.counted or 0))
+      planned[record] = { state = 'waiting', counted = #jobs[i + 6] }
+    end
   end
-  return count
+  return count, bytes
 end
-if max_length > 0 then
-  local length, fresh = waiting_in(queue.line) + queue.fill.count + queue.ranked.count, fresh_count()
-  if fresh > 0 and length + fresh > max_length then return { 'full', length, queue.line.bytes - 28 * length } end
+if max_length + max_bytes > 0 then
+  local length, bytes = fullness(meta, queue, max_length, max_bytes, growth())
+  if length then return { 'full', length, bytes } end
 end
 
 -- What follows has the number of the first that was to follow: that one never was.
@@ -73,8 +76,8 @@ for i = 1, #jobs, 7 do
   local what, number, is_new = choice(read, mode), read.job, false
   if what == 'new' then
     number, is_new = next_number(queue), true
-    write_job(queue, record, log, read, { number = number, header = header, payload = payload, due_us = due_us, deadline_us = deadline_us,
-      name = name })
+    write_job(queue, record, log, read, { number = number, header = header, payload = payload, due_us = due_us,
+      deadline_us = deadline_us, name = name, counted = max_bytes > 0 and #payload or nil })
     if quiet_us > 0 then
       read.quiet_us = string.format('%.0f', now_us + quiet_us)
       redis.call('HSET', record, 'quiet_us', read.quiet_us)
@@ -84,6 +87,7 @@ for i = 1, #jobs, 7 do
     number = read.next_job
   elseif what == 'replace' then
     redis.call('HSET', record, 'payload', payload)
+    if max_bytes > 0 then count_bytes(queue, record, read, #payload) end
     if mode == 'debounce' then postpone(queue, record, read, name, due_us) end
   end
   if is_new then note_event(told, 'a', name) end

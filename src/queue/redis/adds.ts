@@ -33,7 +33,7 @@ export function addNamedCall(
   request: Omit<AddNamedRequest, 'queue'>,
   eventsKept: number,
 ) {
-  const { producer, sequence, jobs, maxLength = 0 } = request
+  const { producer, sequence, jobs, maxLength = 0, maxBytes = 0 } = request
   const { keys, args, learn } = toldLineOf(known)
   const named = jobs.flatMap(({ name }) => [known.record(name), known.log(name)])
   return {
@@ -42,6 +42,7 @@ export function addNamedCall(
       ...args,
       sequence,
       maxLength,
+      maxBytes,
       eventsKept,
       jobs: jobs.map((job) => ({
         name: job.name,

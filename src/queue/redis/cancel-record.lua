@@ -1,4 +1,5 @@
 -- Cancels a job: at once if it waits, as soon as its delivery ends if it runs.
+-- KEYS  meta    hash
 -- KEYS  record  hash, see record.lua
 -- KEYS  log     list
 -- KEYS  events    stream, see events.lua
@@ -16,11 +17,13 @@
 local read = read_record(record)
 redis.call('LLEN', log)
 local told = open_events(events, watchers, events_kept)
+redis.call('HLEN', meta)
 if not read.state then return { 'unknown' } end
 if read.state == 'cancelled' then return { 'cancelled' } end
 if not lives(read) then return { 'ended' } end
 if read.state == 'waiting' then
-  end_record(record, log, read, 'cancelled', '', '', remember_us)
+  local ended_bytes = end_record(record, log, read, 'cancelled', '', '', remember_us)
+  if ended_bytes > 0 then redis.call('HINCRBY', meta, 'bytes', -ended_bytes) end
   note_event(told, 'c', name)
   write_events(told)
   return { 'cancelled' }

@@ -12,8 +12,9 @@
 -- A verdict is a letter: C closed, S stale, X it has ended as cancelled.
 -- COST  O(closings), at most 100
 -- REPEAT safe  a delivery ends once
--- USE   clock facts queue/line queue/buckets queue/ranks queue/record queue/history queue/tickets queue/events
-local reads, queue, told = {}, nil, open_events(keys[10], keys[11], events_kept)
+-- USE   clock facts queue/line queue/buckets queue/ranks queue/record queue/history queue/tickets queue/filing queue/events
+local meta, reads, queue, ended_bytes = keys[1], {}, nil, 0
+local told = open_events(keys[10], keys[11], events_kept)
 for at = 12, #keys, 2 do
   local record = keys[at]
   reads[at] = read_record(record)
@@ -23,7 +24,7 @@ end
 local function go_on(record, log, read, name)
   local after = redis.call('HMGET', record, 'next_payload', 'next_header', 'next_due_us')
   write_job(queue, record, log, read, { number = read.next_job, payload = after[1], header = after[2],
-    due_us = tonumber(after[3]), name = name })
+    due_us = tonumber(after[3]), name = name, counted = read.counted and #after[1] })
   queue.changed = true
 end
 
@@ -36,7 +37,7 @@ end
 local function close(record, log, read, closing)
   if not read.state or read.fence ~= closing.fence then return 'S' end
   if read.state == 'cancelling' then
-    end_record(record, log, read, 'cancelled', '', '', remember_us)
+    ended_bytes = ended_bytes + end_record(record, log, read, 'cancelled', '', '', remember_us)
     note_event(told, 'c', closing.name)
   elseif read.state ~= 'running' then
     return read.state == 'cancelled' and 'X' or 'C'
@@ -51,10 +52,10 @@ local function close(record, log, read, closing)
     return 'C'
   elseif closing.outcome == 'dead' then
     note_failure(record, read, closing.result)
-    end_record(record, log, read, 'dead', '', closing.reason, dead_us)
+    ended_bytes = ended_bytes + end_record(record, log, read, 'dead', '', closing.reason, dead_us)
     note_death(told, 'x', closing.name, closing.reason)
   else
-    end_record(record, log, read, closing.outcome, closing.result, closing.reason, remember_us)
+    ended_bytes = ended_bytes + end_record(record, log, read, closing.outcome, closing.result, closing.reason, remember_us)
     note_event(told, closing.outcome == 'done' and 'd' or 'c', closing.name)
   end
   local verdict = read.state == 'cancelled' and 'X' or 'C'
@@ -69,7 +70,9 @@ for at = 12, #keys, 2 do
     outcome = closings[i + 3], delay_us = tonumber(closings[i + 4]), result = closings[i + 5], reason = closings[i + 6] })
 end
 write_events(told)
+if not queue and ended_bytes > 0 then redis.call('HINCRBY', meta, 'bytes', -ended_bytes) end
 if not queue then return { 'closed', table.concat(verdicts), tail_number, tonumber(filling_name),
   tonumber(rank_filling_name) } end
+queue.line.bytes, queue.changed = queue.line.bytes - ended_bytes, true
 put_in_line(keys, queue, tail_number, filling_name, rank_filling_name)
 return { 'closed', table.concat(verdicts), queue.line.next, queue.fill.number, queue.ranked.number }

@@ -29,7 +29,7 @@ for i = 1, #closings, 7 do
   local first = read_first(strand)
   local is_first = first and first.number == closings[i + 1]
   if is_first and first.fence == fence then
-    redis.call('LPOP', strand)
+    pop_first(queue, strand, first)
     if closings[i + 4] == 'dead' then
       bury(dead, dead_body(first, key, tonumber(closings[i + 3]), closings[i + 6]), closings[i + 5])
       note_death(told, 'X', first.number, closings[i + 5])

@@ -14,15 +14,18 @@ local told = open_events(keys[4], keys[5], events_kept)
 for i = 6, #keys do read_first(keys[i]) end
 for i = 1, #tickets, 2 do
   local strand, body = keys[6 + (i - 1) / 2], tickets[i + 1]
-  local first, length = read_first(strand), redis.call('LLEN', strand)
+  local first, read = read_first(strand), read_strand(strand)
   if first and first.number == tickets[i] then
-    local cut = math.min(length - 1, limit - count)
-    if cut > 0 then redis.call('LTRIM', strand, 0, -1 - cut) end
+    local cut = math.min(read.length - 1, limit - count)
+    if cut > 0 then
+      redis.call('LTRIM', strand, 0, -1 - cut)
+      line.bytes = line.bytes - (read.total - read_strand(strand).total - cut * ENTRY_BYTES)
+    end
     behind, count = behind + cut, count + cut
     -- Where somebody has claimed it meanwhile, it is no longer there.
-    if cut == length - 1 and count < limit and body ~= '' and redis.call('LREM', ready, 1, body) == 1 then
+    if cut == read.length - 1 and count < limit and body ~= '' and redis.call('LREM', ready, 1, body) == 1 then
       redis.call('UNLINK', strand)
-      line.bytes, count = line.bytes - #body, count + 1
+      line.bytes, count = line.bytes - #body - #text_of(first), count + 1
     end
   end
 end

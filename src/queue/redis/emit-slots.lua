@@ -12,9 +12,9 @@
 -- REPLY stale    it was emitted before, or the schedule is gone or another one
 -- COST  O(slots), at most 100
 -- REPEAT safe  a ticket counts once
--- USE   clock queue/line queue/buckets queue/ranks queue/tickets queue/schedule queue/events
+-- USE   clock queue/line queue/buckets queue/ranks queue/history queue/events queue/settle queue/deadline queue/tickets queue/schedule
 local meta, schedules, schedule = keys[1], keys[10], keys[11]
-local read, queue = read_schedule(schedule), open_line(keys)
+local read, queue, has_deadlines = read_schedule(schedule), open_line(keys), false
 redis.call('ZCARD', schedules)
 local told = open_events(keys[12], keys[13], events_kept)
 if read.ticket ~= ticket then return { 'stale' } end
@@ -22,7 +22,8 @@ for i = 1, #slots do
   read.last_us = string.format('%016.0f', slots[i])
   local number = next_number(queue)
   note_event(told, 'A', number .. ' 1')
-  local body = number .. read.header .. read.last_us .. read.label .. read.payload
+  local body, is_limited = date_deadline(number .. read.header .. read.last_us .. read.label .. read.payload)
+  has_deadlines = has_deadlines or is_limited
   queue.pushed[#queue.pushed + 1] = body
   if rank_of(body) then queue.ranked.changed = true end
 end
@@ -37,6 +38,7 @@ else
     redis.call('HSET', schedule, 'last_us', read.last_us, 'emitted', tonumber(read.emitted or 0) + #slots)
   end
 end
+if has_deadlines then redis.call('HSET', meta, 'deadlines', 1) end
 put_in_line(keys, queue, tail_number, filling_name, rank_filling_name)
 write_events(told)
 return { 'emitted', queue.line.next, queue.fill.number, queue.ranked.number }

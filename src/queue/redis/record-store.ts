@@ -119,8 +119,8 @@ export function redisRecordStore(
     onRecordNews: (queue, name, listener) => news.on(keysOf(queue).record(name), listener),
 
     async cancelRecord(queue, name, rememberMs) {
-      const { record, log, events, watchers } = keysOf(queue)
-      const keys = { record: record(name), log: log(name), events, watchers }
+      const { meta, record, log, events, watchers } = keysOf(queue)
+      const keys = { meta, record: record(name), log: log(name), events, watchers }
       const { tag } = await engine.call(scripts.cancelRecord, keys, {
         ...{ rememberUs: toUs(rememberMs), eventsKept, name },
       })

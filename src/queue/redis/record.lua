@@ -7,6 +7,7 @@
 --     payload, due_us, attempt, progress
 --     fence     of the delivery that runs it
 --     deadline_us  a delivery after it is dead
+--     counted   bytes of its payload, where `bytes` of the queue has them
 --     quiet_us  until when a throttled add is refused
 --     next_job, next_payload, next_header, next_due_us   what is to follow the one that runs
 --     ended_job, ended_as, ended_us, result, reason      the last one that ended
@@ -17,7 +18,7 @@
 -- BRINGS read_record lives live_watchers end_record
 
 local FIELDS = { 'state', 'job', 'ticket', 'header', 'due_us', 'attempt', 'fence', 'quiet_us', 'next_job',
-  'until_us', 'watchers', 'deadline_us' }
+  'until_us', 'watchers', 'deadline_us', 'counted' }
 
 -- A key of another type, or a record of another version, fails here.
 local function read_record(record)
@@ -44,7 +45,8 @@ local function live_watchers(read)
   return clients
 end
 
--- Ends the job as `state`, with a result or a reason, and tells who watches. Kept for so long.
+-- Ends the job as `state`, with a result or a reason, and tells who watches. Kept for so long. Answers how many
+-- bytes less the queue has then.
 local function end_record(record, log, read, state, result, reason, remember_us)
   redis.call('HDEL', record, '')
   local until_us = math.max(now_us + remember_us, tonumber(read.quiet_us or 0))
@@ -52,10 +54,11 @@ local function end_record(record, log, read, state, result, reason, remember_us)
     'until_us', string.format('%.0f', until_us))
   if result ~= '' then redis.call('HSET', record, 'result', result) else redis.call('HDEL', record, 'result') end
   if reason ~= '' then redis.call('HSET', record, 'reason', reason) else redis.call('HDEL', record, 'reason') end
-  redis.call('HDEL', record, 'due_us', 'watchers')
+  redis.call('HDEL', record, 'due_us', 'watchers', 'counted')
   local lives_ms = math.ceil((until_us - now_us) / 1000)
   redis.call('PEXPIRE', record, lives_ms)
   redis.call('PEXPIRE', log, lives_ms)
   for _, client in ipairs(live_watchers(read)) do redis.call('PUBLISH', inbox .. client[1], 'record ' .. record) end
   read.state, read.due_us = state, 0
+  return tonumber(read.counted or 0)
 end

@@ -32,7 +32,7 @@ export function redisRemoval(
     if (tickets.length === 0) return
     const keys = tickets.flatMap(({ name }) => [known.record(name ?? ''), known.log(name ?? '')])
     const numbers = tickets.map(({ id }) => ({ number: id }))
-    await engine.call(scripts.forgetRecords, { keys }, { tickets: numbers })
+    await engine.call(scripts.forgetRecords, { keys: [known.meta, ...keys] }, { tickets: numbers })
   }
 
   /** What waits behind a job that runs is reached by its ticket. */

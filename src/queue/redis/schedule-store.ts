@@ -66,13 +66,13 @@ export function redisScheduleStore(
 
     async putSchedule({ queue, name, rule, terms, payload, slotMs }) {
       const { keys, args, learn } = placeOf(queue, name)
-      const { maxAttempts, priority } = terms
+      const { catchUp: _, ...how } = terms
       const answer = await engine.call(
         scripts.putSchedule,
         { keys },
         {
           ...args,
-          ...packSlotFrame(name, { payload, maxAttempts, priority, delayMs: 0 }),
+          ...packSlotFrame(name, { payload, delayMs: 0, ...how }),
           rule,
           terms: JSON.stringify(terms),
           payload,

@@ -1,4 +1,5 @@
 import type { RedisEngine } from '../../engine/redis/engine.ts'
+import { QueueFullError } from '../errors.ts'
 import { noteText, packHistory } from '../history.ts'
 import type { KeyedEnding, StrandStore } from '../strand-store.ts'
 import { ID_LENGTH, packTicketHeader } from './body.ts'
@@ -48,7 +49,8 @@ export function redisStrandStore(
   eventsKept: number,
 ): StrandStore {
   return {
-    async addKeyed({ queue, producer, sequence, jobs }) {
+    async addKeyed(request) {
+      const { queue, producer, sequence, jobs, maxLength = 0, maxBytes = 0 } = request
       const known = keysOf(queue)
       const { keys, args, learn } = toldLineOf(known)
       const strands = jobs.map(({ key }) => known.strand(key))
@@ -57,7 +59,7 @@ export function redisStrandStore(
         { keys: [...keys, known.producer(`${producer}:keyed`), ...strands] },
         {
           ...args,
-          ...{ sequence, eventsKept },
+          ...{ sequence, maxLength, maxBytes, eventsKept },
           jobs: jobs.map((job) => ({
             key: job.key,
             due: dueText(job),
@@ -67,6 +69,7 @@ export function redisStrandStore(
         },
       )
       if (answer.tag === 'stale') return []
+      if (answer.tag === 'full') throw new QueueFullError(queue, request, answer)
       learn(answer)
       return jobs.map((_, index) => {
         const id = answer.ids.slice(index * ID_LENGTH, (index + 1) * ID_LENGTH)

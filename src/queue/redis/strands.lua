@@ -3,7 +3,7 @@
 -- 26 of its body. An entry is 16 digits each for the fence of the delivery that runs it, for when it is due,
 -- and for the bytes of all entries up to its own since the strand began; then the body: of one that was dead
 -- before, its history stands in front of the payload, until its ticket has it.
--- BRINGS read_first read_strand has_room payload_of fence_first push_entry put_next
+-- BRINGS ENTRY_BYTES read_first read_strand has_room text_of payload_of fence_first push_entry put_next pop_first
 
 -- A strand is one key, and must not get big.
 local MOST_STRAND_BYTES, ENTRY_BYTES = 4000000, 76
@@ -60,6 +60,7 @@ local function push_entry(queue, strand, read, key, number, header, payload, due
   read.length, read.bytes, read.total = read.length + 1, read.bytes + bytes, read.total + bytes
   local entry = string.format('%016.0f%016.0f%016.0f', 0, due_us > now_us and due_us or 0, read.total)
   redis.call('RPUSH', strand, entry .. number .. header .. payload)
+  queue.line.bytes = queue.line.bytes + #payload
   if read.length > 1 then
     queue.stranded = (queue.stranded or 0) + 1
   else
@@ -73,4 +74,10 @@ local function put_next(queue, strand, key)
   if not first then return end
   put_ticket(queue, first.number, first.header, 0, past_and_key(first.header, text_of(first), key), first.due_us)
   queue.changed, queue.stranded = true, (queue.stranded or 0) - 1
+end
+
+-- The first of a strand has ended.
+local function pop_first(queue, strand, first)
+  redis.call('LPOP', strand)
+  queue.line.bytes, queue.changed = queue.line.bytes - #first.text + ENTRY_BYTES, true
 end

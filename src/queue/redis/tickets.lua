@@ -1,6 +1,6 @@
 -- Tickets on their way into line. Keys of the line, in this order: meta, ready, tail, the name of the
 -- next segment, buckets, the bucket for new jobs, wake, ranks, the bucket for new ranked ones.
--- BRINGS open_line next_number put_ticket postpone write_job put_in_line
+-- BRINGS open_line next_number put_ticket postpone put_in_line
 
 local function open_line(keys)
   local meta, ready, tail, buckets, filling, wake = keys[1], keys[2], keys[3], keys[5], keys[6], keys[7]
@@ -43,24 +43,6 @@ local function postpone(queue, record, read, name, due_us)
   end
   redis.call('HSET', record, 'due_us', string.format('%.0f', due_us))
   read.due_us = due_us
-end
-
--- A new job in a record, new or not. What is known of the one that ended stays.
-local function write_job(queue, record, log, read, job)
-  if read.over then redis.call('DEL', record, log) end
-  redis.call('HSET', record, 'state', 'waiting', 'job', job.number, 'header', job.header, 'payload', job.payload)
-  if job.due_us > now_us then redis.call('HSET', record, 'due_us', string.format('%.0f', job.due_us)) end
-  if read.state then
-    redis.call('HDEL', record, 'ticket', 'attempt', 'progress', 'until_us', 'quiet_us', 'next_job', 'next_payload',
-      'next_header', 'next_due_us', 'deadline_us', 'history', 'crashes')
-    if job.due_us <= now_us then redis.call('HDEL', record, 'due_us') end
-    redis.call('PERSIST', record)
-    redis.call('DEL', log)
-  end
-  if job.deadline_us then redis.call('HSET', record, 'deadline_us', string.format('%.0f', job.deadline_us)) end
-  read.state, read.job, read.ticket, read.header = 'waiting', job.number, job.number, job.header
-  read.due_us, read.attempt, read.quiet_us, read.next_job = job.due_us, 0, nil, nil
-  put_ticket(queue, job.number, job.header, 0, job.name, job.due_us)
 end
 
 local function put_in_line(keys, queue, tail_number, filling_name, rank_filling_name)

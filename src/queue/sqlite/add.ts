@@ -4,11 +4,13 @@ import { QueueFullError } from '../errors.ts'
 import type { NewEvent } from '../event-store.ts'
 import type { AddNamedRequest, NamedAdd } from '../record-store.ts'
 import type { AddRequest } from '../store.ts'
+import type { AddKeyedRequest } from '../strand-store.ts'
 import { answerOnce } from './batches.ts'
 import { ensureQueue, findQueue, type QueueRow } from './epochs.ts'
 import { tellEvents } from './events.ts'
 import { insertJobs, takeNumbers } from './jobs.ts'
 import { addNamed } from './records.ts'
+import { addKeyed } from './strands.ts'
 import { amountOf } from './waiting.ts'
 
 interface Added {
@@ -76,7 +78,8 @@ export function addNamedBatch(
   const queue = ensureQueue(transaction, name)
   let isNews = false
   const answer = answerOnce(transaction, { queue: queue.id, producer, sequence }, () => {
-    const added = jobs.map((job) => addNamed(transaction, queue.id, job))
+    const isCounted = request.maxBytes !== undefined
+    const added = jobs.map((job) => addNamed(transaction, queue.id, job, isCounted))
     refuseGrowth(transaction, queue, request)
     isNews = added.some((one) => one.isNews)
     tellEvents(transaction, name, eventsKept, () =>
@@ -87,18 +90,43 @@ export function addNamedBatch(
   return { answer, isNews }
 }
 
-/** Undoes what made more jobs wait than there is room for: only the adding tells how many are new. */
+export function addKeyedBatch(
+  transaction: Transaction,
+  request: AddKeyedRequest,
+  eventsKept: number,
+): { answer: (string | null)[]; isNews: boolean } {
+  const { queue: name, producer, sequence, jobs } = request
+  const queue = ensureQueue(transaction, name)
+  let isNews = false
+  const batch = { queue: queue.id, producer: `${producer}:keyed`, sequence }
+  const answer = answerOnce(transaction, batch, () => {
+    const full = fullness(queue, request)
+    if (full) throw new QueueFullError(name, request, full)
+    const added = addKeyed(transaction, queue.id, jobs)
+    isNews = added.some((one) => one.isNews)
+    tellEvents(transaction, name, eventsKept, () =>
+      added.flatMap(({ id }) => (id === null ? [] : addedEvent(id))),
+    )
+    return added.map(({ id }) => id)
+  })
+  return { answer, isNews }
+}
+
+/** Undoes what made more wait than there is room for: only the adding tells how much is new. */
 function refuseGrowth(
   transaction: Transaction,
   { waiting, waitingBytes }: QueueRow,
-  {
-    queue: name,
-    maxLength = Number.POSITIVE_INFINITY,
-  }: Pick<AddNamedRequest, 'queue' | 'maxLength'>,
+  { queue: name, maxLength, maxBytes }: Pick<AddNamedRequest, 'queue' | 'maxLength' | 'maxBytes'>,
 ): void {
-  const length = findQueue(transaction, name)?.waiting ?? 0
-  if (length <= waiting || length <= maxLength) return
-  throw new QueueFullError(name, { maxLength }, { length: waiting, bytes: waitingBytes })
+  if (maxLength === undefined && maxBytes === undefined) return
+  const after = findQueue(transaction, name)
+  const isOver = (now = 0, before: number, most = Number.POSITIVE_INFINITY) =>
+    now > before && now > most
+  const isFull =
+    isOver(after?.waiting, waiting, maxLength) ||
+    isOver(after?.waitingBytes, waitingBytes, maxBytes)
+  if (!isFull) return
+  throw new QueueFullError(name, { maxLength, maxBytes }, { length: waiting, bytes: waitingBytes })
 }
 
 /** It has no sequence: whoever commits the transaction, or not, does so once. */
@@ -110,7 +138,7 @@ export function addWithin(
   const { job } = request
   if ('name' in job) {
     const queue = ensureQueue(transaction, request.queue)
-    const { number, isNew } = addNamed(transaction, queue.id, job)
+    const { number, isNew } = addNamed(transaction, queue.id, job, request.maxBytes !== undefined)
     refuseGrowth(transaction, queue, request)
     if (isNew) tellEvents(transaction, request.queue, eventsKept, () => [addedNamedEvent(job)])
     return number

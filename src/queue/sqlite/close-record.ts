@@ -3,7 +3,8 @@ import type { Transaction } from '../../engine/sqlite/engine.ts'
 import type { NewEvent } from '../event-store.ts'
 import { type CloseVerdict, type Closing, type EndedState, LEAST_DEAD_MS } from '../record-store.ts'
 import { noteInRecord } from './history.ts'
-import { type Ending, endRecord, type RecordRow } from './records.ts'
+import type { RecordRow } from './record-row.ts'
+import { type Ending, endRecord } from './records.ts'
 
 interface Closed {
   verdict: CloseVerdict

@@ -16,15 +16,13 @@ import { closedEvent, closeRecord } from './close-record.ts'
 import { findQueue } from './epochs.ts'
 import { tellEvents } from './events.ts'
 import { noteCrashInRecord } from './history.ts'
+import { findRecord, lives, type RecordRow } from './record-row.ts'
 import {
   dropTicket,
   dueUsOf,
   endRecord,
-  findRecord,
   linesOf,
-  lives,
   moveJob,
-  type RecordRow,
   rankJob,
   recordTopic,
 } from './records.ts'

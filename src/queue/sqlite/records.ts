@@ -1,65 +1,16 @@
 import { toUs } from '../../duration.ts'
 import type { Transaction } from '../../engine/sqlite/engine.ts'
 import type { When } from '../adding.ts'
-import type { EndedState, NamedAdd, NamedJob, RecordState } from '../record-store.ts'
+import type { EndedState, NamedAdd, NamedJob } from '../record-store.ts'
 import type { NewJob } from '../store.ts'
 import { firstDueUs, insertJobs, takeNumbers } from './jobs.ts'
+import { findRecord, lives, type RecordRow } from './record-row.ts'
 import { noteWaiting } from './waiting.ts'
-
-export interface RecordRow {
-  id: number
-  queue: number
-  name: string
-  state: RecordState
-  number: number
-  ticket: number
-  maxAttempts: number
-  payload: string
-  dueUs: number
-  attempt: number
-  fence: number
-  progress: string | null
-  quietUs: number
-  nextNumber: number | null
-  nextPayload: string | null
-  nextDueUs: number | null
-  nextMaxAttempts: number | null
-  endedNumber: number | null
-  endedAs: EndedState | null
-  endedUs: number | null
-  result: string | null
-  reason: string | null
-  history: string | null
-  crashes: number
-}
-
-const COLUMNS = `id, queue, name, state, number, ticket, max_attempts AS maxAttempts, payload, due_us AS dueUs,
-  attempt, fence, progress, quiet_us AS quietUs, next_number AS nextNumber, next_payload AS nextPayload,
-  next_due_us AS nextDueUs, next_max_attempts AS nextMaxAttempts, ended_number AS endedNumber,
-  ended_as AS endedAs, ended_us AS endedUs, result, reason, history, crashes`
 
 const MOST_SWEPT = 16
 
 export const recordTopic = (queue: string, name: string) =>
   `record:${JSON.stringify([queue, name])}`
-
-/** Undefined where there is none, or it has been remembered long enough. */
-export function findRecord(
-  transaction: Transaction,
-  queue: number | null,
-  name: string,
-): RecordRow | undefined {
-  return transaction.get<RecordRow>(
-    `SELECT ${COLUMNS} FROM record
-     WHERE queue = ? AND name = ? AND (until_us IS NULL OR until_us > ?)`,
-    queue,
-    name,
-    transaction.nowUs,
-  )
-}
-
-export const lives = ({ state }: RecordRow) =>
-  state === 'waiting' || state === 'running' || state === 'cancelling'
 
 /** A job that is to be put in a record and in line. */
 interface Planned {
@@ -69,25 +20,34 @@ interface Planned {
   dueUs: number
   /** Of its ticket; nothing of what follows another. */
   how: Pick<NewJob, 'priority' | 'lifo' | 'deadlineMs' | 'deadlineAtMs'>
+  /** Whether its queue has the bytes of its payload. */
+  isCounted: boolean
 }
 
 /** What an add by name came to, and whether it is news for consumers. */
 type Added = NamedAdd & { isNews: boolean }
 
-export function addNamed(transaction: Transaction, queue: number, job: NamedJob): Added {
+/** The data of what waits is counted from now on where `isCounted`. */
+export function addNamed(
+  transaction: Transaction,
+  queue: number,
+  job: NamedJob,
+  isCounted: boolean,
+): Added {
   const found = findRecord(transaction, queue, job.name)
   const dueUs = dueUsOf(transaction, job)
   if (!found || mayBeginAnew(transaction, found, job)) {
     const number = takeNumbers(transaction, 1)
-    const isNews = putJob(transaction, queue, number, { ...job, dueUs, how: job })
+    const isNews = putJob(transaction, queue, number, { ...job, dueUs, how: job, isCounted })
     const quietUs = job.quietMs > 0 ? transaction.nowUs + toUs(job.quietMs) : 0
     const sql = 'UPDATE record SET quiet_us = ? WHERE queue = ? AND name = ?'
     if (quietUs > 0) transaction.run(sql, quietUs, queue, job.name)
     return { number: String(number), isNew: true, isNews }
   }
   if (job.mode !== 'debounce' && job.mode !== 'keep-last') return kept(found.number)
-  if (found.state !== 'waiting') return follow(transaction, found, { ...job, dueUs, how: job })
+  if (found.state !== 'waiting') return follow(transaction, found, { ...job, dueUs })
   transaction.run('UPDATE record SET payload = ? WHERE id = ?', job.payload, found.id)
+  if (isCounted) countBytes(transaction, found, Buffer.byteLength(job.payload))
   const isNews = job.mode === 'debounce' && moveJob(transaction, found, dueUs)
   return { ...kept(found.number), isNews }
 }
@@ -100,7 +60,11 @@ function mayBeginAnew(transaction: Transaction, found: RecordRow, { mode }: Name
 }
 
 /** What follows has the number of the first that was to follow: that one never was. */
-function follow(transaction: Transaction, found: RecordRow, next: Planned): Added {
+function follow(
+  transaction: Transaction,
+  found: RecordRow,
+  next: Omit<Planned, 'how' | 'isCounted'>,
+): Added {
   const number = found.nextNumber ?? takeNumbers(transaction, 1)
   transaction.run(
     `UPDATE record SET next_number = ?, next_payload = ?, next_due_us = ?, next_max_attempts = ?
@@ -118,28 +82,40 @@ export function dueUsOf({ nowUs }: Transaction, { delayMs, dueAtMs }: When): num
   return dueAtMs === undefined ? nowUs + toUs(delayMs) : toUs(dueAtMs)
 }
 
+function countBytes(
+  transaction: Transaction,
+  { id, queue, countedBytes }: RecordRow,
+  bytes: number,
+): void {
+  transaction.run('UPDATE record SET counted_bytes = ? WHERE id = ?', bytes, id)
+  noteWaiting(transaction, queue, { jobs: 0, bytes: bytes - countedBytes })
+}
+
 /** A job in a record, new or not, and its ticket. What is known of the one that ended stays. */
 function putJob(
   transaction: Transaction,
   queue: number,
   number: number,
-  { name, payload, maxAttempts, dueUs, how }: Planned,
+  { name, payload, maxAttempts, dueUs, how, isCounted }: Planned,
 ): boolean {
   dropOver(transaction, queue, name)
+  const bytes = isCounted ? Buffer.byteLength(payload) : 0
   transaction.run(
-    `INSERT INTO record (queue, name, state, number, ticket, max_attempts, payload, due_us)
-     VALUES (?1, ?2, 'waiting', ?3, ?3, ?4, ?5, ?6)
+    `INSERT INTO record (queue, name, state, number, ticket, max_attempts, payload, due_us, counted_bytes)
+     VALUES (?1, ?2, 'waiting', ?3, ?3, ?4, ?5, ?6, ?7)
      ON CONFLICT (queue, name) DO UPDATE SET state = 'waiting', number = ?3, ticket = ?3,
        max_attempts = ?4, payload = ?5, due_us = ?6, attempt = 0, progress = NULL, quiet_us = 0,
        next_number = NULL, next_payload = NULL, next_due_us = NULL, next_max_attempts = NULL,
-       until_us = NULL, history = NULL, crashes = 0`,
+       until_us = NULL, history = NULL, crashes = 0, counted_bytes = ?7`,
     queue,
     name,
     number,
     maxAttempts,
     payload,
     dueUs > transaction.nowUs ? dueUs : 0,
+    bytes,
   )
+  if (bytes > 0) noteWaiting(transaction, queue, { jobs: 0, bytes })
   transaction.run(
     `DELETE FROM record_line WHERE record = (SELECT id FROM record WHERE queue = ? AND name = ?)`,
     queue,
@@ -153,7 +129,7 @@ function putTicket(
   transaction: Transaction,
   queue: number,
   number: number,
-  { name, maxAttempts, dueUs, how }: Omit<Planned, 'payload'>,
+  { name, maxAttempts, dueUs, how }: Omit<Planned, 'payload' | 'isCounted'>,
 ): boolean {
   const { priority = 0, lifo = false, deadlineMs, deadlineAtMs } = how
   const when = { delayMs: 0, dueAtMs: dueUs / 1000, priority, lifo }
@@ -220,7 +196,7 @@ export function endRecord(
   const { nowUs } = transaction
   transaction.run(
     `UPDATE record SET state = ?1, due_us = 0, ended_number = number, ended_as = ?1, ended_us = ?2,
-       result = ?3, reason = ?4, until_us = ?5 WHERE id = ?6`,
+       result = ?3, reason = ?4, until_us = ?5, counted_bytes = 0 WHERE id = ?6`,
     state,
     nowUs,
     result,
@@ -228,7 +204,8 @@ export function endRecord(
     Math.max(nowUs + toUs(rememberMs), found.quietUs),
     found.id,
   )
-  const { queue, name, nextNumber, nextPayload, nextDueUs, nextMaxAttempts } = found
+  const { queue, name, nextNumber, nextPayload, nextDueUs, nextMaxAttempts, countedBytes } = found
+  if (countedBytes > 0) noteWaiting(transaction, queue, { jobs: 0, bytes: -countedBytes })
   if (nextNumber === null || nextPayload === null) return false
   return putJob(transaction, queue, nextNumber, {
     name,
@@ -236,6 +213,7 @@ export function endRecord(
     maxAttempts: nextMaxAttempts ?? found.maxAttempts,
     dueUs: nextDueUs ?? nowUs,
     how: {},
+    isCounted: countedBytes > 0,
   })
 }
 
@@ -275,7 +253,10 @@ export function dropRecordOf(
   ticket: number,
 ): void {
   const found = findRecord(transaction, queue, name)
-  if (found?.ticket === ticket) dropRecord(transaction, found.id)
+  if (found?.ticket !== ticket) return
+  dropRecord(transaction, found.id)
+  if (found.countedBytes > 0)
+    noteWaiting(transaction, queue, { jobs: 0, bytes: -found.countedBytes })
 }
 
 function dropRecord(transaction: Transaction, id: number): void {

@@ -149,9 +149,9 @@ function emit(transaction: Transaction, request: EmitRequest, eventsKept: number
   const { ticket, slotsMs, nextSlotMs, name } = request
   const found = find(transaction, request.queue, name)
   if (!found || String(found.ticket) !== ticket) return { verdict: 'stale', isNews: false }
-  const { maxAttempts, priority } = termsOf(found)
+  const { catchUp: _, ...how } = termsOf(found)
   const jobs = slotsMs.map((slotAtMs) => ({
-    ...{ payload: found.payload, maxAttempts, priority, delayMs: 0 },
+    ...{ payload: found.payload, delayMs: 0, ...how },
     schedule: { name, slotAtMs },
   }))
   const lastMs = slotsMs.at(-1)

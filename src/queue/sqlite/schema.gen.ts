@@ -87,6 +87,7 @@ CREATE TABLE IF NOT EXISTS record (
   attempt INTEGER NOT NULL DEFAULT 0,
   fence INTEGER NOT NULL DEFAULT 0,
   progress TEXT,
+  counted_bytes INTEGER NOT NULL DEFAULT 0,
   quiet_us INTEGER NOT NULL DEFAULT 0,
   next_number INTEGER,
   next_payload TEXT,

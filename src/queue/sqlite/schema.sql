@@ -7,7 +7,8 @@ CREATE TABLE IF NOT EXISTS queue (
   fence INTEGER NOT NULL,
   -- Nothing is claimed.
   is_paused INTEGER NOT NULL DEFAULT 0 CHECK (is_paused IN (0, 1)),
-  -- Jobs that are ready or timed, suspects left out, and the bytes of their payloads.
+  -- Jobs that are ready or timed, suspects left out, and those behind others of their key; the bytes of their
+  -- payloads, and of those that records and strands keep until their jobs have ended.
   waiting INTEGER NOT NULL DEFAULT 0,
   waiting_bytes INTEGER NOT NULL DEFAULT 0,
   -- Of the queue whose own name this is; 0 where it was obliterated.
@@ -114,6 +115,8 @@ CREATE TABLE IF NOT EXISTS record (
   -- Of the delivery that runs it.
   fence INTEGER NOT NULL DEFAULT 0,
   progress TEXT,
+  -- Bytes of its payload, where those of the queue have them.
+  counted_bytes INTEGER NOT NULL DEFAULT 0,
   -- Until when a throttled add is refused.
   quiet_us INTEGER NOT NULL DEFAULT 0,
   next_number INTEGER,

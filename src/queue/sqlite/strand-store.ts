@@ -2,11 +2,10 @@ import type { SqliteEngine, Transaction } from '../../engine/sqlite/engine.ts'
 import type { NewEvent } from '../event-store.ts'
 import type { CloseVerdict } from '../record-store.ts'
 import type { KeyedEnding, StrandStore } from '../strand-store.ts'
-import { addedEvent } from './add.ts'
-import { answerOnce } from './batches.ts'
-import { ensureQueue, findQueue } from './epochs.ts'
+import { addKeyedBatch } from './add.ts'
+import { findQueue } from './epochs.ts'
 import { tellEvents } from './events.ts'
-import { addKeyed, buryTicket, firstOf, takeOff } from './strands.ts'
+import { buryTicket, firstOf, takeOff } from './strands.ts'
 
 /** Jobs of keys in the table `strand_job`; the tickets of the first ones are in `job`. */
 export function sqliteStrandStore(
@@ -15,21 +14,12 @@ export function sqliteStrandStore(
   eventsKept: number,
 ): StrandStore {
   return {
-    async addKeyed({ queue: name, producer, sequence, jobs }) {
-      let isNews = false
-      const ids = await engine.write((transaction) => {
-        const queue = ensureQueue(transaction, name).id
-        return answerOnce(transaction, { queue, producer: `${producer}:keyed`, sequence }, () => {
-          const added = addKeyed(transaction, queue, jobs)
-          isNews = added.some((one) => one.isNews)
-          tellEvents(transaction, name, eventsKept, () =>
-            added.flatMap(({ id }) => (id === null ? [] : addedEvent(id))),
-          )
-          return added.map(({ id }) => id)
-        })
-      })
-      if (isNews) hint(name)
-      return ids
+    async addKeyed(request) {
+      const { answer, isNews } = await engine.write((transaction) =>
+        addKeyedBatch(transaction, request, eventsKept),
+      )
+      if (isNews) hint(request.queue)
+      return answer
     },
 
     openStrands: (name, fence, tickets) =>

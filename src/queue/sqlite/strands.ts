@@ -4,6 +4,7 @@ import { type KeyedJob, MOST_STRAND_BYTES, STRAND_ENTRY_BYTES } from '../strand-
 import { noteFailureOf } from './history.ts'
 import { dropOldDead, insertJobs, takeNumbers } from './jobs.ts'
 import { dueUsOf } from './records.ts'
+import { noteWaiting } from './waiting.ts'
 
 /** One of the jobs of a key. */
 export interface StrandRow {
@@ -84,6 +85,7 @@ export function push(
 ): boolean {
   const { total, waiting } = bytesOf(transaction, queue, key)
   const isFirst = waiting === 0
+  const bytes = Buffer.byteLength(payload)
   transaction.run(
     `INSERT INTO strand_job (place, queue, key, is_first, number, due_us, max_attempts, payload, history, total_bytes)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -96,8 +98,9 @@ export function push(
     maxAttempts,
     payload,
     history,
-    total + STRAND_ENTRY_BYTES + Buffer.byteLength(payload),
+    total + STRAND_ENTRY_BYTES + bytes,
   )
+  noteWaiting(transaction, queue, { jobs: isFirst ? 0 : 1, bytes })
   return (
     isFirst && putTicket(transaction, queue, key, { place, number, dueUs, maxAttempts, history })
   )
@@ -123,10 +126,11 @@ export function takeOff(
   transaction: Transaction,
   queue: number,
   key: string,
-  { place }: StrandRow,
+  { place, payload }: StrandRow,
 ): boolean {
   transaction.run('DELETE FROM strand_job WHERE place = ?', place)
   const next = firstOf(transaction, queue, key)
+  noteWaiting(transaction, queue, { jobs: next ? -1 : 0, bytes: -Buffer.byteLength(payload) })
   if (!next) return false
   transaction.run('UPDATE strand_job SET is_first = 1 WHERE place = ?', next.place)
   return putTicket(transaction, queue, key, { ...next, place: takeNumbers(transaction, 1) })
@@ -154,18 +158,27 @@ export function buryTicket(
 
 /** Removes some of those that wait behind others of their key, the last ones first. Answers how many. */
 export function drainBehind(transaction: Transaction, queue: number, limit: number): number {
-  return transaction.run(
+  const removed = transaction.all<{ bytes: number }>(
     `DELETE FROM strand_job WHERE place IN (
-       SELECT place FROM strand_job WHERE queue = ? AND is_first = 0 ORDER BY place DESC LIMIT ?)`,
+       SELECT place FROM strand_job WHERE queue = ? AND is_first = 0 ORDER BY place DESC LIMIT ?)
+     RETURNING octet_length(payload) AS bytes`,
     queue,
     limit,
   )
+  const bytes = removed.reduce((sum, one) => sum + one.bytes, 0)
+  noteWaiting(transaction, queue, { jobs: -removed.length, bytes: -bytes })
+  return removed.length
 }
 
 /** The first one of a key, whose ticket is gone. */
 export function dropFirst(transaction: Transaction, queue: number, number: number): void {
-  const sql = 'DELETE FROM strand_job WHERE queue = ? AND number = ? AND is_first = 1'
-  transaction.run(sql, queue, number)
+  const dropped = transaction.get<{ bytes: number }>(
+    `DELETE FROM strand_job WHERE queue = ? AND number = ? AND is_first = 1
+     RETURNING octet_length(payload) AS bytes`,
+    queue,
+    number,
+  )
+  if (dropped) noteWaiting(transaction, queue, { jobs: 0, bytes: -dropped.bytes })
 }
 
 /** A dead job becomes the last one of its key, as if it had never been tried. */
