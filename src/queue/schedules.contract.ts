@@ -94,6 +94,8 @@ export function schedulesContract(bench: Bench): void {
       await bench.pass(HOUR_MS)
       await bench.add(['"plain"'])
       const worker = bench.consumer(bench.second)
+      // The first call may only learn where what is due stands.
+      await worker.say()
       const [ticket] = await worker.claim(1)
       if (!ticket) throw new Error('no ticket was claimed')
       await emit(ticket, [nowMs() - 1, nowMs()], null)

@@ -30,7 +30,7 @@ end
 local function added_bytes()
   local bytes, seen = 0, {}
   for i = 1, #jobs, 4 do
-    local strand = keys[10 + (i + 3) / 4]
+    local strand = keys[12 + (i + 3) / 4]
     if reads[strand].length == 0 and not seen[strand] then bytes = bytes + #jobs[i] end
     seen[strand], bytes = true, bytes + #jobs[i + 3]
   end
