@@ -165,6 +165,25 @@ describe.each(cliEngines)('on $name', { timeout: 60_000 }, ({ open }) => {
     expect([plain.code, plain.stderr]).toEqual([1, expect.stringContaining('not addressable')])
   })
 
+  it('shows of dead letters and of jobs with an id why each attempt failed', async () => {
+    const place = open(cleanUps)
+    const sluice = sluiceAt(place)
+    const queue = clientOf(place, cleanUps).queue<number>('q', { attempts: 1, history: 2 })
+    await queue.addMany([1, 2], (item) => (item === 1 ? { id: 'one' } : {}))
+    for (const delivery of await queue.take({ max: 2 }))
+      await delivery.fail(`no\u001b[2J "${delivery.data}"`)
+    const failure = /attempt 1, failed 20[-\d]+T[:.\d]+Z: "no \[2J "[12]""/g
+    const listed = await sluice('dead', 'list', 'q')
+    expect(listed.stdout.match(failure)).toHaveLength(2)
+    const shown = await sluice('job', 'show', 'q', 'one')
+    expect(shown.stdout).toMatch(/^ {2}history +attempt 1, failed 20/m)
+    expect(listed.stdout + shown.stdout).not.toContain('\u001b')
+    expect(await answers(sluice('dead', 'list', 'q', '--json'))).toMatchObject([
+      { data: 1, history: [{ attempt: 1, kind: 'failed' }] },
+      { data: 2, history: [{ attempt: 1, kind: 'failed' }] },
+    ])
+  })
+
   it('lists dead letters, tries them again, and removes them', async () => {
     const place = open(cleanUps)
     const sluice = sluiceAt(place)

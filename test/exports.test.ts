@@ -50,7 +50,7 @@ const names: Record<string, Names> = {
       Metadata Permit PermitHolder PermitOptions Person ReadWriteLock ReadWriteView ReentryOptions
       Semaphore SemaphoreOptions SemaphoreView ShareMode UpgradableLease Waiter WriteLease
       AddedJob AddOptions Backoff BackoffFunction BatchHandler BatchResult BatchWorkOptions CloseOptions DeadLetter
-      DeadLetters Dedupe DeliveriesOptions Delivery Durability Handler Job JobEntry JobPage JobView ListOptions OpenQueue Queue QueueCounts
+      DeadLetters Dedupe DeliveriesOptions Delivery Durability EventsOptions FailedAttempt FailureKind Handler Job JobEntry JobPage JobView ListOptions OpenQueue Queue QueueCounts QueueEvent
       QueueOptions Schedule ScheduleOptions SchedulePage ScheduleRule ScheduleSlot Schedules Schema SchemaInput SchemaIssue SchemaOutput SchemaQueueOptions SureAddOptions TakeOptions WorkOptions Worker
       AllVerdict ConcurrencyRule CostOptions FailurePolicy JointLimiter LimitLease Limiter LimiterOptions LimiterTakeOptions PartVerdict
       Rule RuleVerdict TakeAllOptions TakeItem ThrottleNumbers Verdict VerdictSource WaitOptions WaitVerdict`),
@@ -73,7 +73,7 @@ const names: Record<string, Names> = {
     ),
     types: words(`
       AddedJob Addressed AddOptions Backoff BackoffFunction BatchHandler BatchResult BatchWorkOptions CloseOptions DeadLetter
-      DeadLetters Dedupe DeliveriesOptions Delivery Durability Handler Job JobEntry JobPage JobView ListOptions NamingOptions OpenQueue Queue QueueCounts
+      DeadLetters Dedupe DeliveriesOptions Delivery Durability EventsOptions FailedAttempt FailureKind Handler Job JobEntry JobPage JobView ListOptions NamingOptions OpenQueue Queue QueueCounts QueueEvent
       QueueOptions Schedule ScheduleOptions SchedulePage ScheduleRule ScheduleSlot Schedules
       Schema SchemaInput SchemaIssue SchemaOutput SchemaQueueOptions SureAddOptions TakeOptions WorkOptions Worker`),
   },
@@ -120,7 +120,7 @@ const names: Record<string, Names> = {
   './inspect': {
     values: words('createInspector'),
     types: words(
-      'Inspector JobEntry JobView LimiterCounts LimitRow LockRow Overview QueueDesk QueueRow Section Sluice TopKey',
+      'FailedAttempt Inspector JobEntry JobView LimiterCounts LimitRow LockRow Overview QueueDesk QueueRow Section Sluice TopKey',
     ),
   },
   './dashboard': {

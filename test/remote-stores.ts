@@ -151,6 +151,10 @@ class StoreHost {
       addWithin() {
         throw new Error('a transaction lives in one process')
       },
+      keepingEvents() {
+        throw new Error('what happens is told by the first client')
+      },
+      readEvents: (queue, from) => call('readEvents', queue, from),
       openRecords: (request) => call('openRecords', request),
       closeRecords: (request) => call('closeRecords', request),
       addKeyed: (request) => call('addKeyed', request),
@@ -169,6 +173,8 @@ class StoreHost {
       removeSchedule: (...args) => call('removeSchedule', ...args),
       onRecordNews: (queue, name, tell) =>
         this.listen(clock, handle, 'queue', 'onRecordNews', [queue, name], tell),
+      onEventNews: (queue, tell) =>
+        this.listen(clock, handle, 'queue', 'onEventNews', [queue], tell),
       onWake: (queue, tell) => this.listen(clock, handle, 'queue', 'onWake', [queue], tell),
     }
   }

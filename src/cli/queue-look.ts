@@ -1,4 +1,4 @@
-import type { JobEntry, JobView, QueueDesk } from '../inspect/index.ts'
+import type { FailedAttempt, JobEntry, JobView, QueueDesk } from '../inspect/index.ts'
 import { printable } from '../text.ts'
 import type { Call } from './call.ts'
 import { EXIT, UsageError } from './exit-codes.ts'
@@ -106,8 +106,16 @@ function printJobs({ isJson, print, columns }: Call, state: State, jobs: JobEntr
     ].join(', '),
     inText(data),
   ])
-  for (const line of tableOf(rows, columns)) print({}, line)
+  for (const [index, line] of tableOf(rows, columns).entries()) {
+    print({}, line)
+    for (const failure of jobs[index]?.history ?? []) {
+      print({}, cut(`    ${failureLine(failure)}`, columns))
+    }
+  }
 }
+
+const failureLine = ({ attempt, kind, reason, atMs }: FailedAttempt) =>
+  `attempt ${attempt}, ${kind} ${new Date(atMs).toISOString()}: ${quote(reason)}`
 
 /** `sluice job show` */
 export async function showJob(call: QueueCall, name: string, id: string) {
@@ -130,6 +138,10 @@ function linesOf(job: JobView): string[][] {
     ['added', at(job.addedAtMs)],
     ['due', at(job.dueAtMs)],
     ['ended', at(job.endedAtMs)],
+    ...job.history.map((failure, index): [string, string] => [
+      index === 0 ? 'history' : '',
+      failureLine(failure),
+    ]),
     ...job.log.map((line, index): [string, string] => [index === 0 ? 'log' : '', printable(line)]),
   ]
   return lines.flatMap(([name, text]) => (text === undefined ? [] : [[`  ${name}`, text]]))

@@ -6,6 +6,7 @@ import { LOOK_EVERY_MS } from '../gate/watchers.ts'
 import { readOptions } from '../options.ts'
 import { readChange } from './adding.ts'
 import { JobFailedError, NotAddressableError, ResultTimeoutError } from './errors.ts'
+import type { FailedAttempt } from './history.ts'
 import { readId } from './naming.ts'
 import { decodeForView, decodePayload } from './payload.ts'
 import type {
@@ -29,6 +30,8 @@ export interface JobView<Data = unknown> {
   progress: unknown
   /** What the handler logged, the last 100 lines. */
   log: string[]
+  /** Its failed attempts, the oldest first, where the queue's `history` says to keep them. */
+  history: FailedAttempt[]
   /** What the handler returned, of a job that is done. */
   result: unknown
   /** Why it is dead, or why the result of one that is done could not be kept; null otherwise. */
@@ -172,7 +175,7 @@ function resultOf(queue: string, id: string, { state, result, reason }: Ended): 
 const decoded = (json: string | null) => (json === null ? undefined : decodePayload(json))
 
 function viewOf<Data>(id: string, record: JobRecord): JobView<Data> {
-  const { state, attempt, lines, addedAtMs, dueAtMs, endedAtMs } = record
+  const { state, attempt, lines, history = [], addedAtMs, dueAtMs, endedAtMs } = record
   const ended = record.ended?.number === record.number ? record.ended : null
   return {
     id,
@@ -181,6 +184,7 @@ function viewOf<Data>(id: string, record: JobRecord): JobView<Data> {
     attempts: attempt,
     progress: decoded(record.progress),
     log: lines,
+    history,
     result: decoded(ended?.result ?? null),
     reason: ended?.reason ?? null,
     addedAtMs,

@@ -3,12 +3,14 @@ import type { BatchHandler } from './batch.ts'
 import type { JobPage } from './contents.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import type { Delivery } from './delivery.ts'
+import type { QueueEvent } from './events.ts'
 import type { Handler } from './handling.ts'
 import type {
   AddOptions,
   BatchWorkOptions,
   CloseOptions,
   DeliveriesOptions,
+  EventsOptions,
   ListOptions,
   QueueOptions,
   SchemaQueueOptions,
@@ -91,6 +93,13 @@ export interface Queue<Data = unknown, Input = Data> extends Addressed<Input> {
    * @throws {ArgumentError}, {@link StoreCorruptError}, {@link EngineUnavailableError}
    */
   list(options: ListOptions): Promise<JobPage<Data>>
+  /**
+   * What happens to the jobs of a queue whose processes say `events: { keep }`, as it happens:
+   * `for await (const event of queue.events())`. It begins when the first one is asked for. Who is too slow, or away for too
+   * long, is told so by an event of type `missed`. Ends when `signal` aborts or the Sluice closes; while the engine is away it waits.
+   * @throws {ArgumentError}, {@link SettingsMismatchError}, {@link StoreCorruptError}, {@link ClosedError}
+   */
+  events(options?: EventsOptions): AsyncIterableIterator<QueueEvent>
   /**
    * Removes for good what waits now, ready or timed, in steps of 100. Resolves with how many. What is in
    * flight and what is dead stays; of what is added meanwhile some may go instead of others.

@@ -55,6 +55,8 @@ interface Said {
   deaths?: (Omit<Death, 'id'> & { job: StoredJob })[]
   leaseMs?: number
   maxCrashes?: number
+  keptFailures?: number
+  quiet?: StoredJob[]
 }
 
 /** One epoch of one consumer, which counts its calls and deliveries as the contract asks. */
@@ -75,7 +77,7 @@ export class Consumer {
   /** Claims up to `want`, having settled what is said. */
   async exchange(said: Said = {}): Promise<ExchangeAnswer> {
     const { want = 0, acks = [], retries = [], deaths = [] } = said
-    const { leaseMs = LEASE_MS, maxCrashes = 3 } = said
+    const { leaseMs = LEASE_MS, maxCrashes = 3, keptFailures, quiet = [] } = said
     const request: ExchangeRequest = {
       queue: this.queue,
       epoch: this.epoch,
@@ -87,6 +89,8 @@ export class Consumer {
       deaths: deaths.map(({ job, ...how }) => ({ id: job.id, ...how })),
       want,
       maxCrashes,
+      keptFailures,
+      quietIds: quiet.map(({ id }) => id),
     }
     this.last = request
     for (const { id } of [...acks, ...[...retries, ...deaths].map(({ job }) => job)]) {
@@ -170,11 +174,11 @@ export class Bench {
   }
 
   /** Lets time pass while this consumer calls often enough for nobody to think that time stood still. */
-  async passWith(consumer: Consumer, ms: number): Promise<void> {
+  async passWith(consumer: Consumer, ms: number, said: Said = {}): Promise<void> {
     const stepMs = LEASE_MS / 4
     for (let leftMs = ms; leftMs > 0; leftMs -= stepMs) {
       await this.pass(Math.min(stepMs, leftMs))
-      await consumer.say()
+      await consumer.say(said)
     }
   }
 

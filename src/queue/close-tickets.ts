@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { untilAnswered } from './again.ts'
+import type { FailedAttempt } from './history.ts'
 import type { Settlement } from './outbox.ts'
 import { encodeResult } from './payload.ts'
 import type { CloseVerdict, Closing, RecordOutcome, Running } from './record-store.ts'
@@ -14,6 +15,7 @@ export interface Ticket extends Running {
   /** Failed attempts before this one. */
   attempt: number
   payload: string
+  history: FailedAttempt[] | undefined
   isCancelled: boolean
 }
 
@@ -73,6 +75,8 @@ const endingOf = ({ ticket, settlement }: Ended): KeyedEnding => ({
   fence: ticket.fence,
   attempt: ticket.attempt,
   reason: settlement.tag === 'death' ? settlement.reason : null,
+  history: ticket.history,
+  note: settlement.tag === 'death' ? settlement.note : undefined,
 })
 
 function outcomeOf(settlement: Settlement): RecordOutcome {
@@ -80,8 +84,10 @@ function outcomeOf(settlement: Settlement): RecordOutcome {
     case 'ack':
       return { tag: 'done', ...encodeResult(settlement.result) }
     case 'death':
-      return { tag: 'dead', reason: settlement.reason }
+      return { tag: 'dead', reason: settlement.reason, note: settlement.note }
     case 'retry':
-      return settlement.failed ? { tag: 'retry', delayMs: settlement.delayMs } : { tag: 'back' }
+      return settlement.failed
+        ? { tag: 'retry', delayMs: settlement.delayMs, note: settlement.note }
+        : { tag: 'back' }
   }
 }

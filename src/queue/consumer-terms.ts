@@ -13,6 +13,8 @@ export interface ConsumerTerms {
   queue: string
   leaseMs: number
   maxCrashes: number
+  /** Failed attempts that are kept with a job. */
+  keptFailures: number
   /** How many more jobs it can take now. */
   freeSlots: () => number
   /** How many of these it may ask for: fewer where others take theirs from the same. */

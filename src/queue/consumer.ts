@@ -187,13 +187,14 @@ export class Consumer {
   }
 
   private requestFor(settled: Outgoing[], want: number): ExchangeRequest {
-    const { queue, leaseMs, maxCrashes } = this.terms
+    const { queue, leaseMs, maxCrashes, keptFailures } = this.terms
     return {
       queue,
       epoch: this.epoch,
       sequence: ++this.sequence,
       leaseMs,
       maxCrashes,
+      keptFailures,
       heldCount: this.held.size + settled.length,
       want,
       ...settlementsOf(settled),

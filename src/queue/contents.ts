@@ -1,5 +1,6 @@
 import { flag, readOptions, withDefault } from '../options.ts'
 import { QueueBusyError } from './errors.ts'
+import type { FailedAttempt } from './history.ts'
 import { type ListOptions, listOptions } from './options.ts'
 import { innerId } from './partitions.ts'
 import { decodeForView } from './payload.ts'
@@ -25,6 +26,8 @@ export interface JobEntry<Data> {
   diedAt?: Date
   /** Of which slot of which schedule it is. */
   schedule?: ScheduleSlot
+  /** Its failed attempts, the oldest first, where the queue's `history` says to keep them. */
+  history?: FailedAttempt[]
 }
 
 export interface JobPage<Data> {
@@ -61,9 +64,9 @@ export class Contents {
     if (name === null) return viewOf(job)
     const record = await this.store.readRecord(this.queue, name)
     if (record?.ticket !== innerId(id)[0] || record.ended?.number === record.number) return null
-    const { payload, attempt } = record
+    const { payload, attempt, history } = record
     const dueAtMs = record.dueAtMs ?? job.dueAtMs
-    return viewOf({ ...job, id: name, payload, attempt, ...(dueAtMs ? { dueAtMs } : {}) })
+    return viewOf({ ...job, id: name, payload, attempt, history, ...(dueAtMs ? { dueAtMs } : {}) })
   }
 
   /** Those that are added meanwhile do not keep it from ending. */
@@ -90,7 +93,7 @@ export class Contents {
 const isJob = ({ name }: ListedJob) => !name?.startsWith(SCHEDULE_PREFIX)
 
 const viewOf = ({ id, payload, attempt, ...job }: ListedJob): JobEntry<unknown> => {
-  const { key, behind, dueAtMs, reason, diedAtMs, schedule } = job
+  const { key, behind, dueAtMs, reason, diedAtMs, schedule, history } = job
   return {
     id,
     data: decodeForView(payload),
@@ -101,6 +104,7 @@ const viewOf = ({ id, payload, attempt, ...job }: ListedJob): JobEntry<unknown> 
     ...(reason === undefined ? {} : { reason }),
     ...(diedAtMs === undefined ? {} : { diedAt: new Date(diedAtMs) }),
     ...(schedule ? { schedule } : {}),
+    ...(history ? { history } : {}),
   }
 }
 

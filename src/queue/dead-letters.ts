@@ -1,5 +1,6 @@
 import { count, readOptions, withDefault } from '../options.ts'
 import { upTo } from './contents.ts'
+import type { FailedAttempt } from './history.ts'
 import { pageLimit } from './options.ts'
 import { decodeForView } from './payload.ts'
 import type { ScheduleSlot } from './schedule-store.ts'
@@ -17,6 +18,8 @@ export interface DeadLetter<Input> {
   diedAt: Date
   /** Of which slot of which schedule it is. */
   schedule?: ScheduleSlot
+  /** Its failed attempts, the oldest first, where the queue's `history` says to keep them; the last is that of `reason`. */
+  history?: FailedAttempt[]
 }
 
 /** What became of jobs that will not be tried again, and what to do with them. */
@@ -60,6 +63,7 @@ export function deadLetters<Input>(
         reason: job.reason,
         diedAt: new Date(job.diedAtMs),
         ...(job.schedule ? { schedule: job.schedule } : {}),
+        ...(job.history ? { history: job.history } : {}),
       }))
     },
     redrive: (options) => eachDead('redrive', options),

@@ -2,8 +2,8 @@ import type { Clock } from '../clock.ts'
 import type { Duration } from '../duration.ts'
 import { StaleDeliveryError } from '../errors.ts'
 import { duration, readOptions } from '../options.ts'
-import type { DelayAfter } from './backoff.ts'
-import { reasonOf, settlementOf } from './failure.ts'
+import { type FailureTerms, reasonOf, settlementOf } from './failure.ts'
+import { noteOf } from './history.ts'
 import { retryOptions } from './options.ts'
 import type { Settlement } from './outbox.ts'
 import { idOf, type Notes, type Telling, tellingOf } from './run.ts'
@@ -52,7 +52,7 @@ export interface Held<Data> {
 export interface DeliveryTerms {
   queue: string
   timeoutMs: number
-  delayAfter: DelayAfter
+  failures: FailureTerms
   clock: Clock
   notes: Notes
   settle: (id: string, settlement: Settlement) => Promise<void>
@@ -67,7 +67,7 @@ export function holdDelivery<Data>(
   fence: number,
   terms: DeliveryTerms,
 ): Held<Data> {
-  const { queue, clock, timeoutMs, delayAfter, settle } = terms
+  const { queue, clock, timeoutMs, failures, settle } = terms
   const { id } = job
   const controller = new AbortController()
   let isOver = false
@@ -93,7 +93,8 @@ export function holdDelivery<Data>(
 
   function expire(): void {
     end(new StaleDeliveryError(queue, id))
-    settle(id, settlementOf(job, 'not settled within the timeout', delayAfter)).catch(() => {})
+    const settlement = settlementOf(job, 'not settled within the timeout', failures, 'timeout')
+    settle(id, settlement).catch(() => {})
   }
 
   const delivery: Delivery<Data> = {
@@ -111,12 +112,19 @@ export function holdDelivery<Data>(
     async retry(options) {
       const { delay } = readOptions('retry', options, retryOptions)
       finish()
-      const reason = 'retried by its consumer until no attempt was left'
-      await settle(id, settlementOf(job, reason, delay === undefined ? delayAfter : () => delay))
+      const isLast = job.attempt + 1 >= job.maxAttempts
+      const reason = `retried by its consumer${isLast ? ' until no attempt was left' : ''}`
+      const how = delay === undefined ? failures : { ...failures, delayAfter: () => delay }
+      await settle(id, settlementOf(job, reason, how))
     },
     fail(reason = 'failed by its consumer') {
       finish()
-      return settle(id, { tag: 'death', reason: reasonOf(reason) })
+      const text = reasonOf(reason)
+      return settle(id, {
+        tag: 'death',
+        reason: text,
+        ...noteOf(failures.keptFailures, 'failed', text),
+      })
     },
     async extend(time) {
       const ms = readTime(time, 'extend.time')

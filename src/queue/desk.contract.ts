@@ -37,9 +37,11 @@ export function deskOf(bench: Bench) {
     return more ? [...opened, ...(await open(worker, client, want - jobs.length))] : opened
   }
 
-  function reopen(jobs: StoredJob[], fence: number, client = bench.second) {
-    const tickets = jobs.map(({ id, name, attempt }) => ({ number: id, name: name ?? '', attempt }))
-    return client.queue.openRecords({ queue: bench.queue, fence, tickets })
+  function reopen(jobs: StoredJob[], fence: number, client = bench.second, keptFailures = 0) {
+    const tickets = jobs.map(({ id, name, attempt, crashes }) => {
+      return { number: id, name: name ?? '', attempt, crashes }
+    })
+    return client.queue.openRecords({ queue: bench.queue, fence, tickets, keptFailures })
   }
 
   async function openOne(worker: Consumer, client = bench.second): Promise<Opened> {

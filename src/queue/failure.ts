@@ -1,18 +1,33 @@
-import { UnrecoverableError } from '../errors.ts'
+import { JobTimeoutError, UnrecoverableError } from '../errors.ts'
 import type { DelayAfter } from './backoff.ts'
+import { type FailureKind, noteOf } from './history.ts'
 import type { Settlement } from './outbox.ts'
 import type { StoredJob } from './store.ts'
 
 /** Reasons of dead letters are cut at this length. */
 export const LONGEST_REASON = 1_000
 
+/** What a queue says of failures. */
+export interface FailureTerms {
+  delayAfter: DelayAfter
+  /** Failed attempts that are kept with a job. */
+  keptFailures: number
+}
+
 /** What becomes of a job whose attempt failed by `error`. */
-export function settlementOf(job: StoredJob, error: unknown, delayAfter: DelayAfter): Settlement {
+export function settlementOf(
+  job: StoredJob,
+  error: unknown,
+  { delayAfter, keptFailures }: FailureTerms,
+  kind: FailureKind = error instanceof JobTimeoutError ? 'timeout' : 'failed',
+): Settlement {
   const failures = job.attempt + 1
-  if (failures >= job.maxAttempts || error instanceof UnrecoverableError) {
-    return { tag: 'death', reason: reasonOf(error) }
-  }
-  return { tag: 'retry', delayMs: delayAfter(failures, error), failed: true }
+  const isLast = failures >= job.maxAttempts || error instanceof UnrecoverableError
+  const settlement: Settlement = isLast
+    ? { tag: 'death', reason: reasonOf(error) }
+    : { tag: 'retry', delayMs: delayAfter(failures, error), failed: true }
+  if (keptFailures === 0) return settlement
+  return { ...settlement, ...noteOf(keptFailures, kind, reasonOf(error)) }
 }
 
 /** What a dead letter says of the last error: its name and message, never its stack. */

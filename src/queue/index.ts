@@ -16,13 +16,16 @@ export {
   ResultTimeoutError,
   TooManySchedulesError,
 } from './errors.ts'
+export type { QueueEvent } from './events.ts'
 export type { Handler } from './handling.ts'
+export type { FailedAttempt, FailureKind } from './history.ts'
 export type { Dedupe, NamingOptions } from './naming.ts'
 export type {
   AddOptions,
   BatchWorkOptions,
   CloseOptions,
   DeliveriesOptions,
+  EventsOptions,
   ListOptions,
   QueueOptions,
   SchemaQueueOptions,

@@ -56,6 +56,34 @@ const TABLE: { argument: string; values: unknown[]; pass: (value: unknown) => un
     pass: (maxCrashes) => queues.queue('it', { maxCrashes: unchecked(maxCrashes) }),
   },
   {
+    argument: 'queue.history',
+    values: [...without(BAD_NUMBERS, 0, -0), 21],
+    pass: (history) => queues.queue('it', { history: unchecked(history) }),
+  },
+  {
+    argument: 'queue.events',
+    values: [...BAD_OPTIONS, null],
+    pass: (events) => queues.queue('it', { events: unchecked(events) }),
+  },
+  {
+    argument: 'queue.events.keep',
+    values: [undefined, ...COUNTS, 100_001],
+    pass: (keep) => queues.queue('it', { events: { keep: unchecked(keep) } }),
+  },
+  {
+    argument: 'events',
+    values: BAD_OPTIONS,
+    pass: (options) => queue.events(unchecked(options)),
+  },
+  {
+    argument: 'events.from',
+    values: [
+      ...[null, 5, '', 'nope', '1.', '.1', '-1', '1+1', '+', '12345678901234567', {}, ['now']],
+      ...['1 ', '1\n', 'now,now', Array.from({ length: 65 }, () => '1').join('.')],
+    ],
+    pass: (from) => queue.events({ from: unchecked(from) }),
+  },
+  {
     argument: 'queue.maxLength',
     values: [...COUNTS, 1_000_000_001],
     pass: (maxLength) => queues.queue('it', { maxLength: unchecked(maxLength) }),

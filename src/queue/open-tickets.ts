@@ -14,6 +14,7 @@ interface Tickets {
   queue: string
   fence: number
   tickets: StoredJob[]
+  keptFailures: number
   isOver: () => boolean
 }
 
@@ -57,13 +58,15 @@ async function openPart(part: Tickets): Promise<Opening[]> {
 }
 
 /** Tickets of one kind. */
-function openOnce({ store, queue, fence, tickets }: Tickets): Promise<Opening[]> {
+function openOnce({ store, queue, fence, tickets, keptFailures }: Tickets): Promise<Opening[]> {
   if (tickets.some(isKeyed)) {
     const keyed = tickets.map(({ id, key = '' }) => ({ id, key }))
     return store.openStrands(queue, fence, keyed)
   }
-  const named = tickets.map(({ id, name, attempt }) => ({ number: id, name: name ?? '', attempt }))
-  return store.openRecords({ queue, fence, tickets: named })
+  const named = tickets.map(({ id, name, attempt, crashes }) => {
+    return { number: id, name: name ?? '', attempt, crashes }
+  })
+  return store.openRecords({ queue, fence, tickets: named, keptFailures })
 }
 
 const reasonOf = (error: unknown) =>

@@ -13,6 +13,8 @@ import { describe } from '../text.ts'
 import { type Backoff, type BackoffFunction, DEFAULT_BACKOFF, readBackoff } from './backoff.ts'
 import type { BatchTerms } from './batch.ts'
 import type { Durability } from './durability.ts'
+import { PLACE } from './event-store.ts'
+import { MOST_REMEMBERED_FAILURES } from './history.ts'
 import { LONGEST_MEMORY_MS, type NamingOptions } from './naming.ts'
 import { readSchema, type Schema } from './schema.ts'
 
@@ -29,11 +31,21 @@ export interface QueueOptions {
   /** How often a worker may crash with one job under suspicion before it is dead, 1 to 9. Defaults to 3. */
   maxCrashes?: number
   /**
+   * Failed attempts that are kept with a job, the last ones, 0 to 20: shown by `get`, by `list` and of dead letters,
+   * with up to 256 bytes of each reason. What the workers say counts, and who takes by hand. Defaults to 0.
+   */
+  history?: number
+  /**
+   * Keeps what happens to its jobs for `queue.events()`, the last `keep` events, 1 to 100,000, for a week; on Redis at most 3 MB
+   * of each partition. Only a process that says so writes what it does. Defaults to none.
+   */
+  events?: { keep: number }
+  /**
    * Jobs that may wait, ready or timed: where `add` would make them more, it rejects with
    * `QueueFullError`, as long as its own process says so. Defaults to no limit.
    */
   maxLength?: number
-  /** Bytes of their payloads as JSON. Of a priority and a deadline, Redis counts 27 more. Defaults to no limit. */
+  /** Bytes of their payloads as JSON. Of a priority and a deadline, Redis counts 27 more, and what `history` keeps. Defaults to no limit. */
   maxBytes?: number
   /**
    * How long what became of a job with an id is remembered after its end, up to 30 d: its result, and
@@ -140,6 +152,13 @@ export interface DeliveriesOptions {
   signal?: AbortSignal
 }
 
+export interface EventsOptions {
+  /** Behind which event: `'now'`, `'start'` for all that are kept, or the `cursor` of one. Defaults to `'now'`. */
+  from?: string
+  /** Ends the iteration. */
+  signal?: AbortSignal
+}
+
 export interface ListOptions {
   state: 'ready' | 'timed' | 'inFlight' | 'dead'
   /** At most this many, 1 to 1000. Defaults to 100. */
@@ -161,11 +180,18 @@ const HOUR_MS = 3_600_000
 const MOST_LENGTH = 1_000_000_000
 const MOST_BYTES = 1_000_000_000_000
 
+const MOST_EVENTS = 100_000
+
+const readEventsOption: Reader<{ keep: number } | null> = (value, argument) =>
+  readOptions(argument, value, { keep: count(1, MOST_EVENTS) })
+
 export const queueOptions = {
   attempts: withDefault(count(1, 999), 3),
   backoff: withDefault(readBackoff, DEFAULT_BACKOFF),
   timeout: withDefault(duration({ minMs: 1 }), 300_000),
   maxCrashes: withDefault(count(1, 9), 3),
+  events: withDefault(readEventsOption, null),
+  history: withDefault(count(0, MOST_REMEMBERED_FAILURES), 0),
   remember: withDefault(duration({ maxMs: LONGEST_MEMORY_MS }), HOUR_MS),
   schema: withDefault(readSchema, undefined),
   partitions: withDefault(count(1, MOST_PARTITIONS), null),
@@ -193,6 +219,19 @@ const readCursor: Reader<string | null> = (value, argument) => {
   if (value === null) return null
   if (typeof value === 'string' && /^[\w:-]{0,99}@\d{1,16}$/.test(value)) return value
   throw new ArgumentError(argument, 'the cursor of an earlier page', describe(value))
+}
+
+/** A place in each partition. */
+const readFrom: Reader<string> = (value, argument) => {
+  const places = typeof value === 'string' ? value.split('.') : []
+  const isCursor = places.length <= MOST_PARTITIONS && places.every((place) => PLACE.test(place))
+  if (typeof value === 'string' && isCursor) return value
+  throw new ArgumentError(argument, "'now', 'start', or the cursor of an event", describe(value))
+}
+
+export const eventsOptions = {
+  from: withDefault(readFrom, 'now'),
+  signal: deliveriesOptions.signal,
 }
 
 /** Entries of one page. */

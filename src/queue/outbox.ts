@@ -1,14 +1,26 @@
 import { EngineUnavailableError, StaleDeliveryError } from '../errors.ts'
-import type { ExchangeRequest } from './store.ts'
+import type { FailedAttempt, FailureNote } from './history.ts'
+import type { Death, ExchangeRequest, Retry } from './store.ts'
 
 /** How a delivery ends. */
-export type Settlement =
+/** `isQuiet`: of a ticket, of whose job is told elsewhere what became of it. */
+export type Settlement = { isQuiet?: true } & SettlementKind
+
+type SettlementKind =
   /** Only a ticket's record keeps a result. */
   | { tag: 'ack'; result?: unknown }
-  | { tag: 'retry'; delayMs: number; failed: boolean }
-  | { tag: 'death'; reason: string; payload?: string }
+  | { tag: 'retry'; delayMs: number; failed: boolean; note?: FailureNote | undefined }
+  | {
+      tag: 'death'
+      reason: string
+      payload?: string
+      history?: FailedAttempt[] | undefined
+      note?: FailureNote | undefined
+    }
 
 export const ACK: Settlement = { tag: 'ack' }
+
+export const quiet = (settlement: Settlement): Settlement => ({ ...settlement, isQuiet: true })
 
 /** What the store has to be told. */
 export interface Outgoing {
@@ -20,20 +32,30 @@ export interface Outgoing {
 
 export function settlementsOf(
   outgoing: Outgoing[],
-): Pick<ExchangeRequest, 'acks' | 'retries' | 'deaths'> {
+): Pick<ExchangeRequest, 'acks' | 'retries' | 'deaths' | 'quietIds'> {
   const acks: string[] = []
   const retries: ExchangeRequest['retries'] = []
   const deaths: ExchangeRequest['deaths'] = []
+  const quietIds: string[] = []
   for (const { id, settlement } of outgoing) {
     if (settlement.tag === 'ack') acks.push(id)
     else if (settlement.tag === 'death') deaths.push(deathOf(id, settlement))
-    else retries.push({ id, delayMs: settlement.delayMs, failed: settlement.failed })
+    else retries.push(retryOf(id, settlement))
+    if (settlement.isQuiet) quietIds.push(id)
   }
-  return { acks, retries, deaths }
+  return { acks, retries, deaths, quietIds }
 }
 
-const deathOf = (id: string, { reason, payload }: Settlement & { tag: 'death' }) =>
-  payload === undefined ? { id, reason } : { id, reason, payload }
+const retryOf = (id: string, { delayMs, failed, note }: Settlement & { tag: 'retry' }): Retry =>
+  note ? { id, delayMs, failed, note } : { id, delayMs, failed }
+
+const deathOf = (
+  id: string,
+  { tag: _, isQuiet: __, ...death }: Settlement & { tag: 'death' },
+): Death => ({
+  id,
+  ...death,
+})
 
 export function confirm(queue: string, outgoing: Outgoing[], staleIds: string[]): void {
   const stale = new Set(staleIds)

@@ -1,11 +1,10 @@
 import type { Clock } from '../clock.ts'
 import type { Deadlines } from '../deadlines.ts'
 import { EngineUnavailableError, JobTimeoutError, StaleDeliveryError } from '../errors.ts'
-import type { DelayAfter } from './backoff.ts'
 import type { Looks } from './consumer-terms.ts'
 import { type DeliveryTerms, type Held, holdDelivery } from './delivery.ts'
 import { JobFailedError } from './errors.ts'
-import { settlementOf } from './failure.ts'
+import { type FailureTerms, settlementOf } from './failure.ts'
 import { DEFAULT_LEASE_MS, MOST_HELD } from './options.ts'
 import type { Settlement } from './outbox.ts'
 import { PartitionedConsumer } from './partitioned-consumer.ts'
@@ -17,7 +16,7 @@ export interface PullerTerms {
   queue: string
   timeoutMs: number
   maxCrashes: number
-  delayAfter: DelayAfter
+  failures: FailureTerms
   looksOf: (queue: string) => Looks
   partitions: Partitions
   onRefused: (error: unknown) => void
@@ -65,6 +64,7 @@ export class Puller<Data> {
       queue: terms.queue,
       leaseMs: DEFAULT_LEASE_MS,
       maxCrashes: terms.maxCrashes,
+      keptFailures: terms.failures.keptFailures,
       looksOf: terms.looksOf,
       onRefused: terms.onRefused,
       rememberMs: terms.rememberMs,
@@ -178,7 +178,7 @@ export class Puller<Data> {
   /** Null for what no handler may see: it must not cost its batch. */
   private read(job: StoredJob): Readable<Data> | null | Promise<Readable<Data> | null> {
     const fail = (error: unknown) => {
-      this.consumer.tell(job.id, settlementOf(job, error, this.terms.delayAfter))
+      this.consumer.tell(job.id, settlementOf(job, error, this.terms.failures))
       return null
     }
     try {

@@ -15,6 +15,8 @@ import {
 import { confirmContract } from './confirm.contract.ts'
 import { deadContract } from './dead.contract.ts'
 import { deadlineContract } from './deadline.contract.ts'
+import { eventsContract } from './events.contract.ts'
+import { historyContract } from './history.contract.ts'
 import { largeContract } from './large.contract.ts'
 import { listingContract } from './listing.contract.ts'
 import { namedContract } from './named.contract.ts'
@@ -61,6 +63,8 @@ export function queueContract(open: () => Promise<OpenedQueueStore>): void {
   schedulesContract(bench)
   strandsContract(bench)
   partitionsContract(bench)
+  historyContract(bench)
+  eventsContract(bench)
   ranksContract(bench)
   deadlineContract(bench)
   pauseContract(bench)

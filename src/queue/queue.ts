@@ -14,12 +14,14 @@ import type { Looks } from './consumer-terms.ts'
 import { Contents } from './contents.ts'
 import { deadLetters } from './dead-letters.ts'
 import { deliveriesOf } from './deliveries.ts'
+import { readQueueEvents } from './events.ts'
 import type { Handler } from './handling.ts'
 import { InTurn } from './in-turn.ts'
 import {
   type CloseOptions,
   closeOptions,
   deliveriesOptions,
+  eventsOptions,
   type QueueOptions,
   queueOptions,
   takeOptions,
@@ -115,8 +117,9 @@ function openQueue<Data, Input>(
   options: QueueOptions | undefined,
   producerId: string,
 ): Queue<Data, Input> {
-  const { store, clock, deadlines, open, waits } = shared
+  const { clock, deadlines, open, waits } = shared
   const read = readOptions('queue', options, queueOptions)
+  const store = read.events ? shared.store.keepingEvents(read.events.keep) : shared.store
   const { attempts, backoff, timeout, maxCrashes, schema, maxLength, maxBytes } = read
   const retryDelay = delayAfter(backoff, (error) =>
     shared.logger.error(`sluice: the backoff of queue ${JSON.stringify(name)} failed`, error),
@@ -131,7 +134,7 @@ function openQueue<Data, Input>(
     queue: name,
     timeoutMs: timeout,
     maxCrashes,
-    delayAfter: retryDelay,
+    failures: { delayAfter: retryDelay, keptFailures: read.history },
     looksOf,
     partitions,
     onRefused: (error: unknown) => shared.logger.error('sluice: a worker claims nothing', error),
@@ -182,7 +185,7 @@ function openQueue<Data, Input>(
     work(handler: Handler<Data> | BatchHandler<Data>, options?: WorkOptions) {
       assertOpen()
       const onClosed = () => open.delete(worker)
-      const worker = startWorker<Data>({ ...shared, terms }, handler, options, onClosed)
+      const worker = startWorker<Data>({ ...shared, store, terms }, handler, options, onClosed)
       open.add(worker)
       return workerOf(worker)
     },
@@ -197,6 +200,13 @@ function openQueue<Data, Input>(
       assertOpen()
       const { max, signal } = readOptions('deliveries', options, deliveriesOptions)
       return deliveriesOf(openPuller(), max, signal)
+    },
+    events(options) {
+      assertOpen()
+      const { from, signal } = readOptions('events', options, eventsOptions)
+      const { isClosed } = shared
+      const events = { store: shared.store, clock, queue: name, partitions, waits, isClosed }
+      return readQueueEvents(events, from, signal)
     },
     get: (id) => addressed.get(id),
     cancel: (id) => addressed.cancel(id),

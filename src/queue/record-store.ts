@@ -1,4 +1,5 @@
 import type { When } from './adding.ts'
+import type { FailedAttempt, FailureNote } from './history.ts'
 import type { NewJob } from './store.ts'
 
 /**
@@ -76,25 +77,35 @@ export interface TicketDelivery {
   name: string
   /** Failed attempts so far. */
   attempt: number
+  /** Crashes of a worker that held it as its suspect. */
+  crashes: number
 }
 
 export interface OpenRequest {
   queue: string
   fence: number
   tickets: TicketDelivery[]
+  /** Failed attempts that are kept of a job whose worker has crashed. Left out, none. */
+  keptFailures?: number | undefined
+}
+
+/** A job that is to be run, or ended, and its failed attempts so far. */
+interface OpenedJob {
+  payload: string
+  history?: FailedAttempt[] | undefined
 }
 
 export type Opening =
-  | { tag: 'run'; payload: string }
+  | ({ tag: 'run' } & OpenedJob)
   /** Nothing is to be done for this ticket any more. */
   | { tag: 'drop' }
   | { tag: 'later'; delayMs: number }
   /** Its deadline passed: to be closed as dead. */
-  | { tag: 'overdue'; payload: string }
+  | ({ tag: 'overdue' } & OpenedJob)
   /** It was cancelled while an earlier delivery ran: to be closed. */
   | { tag: 'cancelled' }
   /** It is dead, and its ticket is still there: to be buried. */
-  | { tag: 'bury'; payload: string; reason: string }
+  | ({ tag: 'bury'; reason: string } & OpenedJob)
 
 /** The delivery that runs a job. */
 export interface Running {
@@ -105,9 +116,9 @@ export interface Running {
 /** How a delivery ends: `back` as if it had not been. */
 export type RecordOutcome =
   | { tag: 'done'; result: string | null; reason: string | null }
-  | { tag: 'dead'; reason: string }
+  | { tag: 'dead'; reason: string; note?: FailureNote | undefined }
   | { tag: 'cancelled' }
-  | { tag: 'retry'; delayMs: number }
+  | { tag: 'retry'; delayMs: number; note?: FailureNote | undefined }
   | { tag: 'back' }
 
 export interface Closing extends Running {
@@ -147,6 +158,7 @@ export interface JobRecord extends RecordEnd {
   attempt: number
   progress: string | null
   lines: string[]
+  history?: FailedAttempt[] | undefined
   addedAtMs: number
   /** Null unless it waits for a time. */
   dueAtMs: number | null

@@ -1,4 +1,6 @@
 import type { AddStore } from './add-store.ts'
+import type { EventStore } from './event-store.ts'
+import type { FailedAttempt, FailureNote } from './history.ts'
 import type { RecordStore } from './record-store.ts'
 import type { ScheduleSlot, ScheduleStore } from './schedule-store.ts'
 import type { StrandStore } from './strand-store.ts'
@@ -58,6 +60,14 @@ import type { StrandStore } from './strand-store.ts'
  *       rule comes any more. What was emitted stays.
  * - Q43 What a slot emits are jobs like others, that tell of which schedule and slot they are.
  * - Q44 A queue has at most 1,000 schedules; obliterated, it has none.
+ * - Q45 Of a failed attempt, and of a crash that counts against a job, what its consumer says to keep is kept with the
+ *       job in the same step, the last ones and no more: also dead, redriven, or by an id. Others carry nothing.
+ * - Q46 What a queue that keeps events does to its jobs is told in the same step, once, in the order in which it
+ *       happened. Of a queue that keeps none nothing is written.
+ * - Q47 The last events that are to be kept are there for a week, and not many more: of a key of Redis, at most 3 MB.
+ * - Q48 Who reads on from a place is told each event behind it once; or that some are lost, and then those that are there.
+ * - Q49 Who has read all is told within milliseconds of the next: at most 100 clients of a queue, for a minute after they
+ *       looked last.
  * - Q50 Jobs of a key are claimed one after the other, in the order in which they were added: none before
  *       the one before it is done or dead, however often that is tried or its worker crashes.
  * - Q51 Jobs of different keys, and jobs without one, do not wait for each other.
@@ -89,6 +99,8 @@ export interface StoredJob {
   maxAttempts: number
   /** Of which slot of a schedule it is. Left out for most. */
   schedule?: ScheduleSlot
+  /** Its failed attempts, the oldest first, as far as they are kept. A ticket of a record has none. */
+  history?: FailedAttempt[] | undefined
 }
 
 export interface NewJob {
@@ -128,6 +140,8 @@ export interface Retry {
    * to where its rank is. With a delay it is for later, and no suspect.
    */
   failed: boolean
+  /** What is kept of the failure. Not of a ticket of a record, which is told for itself. */
+  note?: FailureNote | undefined
 }
 
 /** The job has failed for good: one more failed attempt, and no more after it. */
@@ -136,6 +150,9 @@ export interface Death {
   reason: string
   /** Of a ticket: what its record has. The dead letter is a plain job. */
   payload?: string
+  /** The same of its failed attempts before. */
+  history?: FailedAttempt[] | undefined
+  note?: FailureNote | undefined
 }
 
 /** Everything that a consumer has to say, and what it wants, in one atomic call. */
@@ -155,6 +172,10 @@ export interface ExchangeRequest {
   want: number
   /** Crashes while suspect after which a job is dead. */
   maxCrashes: number
+  /** Failed attempts that are kept of a job whose worker has crashed. Left out, none. */
+  keptFailures?: number | undefined
+  /** Of what is settled: tickets of whose jobs is told elsewhere what became of them. */
+  quietIds?: string[] | undefined
 }
 
 export type ExchangeAnswer =
@@ -229,7 +250,7 @@ export interface ListPage {
   cursor: string | null
 }
 
-export interface QueueStore extends AddStore, RecordStore, ScheduleStore, StrandStore {
+export interface QueueStore extends AddStore, EventStore, RecordStore, ScheduleStore, StrandStore {
   /** Jobs that are worth claiming before there is room for them: the more, the fewer calls, and the longer each. */
   readonly mostAhead: number
   /** Answers the ids in the order of `jobs`. */

@@ -1,3 +1,4 @@
+import type { FailureNote } from './history.ts'
 import type { CloseVerdict, Opening, Running } from './record-store.ts'
 import type { AddRequest, NewJob, StoredJob } from './store.ts'
 
@@ -37,6 +38,9 @@ export interface KeyedEnding extends KeyedTicket, Pick<Running, 'fence'> {
   /** Failed attempts before this one. */
   attempt: number
   reason: string | null
+  /** Of a dead one: as its ticket had them. */
+  history?: StoredJob['history']
+  note?: FailureNote | undefined
 }
 
 /** What one key may have waiting, in bytes, with 76 for each job. */

@@ -5,7 +5,7 @@ import { Consumer } from './consumer.ts'
 import type { ConsumerTerms } from './consumer-terms.ts'
 import { NotAddressableError } from './errors.ts'
 import { MOST_IN_A_CALL, openTickets } from './open-tickets.ts'
-import { ACK, type Settlement } from './outbox.ts'
+import { ACK, quiet, type Settlement } from './outbox.ts'
 import type { CloseVerdict, Note, Opening } from './record-store.ts'
 import type { QueueStore, StoredJob } from './store.ts'
 import { Ticks } from './ticks.ts'
@@ -148,6 +148,7 @@ export class TicketConsumer {
         queue: this.terms.queue,
         fence: claim.fence,
         tickets: claim.jobs.filter(isTicket),
+        keptFailures: this.terms.keptFailures,
         isOver: () => this.stopped,
       })
       this.betweenCount -= claim.jobs.length
@@ -163,7 +164,16 @@ export class TicketConsumer {
   private receive(job: StoredJob, fence: number, opening: Opening | undefined): StoredJob[] {
     const { id, name, key = null, attempt, crashes } = job
     if (!isTicket(job)) return [job]
-    const ticket = { number: id, name: name ?? '', key, attempt, fence, isCancelled: false }
+    const { history = job.history } = opening && 'payload' in opening ? opening : {}
+    const ticket = {
+      number: id,
+      name: name ?? '',
+      key,
+      attempt,
+      fence,
+      history,
+      isCancelled: false,
+    }
     switch (opening?.tag) {
       case 'run':
         this.hold({ ...ticket, payload: opening.payload })
@@ -182,13 +192,13 @@ export class TicketConsumer {
         this.tell(id, ACK)
         return []
       case 'bury':
-        this.consumer.tell(id, { ...opening, tag: 'death' })
+        this.consumer.tell(id, quiet({ ...opening, tag: 'death' }))
         return []
       case 'later':
         this.consumer.tell(id, { tag: 'retry', delayMs: opening.delayMs, failed: false })
         return []
       default:
-        this.consumer.tell(id, ACK)
+        this.consumer.tell(id, quiet(ACK))
         return []
     }
   }
@@ -247,7 +257,7 @@ export class TicketConsumer {
   /** A record that was not told keeps its ticket: that comes back when the lease is over. */
   private pass({ ticket, settlement, asker }: Ended, verdict: CloseVerdict | undefined): void {
     const { queue } = this.terms
-    const { number, key, payload } = ticket
+    const { number, key } = ticket
     const name = key === null ? ticket.name : number
     if (verdict === undefined) {
       const message = `Queue ${JSON.stringify(queue)} was closed before the end of ${name} was confirmed.`
@@ -256,14 +266,22 @@ export class TicketConsumer {
     }
     if (verdict === 'stale') asker?.reject(new StaleDeliveryError(queue, name))
     const isDeath = settlement.tag === 'death'
-    const rest = verdict !== 'closed' ? ACK : isDeath ? { ...settlement, payload } : settlement
+    const rest = verdict === 'closed' ? restOf(settlement, ticket) : quiet(ACK)
     if (key !== null && isDeath) {
       // Its key has seen to the dead letter, and the ticket may have become it.
-      this.consumer.tell(number, ACK)
+      this.consumer.tell(number, quiet(ACK))
       asker?.resolve()
     } else if (asker) this.consumer.settle(number, rest).then(asker.resolve, asker.reject)
     else this.consumer.tell(number, rest)
   }
+}
+
+/** What is still to be told of a ticket, once its record or key knows of its end. */
+function restOf(settlement: Settlement, { key, payload, history }: Ticket): Settlement {
+  if (settlement.tag === 'death') return quiet({ ...settlement, payload, history })
+  if (settlement.tag === 'ack') return quiet(settlement)
+  // A record has the history of its job, and was told; that of a job with a key goes on with its ticket.
+  return key === null ? quiet({ ...settlement, note: undefined }) : settlement
 }
 
 const isTicket = ({ name, key }: StoredJob) => name !== null || key !== undefined

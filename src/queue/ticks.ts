@@ -1,5 +1,5 @@
 import { isPassing } from '../gate/watchers.ts'
-import { ACK, type Settlement } from './outbox.ts'
+import { ACK, quiet, type Settlement } from './outbox.ts'
 import { SCHEDULE_PREFIX } from './schedule-store.ts'
 import { dueSlots, type StoredRule, slotsOf } from './slots.ts'
 import type { QueueStore, StoredJob } from './store.ts'
@@ -48,7 +48,7 @@ export class Ticks {
   private async settle(ticket: string, name: string): Promise<void> {
     const { queue, store, tell, failed } = this.terms
     try {
-      tell(ticket, await emit(store, queue, name, ticket))
+      tell(ticket, quiet(await emit(store, queue, name, ticket)))
     } catch (error) {
       if (!isPassing(error)) failed(name, error)
       tell(ticket, backIn(isPassing(error) ? AGAIN_MS : LATER_MS))

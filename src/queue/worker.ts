@@ -2,10 +2,9 @@ import type { Clock, Timer } from '../clock.ts'
 import { JobTimeoutError, StaleDeliveryError } from '../errors.ts'
 import { readOptions } from '../options.ts'
 import { ClaimAhead } from './ahead.ts'
-import type { DelayAfter } from './backoff.ts'
 import type { Looks } from './consumer-terms.ts'
 import { JobFailedError } from './errors.ts'
-import { settlementOf } from './failure.ts'
+import { type FailureTerms, settlementOf } from './failure.ts'
 import type { Handling } from './handling.ts'
 import type { Heartbeat } from './heartbeat.ts'
 import { type CloseOptions, closeOptions, MOST_HELD } from './options.ts'
@@ -35,7 +34,7 @@ export interface WorkerTerms {
   leaseMs: number
   maxCrashes: number
   timeoutMs: number
-  delayAfter: DelayAfter
+  failures: FailureTerms
   looksOf: (queue: string) => Looks
   partitions: Partitions
   onRefused: (error: unknown) => void
@@ -84,6 +83,7 @@ export class QueueWorker {
       queue: terms.queue,
       leaseMs: terms.leaseMs,
       maxCrashes: terms.maxCrashes,
+      keptFailures: terms.failures.keptFailures,
       looksOf: terms.looksOf,
       onRefused: terms.onRefused,
       rememberMs: terms.rememberMs,
@@ -235,7 +235,7 @@ export class QueueWorker {
   }
 
   private fail(job: StoredJob, error: unknown): void {
-    this.consumer.tell(job.id, settlementOf(job, error, this.terms.delayAfter))
+    this.consumer.tell(job.id, settlementOf(job, error, this.terms.failures))
   }
 
   private abort(id: string, reason: unknown): void {

@@ -70,6 +70,8 @@ export const KNOWN_KEYS: readonly KnownKey[] = [
   known('record of a job', `queue:${NAME}:record:.+`, 'hash', 'while it lives'),
   known('lines of a job', `queue:${NAME}:log:.+`, 'list', 'while it lives'),
   known('jobs of one key', `queue:${NAME}:strand:.+`, 'list', 'none'),
+  known('events of a queue', `queue:${NAME}:events`, 'stream', 7 * DAY_MS),
+  known('readers of events', `queue:${NAME}:watchers`, 'zset', MINUTE_MS),
   known('dead letters', `queue:${NAME}:dead`, 'list', 'none'),
   known('funnel', `limit:${NAME}${TAGGED}:funnel${PLACE}`, 'string', 366 * DAY_MS),
   known('sliding log', `limit:${NAME}${TAGGED}:log${PLACE}`, 'zset or list', 366 * DAY_MS),

@@ -189,6 +189,18 @@ const KNOWN_TABLES: readonly KnownTable[] = [
       },
     ],
   },
+  {
+    name: 'event',
+    ends: { column: 'at_us', withinUs: 0 },
+    contradictions: [
+      {
+        what: 'an event of no queue, or behind its last one',
+        sql: `SELECT * FROM event WHERE NOT EXISTS (
+                SELECT 1 FROM queue WHERE id = event.queue
+                  AND event_base < event.number AND event.number <= event_last)`,
+      },
+    ],
+  },
   { name: 'producer', ends: { column: 'added_us', withinUs: 0 } },
   { name: 'funnel', ends: { column: 'until_us', withinUs: 366 * DAY_US } },
   { name: 'bucket', ends: { column: 'until_us', withinUs: 366 * DAY_US } },

@@ -56,6 +56,7 @@ const JOB_COLUMNS = [
     'slot_us',
     'strand',
     'reason',
+    'history',
   ],
 ].join()
 
@@ -77,7 +78,7 @@ const DAMAGING: readonly [string, string, string[]][] = [
     'with a column that has to be given',
     rebuilt(
       'queue',
-      'id INTEGER PRIMARY KEY, name TEXT, called_us INTEGER, fence INTEGER, is_paused INTEGER DEFAULT 0, waiting INTEGER DEFAULT 0, waiting_bytes INTEGER DEFAULT 0, partitions INTEGER DEFAULT 1, more INTEGER NOT NULL DEFAULT -1',
+      'id INTEGER PRIMARY KEY, name TEXT, called_us INTEGER, fence INTEGER, is_paused INTEGER DEFAULT 0, waiting INTEGER DEFAULT 0, waiting_bytes INTEGER DEFAULT 0, partitions INTEGER DEFAULT 1, event_last INTEGER DEFAULT 0, event_base INTEGER DEFAULT 0, more INTEGER NOT NULL DEFAULT -1',
       '',
     )
       .replace('SELECT *', 'SELECT *, 0')

@@ -1,9 +1,10 @@
 -- Adds jobs by name, in order, as far as what is there allows; the same batch again changes nothing.
--- KEYLIST keys  of the line, as tickets.lua says; producer: string 'sequence answers', for ten minutes; then record and log of each job
+-- KEYLIST keys  of the line, as tickets.lua says; events, watchers, as events.lua says; producer: string 'sequence answers', for ten minutes; then record and log of each job
 -- ARGV tail_number   integer
 -- ARGV filling_name  string
 -- ARGV rank_filling_name  string
 -- ARGV sequence      integer  0 in a transaction of the user's: nobody repeats that
+-- ARGV events_kept   integer  0: none
 -- ARGV max_length    integer  jobs that may wait, or 0
 -- ARGV jobs          list  name:string mode:string quiet_us:integer due:string deadline:string header:string payload:string
 -- REPLY added  answers:string tail_number:integer filling:integer rank_filling:integer
@@ -12,17 +13,17 @@
 -- An answer is a number of 16 digits, and 1 if this add made that job, else 0. Dues and deadlines are as in instants.lua.
 -- COST  O(jobs), at most 100
 -- REPEAT safe  by the producer's sequence
--- USE   clock facts queue/line queue/buckets queue/ranks queue/record queue/instants queue/tickets
-local producer, meta = keys[10], keys[1]
-local queue = open_line(keys)
+-- USE   clock facts queue/line queue/buckets queue/ranks queue/record queue/instants queue/tickets queue/events
+local producer, meta = keys[12], keys[1]
+local queue, told = open_line(keys), open_events(keys[10], keys[11], events_kept)
 local previous = sequence > 0 and redis.call('GET', producer)
 if previous then
-  local done, told = string.match(previous, '^(%d+) (%d*)$')
-  if tonumber(done) == sequence then return { 'added', told, queue.line.next, queue.fill.number, queue.ranked.number } end
+  local done, answers = string.match(previous, '^(%d+) (%d*)$')
+  if tonumber(done) == sequence then return { 'added', answers, queue.line.next, queue.fill.number, queue.ranked.number } end
   if tonumber(done) > sequence then return { 'stale' } end
 end
 local known = {}
-for at = 11, #keys, 2 do
+for at = 13, #keys, 2 do
   local record = keys[at]
   known[record] = known[record] or read_record(record)
 end
@@ -40,7 +41,7 @@ end
 local function fresh_count()
   local count, seen = 0, {}
   for i = 1, #jobs, 7 do
-    local record = keys[11 + (i - 1) / 7 * 2]
+    local record = keys[13 + (i - 1) / 7 * 2]
     if not seen[record] and choice(known[record], jobs[i + 1]) == 'new' then count = count + 1 end
     seen[record] = true
   end
@@ -67,7 +68,7 @@ for i = 1, #jobs, 7 do
   local name, mode, quiet_us, due_us = jobs[i], jobs[i + 1], tonumber(jobs[i + 2]), instant(jobs[i + 3])
   local deadline_us = jobs[i + 4] ~= '' and instant(jobs[i + 4]) or nil
   local header, payload = jobs[i + 5], jobs[i + 6]
-  local record, log = keys[11 + (i - 1) / 7 * 2], keys[12 + (i - 1) / 7 * 2]
+  local record, log = keys[13 + (i - 1) / 7 * 2], keys[14 + (i - 1) / 7 * 2]
   local read = known[record]
   local what, number, is_new = choice(read, mode), read.job, false
   if what == 'new' then
@@ -85,9 +86,11 @@ for i = 1, #jobs, 7 do
     redis.call('HSET', record, 'payload', payload)
     if mode == 'debounce' then postpone(queue, record, read, name, due_us) end
   end
+  if is_new then note_event(told, 'a', name) end
   answers[#answers + 1] = number .. (is_new and '1' or '0')
 end
 put_in_line(keys, queue, tail_number, filling_name, rank_filling_name)
-local told = table.concat(answers)
-if sequence > 0 then redis.call('SET', producer, string.format('%.0f ', sequence) .. told, 'PX', 600000) end
-return { 'added', told, queue.line.next, queue.fill.number, queue.ranked.number }
+write_events(told)
+local answered = table.concat(answers)
+if sequence > 0 then redis.call('SET', producer, string.format('%.0f ', sequence) .. answered, 'PX', 600000) end
+return { 'added', answered, queue.line.next, queue.fill.number, queue.ranked.number }

@@ -8,6 +8,8 @@
 -- KEYS  ranks     zset bucket -> rank of its first job
 -- KEYS  rank_filling  zset body -> rank, the bucket for new jobs as far as the caller knows
 -- KEYS  wake      zset, one token while a claim may succeed
+-- KEYS  events    stream, see events.lua
+-- KEYS  watchers  zset channel -> until_us
 -- KEYS  producer  string 'sequence first_id', for ten minutes; not touched by a batch without a sequence
 -- ARGV  tail_number   integer
 -- ARGV  filling_name  string
@@ -16,6 +18,7 @@
 -- ARGV  dues          string
 -- ARGV  max_length    integer  jobs that may wait, or 0
 -- ARGV  max_bytes     integer  bytes of payload that may wait, or 0
+-- ARGV  events_kept integer  0: none
 -- ARGV  has_flags     integer  1 if any body has flags
 -- ARGV  bodies        list  body:string  without their ids
 -- REPLY added  first_id:integer tail_number:integer filling:integer rank_filling:integer   the ids follow without a gap
@@ -25,7 +28,7 @@
 -- after that long, or '@us' for that time.
 -- COST  O(jobs), at most 1000
 -- REPEAT safe  by the producer's sequence
--- USE   clock queue/line queue/buckets queue/ranks queue/settle queue/deadline
+-- USE   clock queue/line queue/buckets queue/ranks queue/history queue/events queue/settle queue/deadline
 -- Characters in front of what is counted as payload, with the id and without.
 local HEADER, NEW_HEADER = 28, 12
 local kept = redis.call('HMGET', meta, 'first_segment', 'next_segment', 'in_segments', 'filled', 'bytes',
@@ -33,6 +36,7 @@ local kept = redis.call('HMGET', meta, 'first_segment', 'next_segment', 'in_segm
 local line = read_line(kept, ready, tail)
 local timed, ranked = read_fill('timed', kept[6]), read_fill('ranked', kept[7])
 redis.call('ZCARD', wake)
+local told = events_kept > 0 and open_events(events, watchers, events_kept) or nil
 local previous = sequence > 0 and redis.call('GET', producer)
 if dues ~= '' then redis.call('ZCARD', filling) end
 local head_us = dues ~= '' and tonumber(redis.call('ZRANGE', buckets, 0, 0, 'WITHSCORES')[2]) or math.huge
@@ -92,5 +96,9 @@ if has_deadlines then redis.call('HSET', meta, 'deadlines', 1) end
 keep_line(meta, line, 'last_id', first_id + #bodies - 1)
 -- A job that is due before all others must move the timers of those who wait.
 if not kept[9] and (#pushed + #put_ranked > 0 or earliest_us < head_us) then redis.call('ZADD', wake, 0, 'wake') end
+if told then
+  note_event(told, 'A', string.format('%.0f %d', first_id, #bodies), #bodies)
+  write_events(told)
+end
 if sequence > 0 then redis.call('SET', producer, string.format('%.0f %.0f', sequence, first_id), 'PX', 600000) end
 return { 'added', first_id, line.next, timed.number, ranked.number }

@@ -4,10 +4,10 @@ import type { AddRequest } from '../store.ts'
 import { hasFlags, packNewJob, packTicketHeader } from './body.ts'
 import { deadlineText, duesText, dueText } from './due.ts'
 import type { QueueKeys } from './keys.ts'
-import { lineOf } from './line.ts'
+import { toldLineOf } from './line.ts'
 
 /** What the add script is called with. */
-export function addCall(known: QueueKeys, request: Omit<AddRequest, 'queue'>) {
+export function addCall(known: QueueKeys, request: Omit<AddRequest, 'queue'>, eventsKept: number) {
   const { producer, sequence, jobs, maxLength = 0, maxBytes = 0 } = request
   const { tailNumber, fillingName, rankFillingName } = known
   return {
@@ -19,7 +19,7 @@ export function addCall(known: QueueKeys, request: Omit<AddRequest, 'queue'>) {
       producer: known.producer(producer),
     },
     args: {
-      ...{ tailNumber, fillingName, rankFillingName, sequence, maxLength, maxBytes },
+      ...{ tailNumber, fillingName, rankFillingName, sequence, maxLength, maxBytes, eventsKept },
       dues: duesText(jobs),
       hasFlags: jobs.some(hasFlags) ? 1 : 0,
       bodies: jobs.map((job) => ({ body: packNewJob(job) })),
@@ -28,9 +28,13 @@ export function addCall(known: QueueKeys, request: Omit<AddRequest, 'queue'>) {
 }
 
 /** The same of the script that adds by name. */
-export function addNamedCall(known: QueueKeys, request: Omit<AddNamedRequest, 'queue'>) {
+export function addNamedCall(
+  known: QueueKeys,
+  request: Omit<AddNamedRequest, 'queue'>,
+  eventsKept: number,
+) {
   const { producer, sequence, jobs, maxLength = 0 } = request
-  const { keys, args, learn } = lineOf(known)
+  const { keys, args, learn } = toldLineOf(known)
   const named = jobs.flatMap(({ name }) => [known.record(name), known.log(name)])
   return {
     keys: { keys: [...keys, known.producer(`${producer}:named`), ...named] },
@@ -38,6 +42,7 @@ export function addNamedCall(known: QueueKeys, request: Omit<AddNamedRequest, 'q
       ...args,
       sequence,
       maxLength,
+      eventsKept,
       jobs: jobs.map((job) => ({
         name: job.name,
         mode: job.mode,

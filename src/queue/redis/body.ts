@@ -1,4 +1,5 @@
 import { toUs } from '../../duration.ts'
+import { packHistory, unpackHistory } from '../history.ts'
 import type { ScheduleSlot } from '../schedule-store.ts'
 import type { NewJob, StoredJob } from '../store.ts'
 
@@ -15,7 +16,8 @@ import type { NewJob, StoredJob } from '../store.ts'
  *   22-24  attempts allowed
  *   25     crashes
  *   26     1 a ticket whose payload is a key; 2 a key and a line feed stand in front of the payload; 3 the slot of a
- *          schedule does: 16 digits of µs, three for the length of its name, and the name; else `0`
+ *          schedule does: 16 digits of µs, three for the length of its name, and the name; else `0`. 4 more: in
+ *          front of all that stand its failed attempts, as `history.lua` says
  *   27-28  length of the gates in front of the payload, hexadecimal
  */
 export const ID_LENGTH = 16
@@ -30,6 +32,8 @@ const NO_LABEL = '0'
 const IS_KEY = '1'
 const KEY_FOLLOWS = '2'
 const SLOT_FOLLOWS = '3'
+const HISTORY_FOLLOWS = 4
+const HISTORY_END = '\n\n'
 const DEADLINE_LENGTH = 16
 const PRIORITY_LENGTH = 11
 /** Of what stands in front of the name of a schedule: its slot, and the length of that name. */
@@ -108,17 +112,37 @@ export function unpackJob(body: string): StoredJob | null {
   const payload = body.slice(payloadAt)
   const id = body.slice(0, ID_LENGTH)
   // Nearly all. Spread, such an object costs more than all the rest of a job.
-  if (label !== IS_KEY && label !== KEY_FOLLOWS && label !== SLOT_FOLLOWS) {
+  if (label === NO_LABEL) {
     const [name, own] = isTicket ? [payload, ''] : [null, payload]
     return { id, attempt, maxAttempts, crashes, payload: own, name }
   }
   const job = { id, attempt, maxAttempts, crashes }
-  if (label === IS_KEY) return { ...job, payload: '', name: null, key: payload }
+  if (Number(label) < HISTORY_FOLLOWS) return { ...job, ...splitLabel(label, payload) }
+  const [lines, rest] = splitHistory(payload)
+  const own = splitLabel(String(Number(label) - HISTORY_FOLLOWS), rest)
+  return { ...job, ...own, history: unpackHistory(lines) }
+}
+
+/** What stands in front of a payload, as scripts tell it: lines, and the rest. */
+export function splitHistory(text: string): [lines: string, rest: string] {
+  const end = text.indexOf(HISTORY_END)
+  return [text.slice(0, end + 1), text.slice(end + HISTORY_END.length)]
+}
+
+/** The payload of a ticket that is dead, with its label in front. */
+export function packDead(payload: string, history: StoredJob['history']): string {
+  if (!history || history.length === 0) return NO_LABEL + payload
+  return `${HISTORY_FOLLOWS}${packHistory(history)}\n${payload}`
+}
+
+function splitLabel(label: string | undefined, payload: string) {
+  if (label === NO_LABEL) return { payload, name: null }
+  if (label === IS_KEY) return { payload: '', name: null, key: payload }
   if (label === KEY_FOLLOWS) {
     const end = payload.indexOf('\n')
-    return { ...job, payload: payload.slice(end + 1), name: null, key: payload.slice(0, end) }
+    return { payload: payload.slice(end + 1), name: null, key: payload.slice(0, end) }
   }
-  return { ...job, name: null, ...splitSlot(payload) }
+  return { name: null, ...splitSlot(payload) }
 }
 
 function splitSlot(text: string): { schedule: ScheduleSlot; payload: string } {

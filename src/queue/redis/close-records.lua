@@ -1,18 +1,20 @@
 -- Ends deliveries of tickets. What follows a job that has ended gets its ticket.
--- KEYLIST keys  of the line, as tickets.lua says; then record and log of each
+-- KEYLIST keys  of the line, as tickets.lua says; events, watchers, as events.lua says; then record and log of each
 -- ARGV tail_number   integer
 -- ARGV filling_name  string
 -- ARGV rank_filling_name  string
+-- ARGV events_kept   integer  0: none
 -- ARGV remember_us   integer
 -- ARGV dead_us       integer  the same for dead ones: their tickets may come back, to be buried
 -- ARGV closings      list  name:string fence:integer outcome:string delay_us:integer result:string reason:string
 -- REPLY closed  verdicts:string tail_number:integer filling:integer rank_filling:integer
+-- The result of what is retried or dead is a note as history.lua says, or empty.
 -- A verdict is a letter: C closed, S stale, X it has ended as cancelled.
 -- COST  O(closings), at most 100
 -- REPEAT safe  a delivery ends once
--- USE   clock facts queue/line queue/buckets queue/ranks queue/record queue/tickets
-local reads, queue = {}, nil
-for at = 10, #keys, 2 do
+-- USE   clock facts queue/line queue/buckets queue/ranks queue/record queue/history queue/tickets queue/events
+local reads, queue, told = {}, nil, open_events(keys[10], keys[11], events_kept)
+for at = 12, #keys, 2 do
   local record = keys[at]
   reads[at] = read_record(record)
   if reads[at].next_job then queue = queue or open_line(keys) end
@@ -25,22 +27,35 @@ local function go_on(record, log, read, name)
   queue.changed = true
 end
 
+local function note_failure(record, read, note)
+  if note == '' then return end
+  redis.call('HDEL', record, '')
+  redis.call('HSET', record, 'history', with_line(redis.call('HGET', record, 'history') or '', note, read.attempt + 1))
+end
+
 local function close(record, log, read, closing)
   if not read.state or read.fence ~= closing.fence then return 'S' end
   if read.state == 'cancelling' then
     end_record(record, log, read, 'cancelled', '', '', remember_us)
+    note_event(told, 'c', closing.name)
   elseif read.state ~= 'running' then
     return read.state == 'cancelled' and 'X' or 'C'
   elseif closing.outcome == 'retry' or closing.outcome == 'back' then
     local failed, delay_us = closing.outcome == 'retry' and 1 or 0, closing.delay_us
     redis.call('HDEL', record, '')
+    note_failure(record, read, closing.result)
     redis.call('HSET', record, 'state', 'waiting', 'attempt', read.attempt + failed,
       'due_us', string.format('%.0f', delay_us > 0 and now_us + delay_us or 0))
+    if failed == 1 then note_event(told, 'r', string.format('%03d', math.min(read.attempt + 1, 999)) .. closing.name) end
     read.state = 'waiting'
     return 'C'
+  elseif closing.outcome == 'dead' then
+    note_failure(record, read, closing.result)
+    end_record(record, log, read, 'dead', '', closing.reason, dead_us)
+    note_death(told, 'x', closing.name, closing.reason)
   else
-    local kept_us = closing.outcome == 'dead' and dead_us or remember_us
-    end_record(record, log, read, closing.outcome, closing.result, closing.reason, kept_us)
+    end_record(record, log, read, closing.outcome, closing.result, closing.reason, remember_us)
+    note_event(told, closing.outcome == 'done' and 'd' or 'c', closing.name)
   end
   local verdict = read.state == 'cancelled' and 'X' or 'C'
   if read.next_job then go_on(record, log, read, closing.name) end
@@ -48,11 +63,12 @@ local function close(record, log, read, closing)
 end
 
 local verdicts = {}
-for at = 10, #keys, 2 do
-  local i = (at - 10) * 3
+for at = 12, #keys, 2 do
+  local i = (at - 12) * 3
   verdicts[#verdicts + 1] = close(keys[at], keys[at + 1], reads[at], { name = closings[i + 1], fence = tonumber(closings[i + 2]),
     outcome = closings[i + 3], delay_us = tonumber(closings[i + 4]), result = closings[i + 5], reason = closings[i + 6] })
 end
+write_events(told)
 if not queue then return { 'closed', table.concat(verdicts), tail_number, tonumber(filling_name),
   tonumber(rank_filling_name) } end
 put_in_line(keys, queue, tail_number, filling_name, rank_filling_name)

@@ -12,12 +12,13 @@ local function date_deadline(body)
 end
 
 -- Buries what is overdue; answers the others, and the id of the suspect if it is still among them.
-local function drop_overdue(bodies, suspect_id, dead)
+local function drop_overdue(bodies, suspect_id, dead, told)
   local left = {}
   for i = 1, #bodies do
     local body = bodies[i]
     if has_deadline(body) and tonumber(string.sub(body, 29, 44)) < now_us then
       bury(dead, body, 'its deadline passed')
+      note_death(told, 'X', body_id(body), 'its deadline passed')
       if body_id(body) == suspect_id then suspect_id = nil end
     else
       left[#left + 1] = body

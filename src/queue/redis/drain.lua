@@ -10,18 +10,21 @@
 -- KEYS  rank_first  zset body -> rank, the bucket with the lowest rank as far as the caller knows
 -- KEYS  scheduled  zset body -> due_us, the bucket with the tickets of schedules
 -- KEYS  schedules  zset name -> 0
+-- KEYS  events    stream, see events.lua
+-- KEYS  watchers  zset channel -> until_us
 -- KEYS  wake      zset, one token while a claim may succeed
 -- ARGV  head_number      integer
 -- ARGV  due_name         string
 -- ARGV  rank_first_name  string
 -- ARGV  limit            integer
+-- ARGV  events_kept      integer  0: none
 -- ARGV  takes_schedules  integer  1: their tickets go, too
 -- REPLY drained  count:integer left:integer head_number:integer due_name:string rank_first_name:string tickets:strings keyed:strings stranded:integer
 -- The records of `tickets` are to go as well. `keyed` are tickets of keys, which went to the front of the
 -- line: they and what waits behind them is for drain-strands. That many wait behind others of their key.
 -- COST  O(limit), at most 100
 -- REPEAT unsafe
--- USE   queue/line queue/buckets queue/ranks
+-- USE   clock queue/line queue/buckets queue/ranks queue/events
 local function heads_now()
   local heads = {}
   local all = redis.call('ZRANGE', buckets, 0, 2, 'WITHSCORES')
@@ -41,6 +44,7 @@ local timed, ranked = read_fill('timed', kept[6]), read_fill('ranked', kept[7])
 read_firsts(ranks, rank_first, due)
 redis.call('ZCARD', scheduled)
 redis.call('ZCARD', wake)
+local told = open_events(events, watchers, events_kept)
 local heads = heads_now()
 local bodies = redis.call('LPOP', suspects, limit) or {}
 local firsts = take_ranked(line, ranked, ranks, rank_first, rank_first_name, math.huge, limit, bodies)
@@ -49,7 +53,7 @@ local taken, bytes = take_first(timed, heads, buckets, due, due_name, math.huge,
 local count, tickets, keyed, spared = #bodies + #taken, {}, {}, {}
 for i = 1, #taken do bodies[#bodies + 1] = taken[i] end
 for i = 1, #bodies do
-  if string.sub(bodies[i], 26, 26) == '1' then
+  if tonumber(string.sub(bodies[i], 26, 26)) % 4 == 1 then
     keyed[#keyed + 1] = bodies[i]
   elseif tonumber(string.sub(bodies[i], 18, 18), 16) % 2 == 1 then
     tickets[#tickets + 1] = bodies[i]
@@ -70,6 +74,8 @@ if #bodies > 0 then
   keep_line(meta, line)
 end
 if #spared > 0 and not kept[8] then redis.call('ZADD', wake, 0, 'wake') end
+if count > #keyed then note_event(told, 'N', string.format('%d', count - #keyed)) end
+write_events(told)
 local left = waiting_in(line) + timed.count + ranked.count + redis.call('LLEN', suspects)
 if takes_schedules == 0 then left = left - redis.call('ZCARD', scheduled) end
 heads = heads_now()

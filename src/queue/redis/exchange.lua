@@ -16,6 +16,8 @@
 -- KEYS  last      string 'sequence;fence;claimed ids;stale ids', for ten minutes
 -- KEYS  wake      zset, one token while a claim may succeed
 -- KEYS  dead      list of dead letters
+-- KEYS  events    stream, see events.lua
+-- KEYS  watchers  zset channel -> until_us
 -- ARGV  head_number  integer
 -- ARGV  tail_number  integer
 -- ARGV  due_name     string
@@ -27,14 +29,16 @@
 -- ARGV  lease_us     integer
 -- ARGV  held_count   integer
 -- ARGV  want         integer
+-- ARGV  events_kept  integer  0: none
+-- ARGV  quiet        string   ids of tickets of which is told elsewhere what became of their jobs
 -- ARGV  acks         string   ids of 16 digits, one after the other
--- ARGV  retries      list  id:string delay_us:integer failed:integer
--- ARGV  deaths       list  id:string reason:string payload:string  the payload of a ticket, else empty
+-- ARGV  retries      list  id:string delay_us:integer failed:string  0, 1, or a note as history.lua says
+-- ARGV  deaths       list  id:string reason:string payload:string note:string  the payload of a ticket with its label, else empty
 -- REPLY ok  bodies:strings fence:integer stale:strings next_due_us:integer? more:integer watch:integer expired:string head_number:integer tail_number:integer due_name:string filling:integer rank_first_name:string rank_filling:integer
 -- REPLY lost
 -- COST  O(settled + wanted), at most 1000 each
 -- REPEAT safe  by the sequence
--- USE   clock queue/settle queue/deadline queue/line queue/buckets queue/ranks queue/progress
+-- USE   clock queue/history queue/events queue/settle queue/deadline queue/line queue/buckets queue/ranks queue/progress
 local lease = redis.call('ZSCORE', leases, epoch)
 local previous = redis.call('GET', last)
 -- A key of another type fails here, before the first write.
@@ -51,6 +55,7 @@ redis.call('ZCARD', wake)
 if #retries > 0 then redis.call('ZCARD', filling) end
 if #deaths > 0 or has_deadlines then redis.call('LLEN', dead) end
 if heads[1] == due_name then redis.call('ZCARD', due) end
+local told = events_kept > 0 and open_events(events, watchers, events_kept) or nil
 local known, ids, fence, stale = recall(previous, sequence, lease)
 if known == 'lost' or (not known and held_count > 0 and not lease) then return { 'lost' } end
 if known == 'again' then
@@ -61,7 +66,7 @@ end
 -- A full server refuses a script whose first write may need memory. This one frees, so the rest runs.
 redis.call('HDEL', meta, '')
 local silent = refresh_after_silence(tonumber(kept[8] or now_us), leases, lease_us)
-local settled = settle(inflight, dead, suspect, acks, retries, deaths)
+local settled = settle(inflight, dead, suspect, acks, retries, deaths, told, quiet)
 if #settled.suspects > 0 then suspected = redis.call('LPUSH', suspects, unpack(settled.suspects)) end
 if #settled.ready > 0 then
   local back, _, back_ranked = part_by_rank(settled.ready, has_ranks)
@@ -95,7 +100,7 @@ if ranked.count == 0 or tonumber(firsts[2] or 0) >= 0 then
   end
 end
 local found = #bodies
-if has_deadlines then bodies, suspect_id = drop_overdue(bodies, suspect_id, dead) end
+if has_deadlines then bodies, suspect_id = drop_overdue(bodies, suspect_id, dead, told) end
 ids = hold(inflight, bodies, suspect_id)
 -- What is left wakes the next consumer; not for a suspect that only someone else may take: that
 -- would wake this one in a circle.
@@ -108,6 +113,7 @@ keep_fill(meta, ranked)
 keep_line(meta, line, 'last_us', now_us, 'last_fence', fence)
 redis.call('SET', last, string.format('%.0f;%.0f;%s;%s', sequence, fence, table.concat(ids, ','),
   table.concat(settled.stale, ',')), 'PX', 600000)
+if told then write_events(told) end
 local more = #bodies < want and (left > 0 or next_us == 0) and 1 or 0
 local watch, expired = others(leases, epoch, silent)
 return { 'ok', bodies, fence, settled.stale, next_us, more, watch, expired, line.first, line.next,

@@ -11,6 +11,9 @@ export interface QueueKeys {
   leases: string
   wake: string
   dead: string
+  events: string
+  /** Who is told of the next event. */
+  watchers: string
   /** The bucket with the tickets of schedules. */
   scheduled: string
   schedules: string
@@ -70,6 +73,8 @@ function keysOf(keyspace: Keyspace, queue: string): QueueKeys {
     leases: key('leases'),
     wake: key('wake'),
     dead: key('dead'),
+    events: key('events'),
+    watchers: key('watchers'),
     scheduled: key(`timed:${SCHEDULED}`),
     schedules: key('schedules'),
     inflight: (epoch) => key(`inflight:${epoch}`),

@@ -1,5 +1,11 @@
 import { bucketName, type QueueKeys } from './keys.ts'
 
+/** The same of a call that tells what happened. */
+export function toldLineOf(known: QueueKeys, fillingName = known.fillingName) {
+  const line = lineOf(known, fillingName)
+  return { ...line, keys: [...line.keys, known.events, known.watchers] }
+}
+
 /** A call that may put tickets in line: its keys and numbers, and the numbers that it brings back. */
 export function lineOf(known: QueueKeys, fillingName = known.fillingName) {
   const { meta, ready, tail, buckets, wake, ranks, tailNumber, rankFillingName } = known

@@ -8,6 +8,7 @@ import type {
   QueueStore,
   StoredJob,
 } from '../store.ts'
+import { splitHistory } from './body.ts'
 import type { QueueKeys } from './keys.ts'
 
 /** A key that has jobs of one state. Its name orders it among the others, and is in cursors. */
@@ -98,8 +99,10 @@ export function redisListing(
       ask('LINDEX', strand, '0'),
       ask('LLEN', strand),
     ])
-    const isFirst = entry.slice(48, 64) === job.id
-    return isFirst ? { ...job, payload: entry.slice(76), behind: Number(length) - 1 } : job
+    if (entry.slice(48, 64) !== job.id) return job
+    const text = entry.slice(76)
+    const payload = entry[73] === '1' ? text : splitHistory(text)[1]
+    return { ...job, payload, behind: Number(length) - 1 }
   }
 
   return {

@@ -8,15 +8,18 @@
 -- KEYS  dead      list of dead letters
 -- KEYS  wake      zset
 -- KEYS  schedules zset name -> 0
+-- KEYS  events    stream, see events.lua: it stays
+-- KEYS  watchers  zset channel -> until_us
 -- ARGV  epoch     string
 -- ARGV  is_forced integer  what is in flight goes as well
 -- ARGV  limit     integer
+-- ARGV  events_kept  integer  0: none
 -- REPLY busy  epochs:strings   their deliveries are not settled, so nothing was done
 -- REPLY step  count:integer waiting:integer schedule_count:integer epoch:string tickets:strings   whose records are to go as well
 -- REPLY gone  count:integer tickets:strings    nothing of it is left
 -- COST  O(limit), at most 500
 -- REPEAT unsafe
--- USE   queue/line queue/buckets
+-- USE   clock queue/line queue/buckets queue/events
 local epochs = redis.call('ZRANGE', leases, 0, 999)
 local kept = redis.call('HMGET', meta, 'first_segment', 'next_segment', 'in_segments', 'filled', 'bytes',
   'timed', 'ranked')
@@ -26,16 +29,17 @@ local waiting = waiting_in(line) + redis.call('LLEN', suspects)
 local letters = redis.call('LLEN', dead)
 redis.call('HLEN', inflight)
 redis.call('ZCARD', wake)
+local told = open_events(events, watchers, events_kept)
 local schedule_count = redis.call('ZCARD', schedules)
 if #epochs > 0 and is_forced == 0 then return { 'busy', epochs } end
 
--- A name is at most 132 characters, so that a longer body is no ticket: it may be long indeed.
-local tickets, keyed, held, MOST_TICKET_BYTES = {}, {}, 0, 600
+-- A name is at most 132 characters and a history 5,521 bytes, so that a longer body is no ticket: it may be long indeed.
+local tickets, keyed, held, MOST_TICKET_BYTES = {}, {}, 0, 6200
 local ids = is_forced == 1 and epoch ~= '' and redis.call('HKEYS', inflight) or {}
 for i = 1, #ids do
   local is_short = ids[i] ~= 'suspect' and redis.call('HSTRLEN', inflight, ids[i]) <= MOST_TICKET_BYTES
   local body = is_short and redis.call('HGET', inflight, ids[i]) or ''
-  local is_keyed = string.sub(body, 26, 26) == '1'
+  local is_keyed = (tonumber(string.sub(body, 26, 26)) or 0) % 4 == 1
   if is_keyed then
     keyed[#keyed + 1] = body
   elseif (tonumber(string.sub(body, 18, 18), 16) or 0) % 2 == 1 then
@@ -56,6 +60,8 @@ if epoch ~= '' and redis.call('ZREM', leases, epoch) == 1 then
 end
 if #epochs + waiting + schedule_count == 0 and letters <= limit then
   redis.call('UNLINK', meta, wake)
+  note_event(told, 'O', '')
+  write_events(told)
   return { 'gone', count, tickets }
 end
 redis.call('HSET', meta, 'paused', 1)

@@ -6,7 +6,7 @@
 -- An opening is R and the payload; L and how many us later; or D: nothing is to be done for this ticket any more.
 -- COST  O(tickets), at most 100
 -- REPEAT safe  for the same fence the answer is the same
--- USE   clock queue/line queue/buckets queue/ranks queue/tickets queue/strands
+-- USE   clock queue/line queue/buckets queue/ranks queue/tickets queue/history queue/strands
 local firsts, openings = {}, {}
 for i, strand in ipairs(strands) do firsts[i] = read_first(strand) or false end
 for i, strand in ipairs(strands) do

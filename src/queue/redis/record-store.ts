@@ -1,7 +1,8 @@
 import { toUs } from '../../duration.ts'
 import type { RedisEngine } from '../../engine/redis/engine.ts'
-import { redisNews } from '../../gate/redis/news.ts'
+import type { News } from '../../gate/redis/news.ts'
 import { QueueFullError } from '../errors.ts'
+import { CRASHED, historyOf, noteText } from '../history.ts'
 import {
   type CloseVerdict,
   type Closing,
@@ -15,23 +16,23 @@ import {
   type RecordStore,
 } from '../record-store.ts'
 import { addNamedCall } from './adds.ts'
-import { ID_LENGTH, priorityText } from './body.ts'
+import { ID_LENGTH, priorityText, splitHistory } from './body.ts'
 import { dueText } from './due.ts'
 import type { QueueKeys } from './keys.ts'
-import { lineOf } from './line.ts'
+import { lineOf, toldLineOf } from './line.ts'
 import * as scripts from './scripts.gen.ts'
 
 /** Records on Redis. The keys are described in `record.lua` and `tickets.lua`. */
 export function redisRecordStore(
   engine: RedisEngine,
   keysOf: (queue: string) => QueueKeys,
+  news: News,
+  eventsKept: number,
 ): RecordStore {
-  const news = redisNews(engine, 'record')
-
   return {
     async addNamed(request) {
       const known = keysOf(request.queue)
-      const { keys, args, learn } = addNamedCall(known, request)
+      const { keys, args, learn } = addNamedCall(known, request, eventsKept)
       const answer = await engine.call(scripts.addNamed, keys, args)
       if (answer.tag === 'stale') return []
       if (answer.tag === 'full') throw new QueueFullError(request.queue, request, answer)
@@ -42,22 +43,24 @@ export function redisRecordStore(
       })
     },
 
-    async openRecords({ queue, fence, tickets }) {
+    async openRecords({ queue, fence, tickets, keptFailures }) {
       const known = keysOf(queue)
       const records = tickets.map(({ name }) => known.record(name))
-      const { openings } = await engine.call(scripts.openRecords, { records }, { fence, tickets })
+      const args = { fence, tickets, crashNote: crashNote(keptFailures) }
+      const { openings } = await engine.call(scripts.openRecords, { records }, args)
       return openings.map(readOpening)
     },
 
     async closeRecords({ queue, rememberMs, closings }) {
       const known = keysOf(queue)
-      const { keys, args, learn } = lineOf(known)
+      const { keys, args, learn } = toldLineOf(known)
       const named = closings.flatMap(({ name }) => [known.record(name), known.log(name)])
       const answer = await engine.call(
         scripts.closeRecords,
         { keys: [...keys, ...named] },
         {
           ...args,
+          eventsKept,
           rememberUs: toUs(rememberMs),
           deadUs: toUs(Math.max(rememberMs, LEAST_DEAD_MS)),
           closings: closings.map(closingText),
@@ -90,7 +93,7 @@ export function redisRecordStore(
       const answer = await engine.call(scripts.readRecord, keys, {})
       if (answer.tag === 'unknown') return null
       const { number, ticket, attempt, dueUs, lines } = answer
-      const [payload, progress, endedNumber, endedAs, endedUs, result, reason] =
+      const [payload, progress, endedNumber, endedAs, endedUs, result, reason, history] =
         answer.values.map(said)
       return {
         ...endOf(answer, [endedNumber, endedAs, result, reason]),
@@ -99,6 +102,7 @@ export function redisRecordStore(
         attempt,
         progress: progress ?? null,
         lines,
+        ...historyOf(history),
         addedAtMs: Number(number) / 1000,
         dueAtMs: answer.state === 'waiting' && dueUs > 0 ? dueUs / 1000 : null,
         endedAtMs: endedUs ? Number(endedUs) / 1000 : null,
@@ -115,10 +119,10 @@ export function redisRecordStore(
     onRecordNews: (queue, name, listener) => news.on(keysOf(queue).record(name), listener),
 
     async cancelRecord(queue, name, rememberMs) {
-      const { record, log } = keysOf(queue)
-      const keys = { record: record(name), log: log(name) }
+      const { record, log, events, watchers } = keysOf(queue)
+      const keys = { record: record(name), log: log(name), events, watchers }
       const { tag } = await engine.call(scripts.cancelRecord, keys, {
-        rememberUs: toUs(rememberMs),
+        ...{ rememberUs: toUs(rememberMs), eventsKept, name },
       })
       return tag === 'unknown' ? null : tag
     },
@@ -145,6 +149,10 @@ const VERDICTS: Record<string, CloseVerdict> = { C: 'closed', S: 'stale', X: 'ca
 const rankText = (priority: number | undefined) =>
   priority === undefined ? 'keep' : priority === 0 ? '' : priorityText(priority)
 
+/** What scripts are told of crashes: nothing where nothing is kept of them. */
+export const crashNote = (keep = 0) =>
+  keep === 0 ? '' : noteText({ keep, kind: 'crashed', reason: CRASHED })
+
 /** What a ticket is to be done with, as the scripts that open them say it. */
 export function readOpening(text: string): Opening {
   const rest = text.slice(1)
@@ -153,22 +161,30 @@ export function readOpening(text: string): Opening {
       return { tag: 'run', payload: rest }
     case 'O':
       return { tag: 'overdue', payload: rest }
+    case 'r':
+      return { tag: 'run', ...withHistory(rest) }
+    case 'o':
+      return { tag: 'overdue', ...withHistory(rest) }
     case 'L':
       return { tag: 'later', delayMs: Number(rest) / 1000 }
     case 'C':
       return { tag: 'cancelled' }
-    case 'B': {
+    case 'B':
+    case 'b': {
       const bytes = Buffer.from(rest)
       const end = 4 + Number(rest.slice(0, 4))
-      return {
-        tag: 'bury',
-        reason: bytes.toString('utf8', 4, end),
-        payload: bytes.toString('utf8', end),
-      }
+      const payload = bytes.toString('utf8', end)
+      const reason = bytes.toString('utf8', 4, end)
+      return { tag: 'bury', reason, ...(text[0] === 'b' ? withHistory(payload) : { payload }) }
     }
     default:
       return { tag: 'drop' }
   }
+}
+
+function withHistory(text: string) {
+  const [lines, payload] = splitHistory(text)
+  return { payload, ...historyOf(lines) }
 }
 
 function closingText({ name, fence, outcome }: Closing) {
@@ -177,7 +193,12 @@ function closingText({ name, fence, outcome }: Closing) {
     fence,
     outcome: outcome.tag,
     delayUs: outcome.tag === 'retry' ? toUs(outcome.delayMs) : 0,
-    result: outcome.tag === 'done' ? (outcome.result ?? '') : '',
+    result:
+      outcome.tag === 'done'
+        ? (outcome.result ?? '')
+        : 'note' in outcome && outcome.note
+          ? noteText(outcome.note)
+          : '',
     reason: 'reason' in outcome ? (outcome.reason ?? '') : '',
   }
 }

@@ -10,6 +10,7 @@
 --     quiet_us  until when a throttled add is refused
 --     next_job, next_payload, next_header, next_due_us   what is to follow the one that runs
 --     ended_job, ended_as, ended_us, result, reason      the last one that ended
+--     history   lines as history.lua says, and crashes: how many of them are told there
 --     until_us  how long it is remembered; the TTL only collects garbage
 --     watchers  who is told of the end, and until when: 'client until_us client until_us '
 --   log     list of lines

@@ -24,6 +24,7 @@ export function redisRemoval(
   inFlightCount: (queue: string, epoch: string) => Promise<number>,
   removeSchedule: (queue: string, name: string) => Promise<boolean>,
   listJobs: QueueStore['listJobs'],
+  eventsKept: number,
 ): Pick<QueueStore, 'drain' | 'obliterate'> {
   /** Where this fails, those records stay, and their ids are taken. */
   async function forget(known: QueueKeys, bodies: string[]): Promise<void> {
@@ -40,17 +41,24 @@ export function redisRemoval(
     return jobs.filter(({ key }) => key !== undefined).map((job) => ({ job, body: '' }))
   }
 
-  async function drainStrands(known: QueueKeys, keyed: KeyedTicket[], limit: number) {
+  async function drainStrands(
+    known: QueueKeys,
+    keyed: KeyedTicket[],
+    limit: number,
+    eventsKept: number,
+  ) {
     if (keyed.length === 0 || limit === 0) return 0
-    const { meta, ready, tail } = known
+    const { meta, ready, tail, events, watchers } = known
     const strands = keyed.map(({ job }) => known.strand(job?.key ?? ''))
     const tickets = keyed.map(({ job, body }) => ({ number: job?.id ?? '', body }))
-    const keys = { keys: [meta, ready, tail, ...strands] }
-    return (await engine.call(scripts.drainStrands, keys, { limit, tickets })).count
+    const keys = { keys: [meta, ready, tail, events, watchers, ...strands] }
+    return (await engine.call(scripts.drainStrands, keys, { limit, eventsKept, tickets })).count
   }
 
   async function drain(queue: string, limit: number, takesSchedules: 0 | 1): Promise<number> {
     const known = keysOf(queue)
+    // What obliterates tells so, and not of each job.
+    const told = takesSchedules ? 0 : eventsKept
     for (let look = 0; look < MOST_LOOKS; look++) {
       const { headNumber, dueName, rankFirstName } = known
       const answer = await engine.call(
@@ -61,13 +69,14 @@ export function redisRemoval(
           due: known.timed(dueName),
           rankFirst: known.ranked(rankFirstName),
         },
-        { headNumber, dueName, rankFirstName, limit, takesSchedules },
+        { headNumber, dueName, rankFirstName, limit, takesSchedules, eventsKept: told },
       )
       await forget(known, answer.tickets)
       const left = limit - answer.count
       const behind = answer.stranded === 0 ? [] : await inFlightTickets(queue)
       const keyed = answer.keyed.map((body) => ({ job: unpackJob(body), body }))
-      const count = answer.count + (await drainStrands(known, [...keyed, ...behind], left))
+      const strands = [...keyed, ...behind]
+      const count = answer.count + (await drainStrands(known, strands, left, told))
       known.headNumber = answer.headNumber
       known.dueName = answer.dueName || known.fillingName
       known.rankFirstName = answer.rankFirstName || known.rankFillingName
@@ -90,7 +99,7 @@ export function redisRemoval(
       const answer = await engine.call(
         scripts.obliterate,
         { ...keys, inflight: keys.inflight(epoch) },
-        { epoch, isForced: force ? 1 : 0, limit },
+        { epoch, isForced: force ? 1 : 0, limit, eventsKept },
       )
       if (answer.tag === 'busy') {
         const counts = await Promise.all(answer.epochs.map((one) => inFlightCount(queue, one)))

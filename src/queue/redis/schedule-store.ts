@@ -21,6 +21,7 @@ const VALUES_OF_ONE = 7
 export function redisScheduleStore(
   engine: RedisEngine,
   keysOf: (queue: string) => QueueKeys,
+  eventsKept: number,
 ): ScheduleStore {
   /** A call about one schedule: its tickets have a bucket of their own. */
   function placeOf(queue: string, name: string) {
@@ -91,12 +92,13 @@ export function redisScheduleStore(
 
     async emitSlots({ queue, name, ticket, slotsMs, nextSlotMs }) {
       const { keys, args, learn } = placeOf(queue, name)
+      const { events, watchers } = keysOf(queue)
       const slots = slotsMs.map((slotMs) => ({ slotUs: toUs(slotMs) }))
       const nextUs = nextSlotMs === null ? 0 : toUs(nextSlotMs)
       const answer = await engine.call(
         scripts.emitSlots,
-        { keys },
-        { ...args, ticket, nextUs, slots },
+        { keys: [...keys, events, watchers] },
+        { ...args, ticket, nextUs, eventsKept, slots },
       )
       if (answer.tag === 'emitted') learn(answer)
       return answer.tag

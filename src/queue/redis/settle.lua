@@ -12,10 +12,11 @@ local function one_more_attempt(body)
   return string.sub(body, 1, 18) .. string.format('%03d', attempt) .. string.sub(body, 22)
 end
 
--- A ticket that is dead becomes a job of its own: its record may go.
+-- A ticket that is dead becomes a job of its own: its record may go. In front of the payload is its label.
 local function with_payload(body, payload)
   if payload == '' then return body end
-  return string.sub(body, 1, 17) .. '0' .. string.sub(body, 19, 28) .. payload
+  return string.sub(body, 1, 17) .. '0' .. string.sub(body, 19, 25) .. string.sub(payload, 1, 1)
+    .. string.sub(body, 27, 28) .. string.sub(payload, 2)
 end
 
 -- Out of flight, and back to the caller.
@@ -32,8 +33,8 @@ local function bury(dead, body, reason)
 end
 
 -- What was said of deliveries. The jobs that come back are in the order in which they are to be
--- given back: the last one first. A handler that ended has at least survived: its job is no suspect.
-local function settle(inflight, dead, suspect, acks, retries, deaths)
+-- given back: the last one first. Of the quiet ones is told elsewhere what became of them. A handler that ended has at least survived: its job is no suspect.
+local function settle(inflight, dead, suspect, acks, retries, deaths, told, quiet)
   local said = { stale = {}, timed = {}, ready = {}, suspects = {}, soonest_us = math.huge, suspect = suspect }
   local function ended(id, found)
     if not found then said.stale[#said.stale + 1] = id elseif id == suspect then said.suspect = false end
@@ -46,7 +47,11 @@ local function settle(inflight, dead, suspect, acks, retries, deaths)
     local id, delay_us, failed = retries[i], tonumber(retries[i + 1]), retries[i + 2]
     local body = take_back(inflight, id)
     ended(id, body)
-    if body and failed == '1' then
+    if body and failed ~= '0' then
+      if failed ~= '1' then body = noted(body, failed) end
+      if told and not string.find(quiet, id, 1, true) then
+        note_event(told, 'R', string.format('%03d', math.min(tonumber(string.sub(body, 19, 21)) + 1, 999)) .. id)
+      end
       said.timed[#said.timed + 1] = now_us + delay_us
       said.timed[#said.timed + 1] = one_more_attempt(body)
       said.soonest_us = math.min(said.soonest_us, delay_us)
@@ -60,11 +65,16 @@ local function settle(inflight, dead, suspect, acks, retries, deaths)
       list[#list + 1] = body
     end
   end
-  for i = 1, #deaths, 3 do
-    local body = take_back(inflight, deaths[i])
+  for i = 1, #deaths, 4 do
+    local body, note = take_back(inflight, deaths[i]), deaths[i + 3]
     ended(deaths[i], body)
-    if body then bury(dead, one_more_attempt(with_payload(body, deaths[i + 2])), deaths[i + 1]) end
+    if body then
+      body = with_payload(body, deaths[i + 2])
+      if told and not string.find(quiet, deaths[i], 1, true) then note_death(told, 'X', deaths[i], deaths[i + 1]) end
+      bury(dead, one_more_attempt(note == '' and body or noted(body, note)), deaths[i + 1])
+    end
   end
+  if told then note_done(told, acks, said.stale, quiet) end
   if suspect and not said.suspect then redis.call('HDEL', inflight, 'suspect') end
   return said
 end

@@ -1,16 +1,20 @@
 import { toUs } from '../../duration.ts'
 import type { RedisEngine } from '../../engine/redis/engine.ts'
 import { SettingsMismatchError, StoreCorruptError } from '../../errors.ts'
+import { type News, redisNews } from '../../gate/redis/news.ts'
 import { QueueFullError } from '../errors.ts'
-import type { DeadJob, QueueCounts, QueueStore, StoredJob } from '../store.ts'
+import type { EventStore } from '../event-store.ts'
+import { noteText } from '../history.ts'
+import type { DeadJob, ExchangeRequest, QueueCounts, QueueStore, StoredJob } from '../store.ts'
 import { addCall } from './adds.ts'
-import { ID_LENGTH, unpackJob } from './body.ts'
+import { ID_LENGTH, packDead, unpackJob } from './body.ts'
 import { redisConfirming } from './confirming.ts'
-import { bucketName, queueKeys } from './keys.ts'
+import { redisEventStore } from './event-store.ts'
+import { bucketName, type QueueKeys, queueKeys } from './keys.ts'
 import { learnLine } from './line.ts'
 import { redisListing } from './listing.ts'
 import { spreadPartitions } from './partitions.ts'
-import { redisRecordStore } from './record-store.ts'
+import { crashNote, redisRecordStore } from './record-store.ts'
 import { redisRemoval } from './removal.ts'
 import { redisScheduleStore } from './schedule-store.ts'
 import * as scripts from './scripts.gen.ts'
@@ -26,7 +30,23 @@ const MOST_AHEAD = 400
 /** Queues on Redis. The keys are described in the `.lua` files beside this one. */
 export function redisQueueStore(engine: RedisEngine): QueueStore {
   const keysOf = queueKeys(engine.keys)
-  const scheduleStore = redisScheduleStore(engine, keysOf)
+  const recordNews = redisNews(engine, 'record')
+  const eventNews = redisNews(engine, 'events')
+  const storeKeeping = (eventsKept: number): QueueStore => ({
+    ...storeOn(engine, keysOf, recordNews, eventsKept),
+    ...redisEventStore(engine, keysOf, eventNews),
+    keepingEvents: storeKeeping,
+  })
+  return storeKeeping(0)
+}
+
+function storeOn(
+  engine: RedisEngine,
+  keysOf: (queue: string) => QueueKeys,
+  recordNews: News,
+  eventsKept: number,
+): Omit<QueueStore, keyof EventStore> {
+  const scheduleStore = redisScheduleStore(engine, keysOf, eventsKept)
 
   function unpack(queue: string, body: string): StoredJob {
     const job = unpackJob(body)
@@ -58,29 +78,30 @@ export function redisQueueStore(engine: RedisEngine): QueueStore {
     return paused === 1 ? { ...counts, paused: true } : counts
   }
 
-  async function recover(queue: string, epoch: string, maxCrashes: number): Promise<void> {
-    const { leases, suspects, dead, wake, inflight } = keysOf(queue)
-    const keys = { leases, inflight: inflight(epoch), suspects, dead, wake }
-    await engine.call(scripts.recover, keys, { epoch, maxCrashes }).catch(() => {})
+  async function recover(epoch: string, request: ExchangeRequest): Promise<void> {
+    const known = keysOf(request.queue)
+    const keys = { ...known, inflight: known.inflight(epoch) }
+    const { maxCrashes, keptFailures } = request
+    const args = { epoch, maxCrashes, eventsKept, note: crashNote(keptFailures) }
+    await engine.call(scripts.recover, keys, args).catch(() => {})
   }
 
   async function setPaused(queue: string, isPaused: boolean): Promise<void> {
-    const { meta, wake } = keysOf(queue)
-    await engine.call(scripts.pause, { meta, wake }, { isPaused: isPaused ? 1 : 0 })
+    await engine.call(scripts.pause, keysOf(queue), { isPaused: isPaused ? 1 : 0, eventsKept })
   }
 
   const listing = redisListing(engine, keysOf, { job: unpack, letter: unpackLetter })
-  const redriveKeyed = keyedRedrive(engine, keysOf)
+  const redriveKeyed = keyedRedrive(engine, keysOf, eventsKept)
 
   return {
-    ...redisRecordStore(engine, keysOf),
-    ...redisStrandStore(engine, keysOf),
+    ...redisRecordStore(engine, keysOf, recordNews, eventsKept),
+    ...redisStrandStore(engine, keysOf, eventsKept),
     ...scheduleStore,
     mostAhead: MOST_AHEAD,
 
     async add(request) {
       const known = keysOf(request.queue)
-      const { keys, args } = addCall(known, request)
+      const { keys, args } = addCall(known, request, eventsKept)
       const answer = await engine.call(scripts.add, keys, args)
       if (answer.tag === 'stale') return []
       if (answer.tag === 'full') throw new QueueFullError(request.queue, request, answer)
@@ -88,7 +109,7 @@ export function redisQueueStore(engine: RedisEngine): QueueStore {
       return request.jobs.map((_, index) => String(answer.firstId + index))
     },
 
-    ...redisWithin(engine, keysOf),
+    ...redisWithin(engine, keysOf, eventsKept),
     ...redisConfirming(engine, keysOf),
 
     async exchange(request) {
@@ -114,6 +135,8 @@ export function redisQueueStore(engine: RedisEngine): QueueStore {
           ...request,
           ...{ headNumber, tailNumber, dueName, fillingName, rankFirstName, rankFillingName },
           leaseUs: toUs(request.leaseMs),
+          eventsKept,
+          quiet: eventsKept === 0 ? '' : (request.quietIds ?? []).join(' '),
           acks: (strangeIds.length === 0
             ? acks
             : acks.filter((id) => id.length === ID_LENGTH)
@@ -121,9 +144,12 @@ export function redisQueueStore(engine: RedisEngine): QueueStore {
           retries: retries.map((retry) => ({
             id: retry.id,
             delayUs: toUs(retry.delayMs),
-            failed: retry.failed ? 1 : 0,
+            failed: retry.note && retry.failed ? noteText(retry.note) : retry.failed ? '1' : '0',
           })),
-          deaths: deaths.map((death) => ({ payload: '', ...death })),
+          deaths: deaths.map(({ id, reason, payload, history, note }) => ({
+            ...{ id, reason, note: note ? noteText(note) : '' },
+            payload: payload === undefined ? '' : packDead(payload, history),
+          })),
         },
       )
       if (answer.tag === 'lost') return answer
@@ -133,7 +159,7 @@ export function redisQueueStore(engine: RedisEngine): QueueStore {
       known.dueName = answer.dueName || known.fillingName
       known.rankFillingName = bucketName(answer.rankFilling)
       known.rankFirstName = answer.rankFirstName || known.rankFillingName
-      if (answer.expired !== '') await recover(queue, answer.expired, request.maxCrashes)
+      if (answer.expired !== '') await recover(answer.expired, request)
       return {
         tag: 'ok',
         jobs: answer.bodies.map((body) => unpack(queue, body)),
@@ -179,7 +205,7 @@ export function redisQueueStore(engine: RedisEngine): QueueStore {
           tailSegment: known.segment(tailNumber),
           rankFilling: known.ranked(rankFillingName),
         },
-        { tailNumber, rankFillingName, limit },
+        { tailNumber, rankFillingName, limit, eventsKept },
       )
       known.tailNumber = answer.tailNumber
       known.rankFillingName = bucketName(answer.rankFilling)
@@ -196,7 +222,14 @@ export function redisQueueStore(engine: RedisEngine): QueueStore {
     },
 
     ...listing,
-    ...redisRemoval(engine, keysOf, inFlightCount, scheduleStore.removeSchedule, listing.listJobs),
+    ...redisRemoval(
+      engine,
+      keysOf,
+      inFlightCount,
+      scheduleStore.removeSchedule,
+      listing.listJobs,
+      eventsKept,
+    ),
 
     pause: (queue) => setPaused(queue, true),
     resume: (queue) => setPaused(queue, false),

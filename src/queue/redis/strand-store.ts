@@ -1,22 +1,27 @@
 import type { RedisEngine } from '../../engine/redis/engine.ts'
-import type { StrandStore } from '../strand-store.ts'
+import { noteText, packHistory } from '../history.ts'
+import type { KeyedEnding, StrandStore } from '../strand-store.ts'
 import { ID_LENGTH, packTicketHeader } from './body.ts'
 import { dueText } from './due.ts'
 import type { QueueKeys } from './keys.ts'
-import { lineOf } from './line.ts'
+import { toldLineOf } from './line.ts'
 import { readOpening } from './record-store.ts'
 import * as scripts from './scripts.gen.ts'
 
 /** Makes dead jobs the last ones of their keys. Answers how many. */
-export function keyedRedrive(engine: RedisEngine, keysOf: (queue: string) => QueueKeys) {
+export function keyedRedrive(
+  engine: RedisEngine,
+  keysOf: (queue: string) => QueueKeys,
+  eventsKept: number,
+) {
   return async (queue: string, letters: { key: string; letter: string }[]): Promise<number> => {
     const known = keysOf(queue)
-    const { keys, args, learn } = lineOf(known)
+    const { keys, args, learn } = toldLineOf(known)
     const strands = letters.map(({ key }) => known.strand(key))
     const answer = await engine.call(
       scripts.redriveStrands,
       { keys: [...keys, known.dead, ...strands] },
-      { ...args, letters },
+      { ...args, eventsKept, letters },
     )
     learn(answer)
     return answer.count
@@ -25,22 +30,34 @@ export function keyedRedrive(engine: RedisEngine, keysOf: (queue: string) => Que
 
 const REFUSED = '0'.repeat(ID_LENGTH)
 
+function closingText({ id, reason, history = [], note, ...ending }: KeyedEnding) {
+  const hasPast = reason !== null && (history.length > 0 || note !== undefined)
+  return {
+    ...ending,
+    number: id,
+    outcome: reason === null ? 'done' : 'dead',
+    reason: reason ?? '',
+    past: hasPast ? `${note ? noteText(note) : ''}\n${packHistory(history)}` : '',
+  }
+}
+
 /** Jobs of keys on Redis. Their keys are described in `strands.lua`. */
 export function redisStrandStore(
   engine: RedisEngine,
   keysOf: (queue: string) => QueueKeys,
+  eventsKept: number,
 ): StrandStore {
   return {
     async addKeyed({ queue, producer, sequence, jobs }) {
       const known = keysOf(queue)
-      const { keys, args, learn } = lineOf(known)
+      const { keys, args, learn } = toldLineOf(known)
       const strands = jobs.map(({ key }) => known.strand(key))
       const answer = await engine.call(
         scripts.addKeyed,
         { keys: [...keys, known.producer(`${producer}:keyed`), ...strands] },
         {
           ...args,
-          sequence,
+          ...{ sequence, eventsKept },
           jobs: jobs.map((job) => ({
             key: job.key,
             due: dueText(job),
@@ -71,18 +88,14 @@ export function redisStrandStore(
 
     async closeStrands(queue, endings) {
       const known = keysOf(queue)
-      const { keys, args, learn } = lineOf(known)
+      const { keys, args, learn } = toldLineOf(known)
       const answer = await engine.call(
         scripts.closeStrands,
         { keys: [...keys, known.dead, ...endings.map(({ key }) => known.strand(key))] },
         {
           ...args,
-          closings: endings.map(({ id, reason, ...ending }) => ({
-            ...ending,
-            number: id,
-            outcome: reason === null ? 'done' : 'dead',
-            reason: reason ?? '',
-          })),
+          eventsKept,
+          closings: endings.map(closingText),
         },
       )
       learn(answer)

@@ -1,7 +1,8 @@
 -- Jobs of one key, which run one after the other: list `strand:KEY`, the first one runs or is the next. One
 -- ticket stands for that one, in line, among the timed jobs or in flight: its payload is the key, with 1 at
 -- 26 of its body. An entry is 16 digits each for the fence of the delivery that runs it, for when it is due,
--- and for the bytes of all entries up to its own since the strand began; then the body.
+-- and for the bytes of all entries up to its own since the strand began; then the body: of one that was dead
+-- before, its history stands in front of the payload, until its ticket has it.
 -- BRINGS read_first read_strand has_room payload_of fence_first push_entry put_next
 
 -- A strand is one key, and must not get big.
@@ -19,7 +20,20 @@ end
 
 local function read_first(strand) return read_entry(redis.call('LINDEX', strand, 0)) end
 
-local function payload_of(entry) return string.sub(entry.text, ENTRY_BYTES + 1) end
+local function text_of(entry) return string.sub(entry.text, ENTRY_BYTES + 1) end
+
+-- Without the history that the job came with.
+local function payload_of(entry)
+  if string.sub(entry.header, 10, 10) == '1' then return text_of(entry) end
+  local _, _, payload = split_past(entry.number .. entry.header .. text_of(entry))
+  return payload
+end
+
+-- What a ticket of that header has behind it: the key, and in front of it the history that the job came with.
+local function past_and_key(header, payload, key)
+  if string.sub(header, 10, 10) == '1' then return key end
+  return string.sub(payload, 1, string.find(payload, '\n\n', 1, true) + 1) .. key
+end
 
 local function read_strand(strand)
   local first = read_first(strand)
@@ -49,7 +63,7 @@ local function push_entry(queue, strand, read, key, number, header, payload, due
   if read.length > 1 then
     queue.stranded = (queue.stranded or 0) + 1
   else
-    put_ticket(queue, number, header, 0, key, due_us)
+    put_ticket(queue, number, header, 0, past_and_key(header, payload, key), due_us)
   end
 end
 
@@ -57,6 +71,6 @@ end
 local function put_next(queue, strand, key)
   local first = read_first(strand)
   if not first then return end
-  put_ticket(queue, first.number, first.header, 0, key, first.due_us)
+  put_ticket(queue, first.number, first.header, 0, past_and_key(first.header, text_of(first), key), first.due_us)
   queue.changed, queue.stranded = true, (queue.stranded or 0) - 1
 end

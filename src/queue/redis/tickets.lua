@@ -52,7 +52,7 @@ local function write_job(queue, record, log, read, job)
   if job.due_us > now_us then redis.call('HSET', record, 'due_us', string.format('%.0f', job.due_us)) end
   if read.state then
     redis.call('HDEL', record, 'ticket', 'attempt', 'progress', 'until_us', 'quiet_us', 'next_job', 'next_payload',
-      'next_header', 'next_due_us', 'deadline_us')
+      'next_header', 'next_due_us', 'deadline_us', 'history', 'crashes')
     if job.due_us <= now_us then redis.call('HDEL', record, 'due_us') end
     redis.call('PERSIST', record)
     redis.call('DEL', log)

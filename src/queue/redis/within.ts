@@ -18,6 +18,7 @@ const TOLD = {
 export function redisWithin(
   engine: RedisEngine,
   keysOf: (queue: string) => QueueKeys,
+  eventsKept: number,
 ): Pick<QueueStore, 'addWithin'> {
   const learning = new Set<QueueKeys>()
 
@@ -44,10 +45,14 @@ export function redisWithin(
     addWithin(transaction, { queue, job, ...limits }) {
       const known = keysOf(queue)
       if ('name' in job) {
-        const { keys, args } = addNamedCall(known, { ...UNNUMBERED, ...limits, jobs: [job] })
+        const { keys, args } = addNamedCall(
+          known,
+          { ...UNNUMBERED, ...limits, jobs: [job] },
+          eventsKept,
+        )
         engine.within(transaction, WITHIN, scripts.addNamed, keys, args, TOLD.addNamed)
       } else {
-        const { keys, args } = addCall(known, { ...UNNUMBERED, ...limits, jobs: [job] })
+        const { keys, args } = addCall(known, { ...UNNUMBERED, ...limits, jobs: [job] }, eventsKept)
         engine.within(transaction, WITHIN, scripts.add, keys, args, TOLD.add)
       }
       learn(known).catch(() => {})

@@ -1,10 +1,12 @@
 import type { Transaction } from '../../engine/sqlite/engine.ts'
 import type { WithinRequest } from '../add-store.ts'
 import { QueueFullError } from '../errors.ts'
+import type { NewEvent } from '../event-store.ts'
 import type { AddNamedRequest, NamedAdd } from '../record-store.ts'
 import type { AddRequest } from '../store.ts'
 import { answerOnce } from './batches.ts'
 import { ensureQueue, findQueue, type QueueRow } from './epochs.ts'
+import { tellEvents } from './events.ts'
 import { insertJobs, takeNumbers } from './jobs.ts'
 import { addNamed } from './records.ts'
 import { amountOf } from './waiting.ts'
@@ -16,7 +18,7 @@ interface Added {
   full?: { length: number; bytes: number }
 }
 
-export function addBatch(transaction: Transaction, request: AddRequest): Added {
+export function addBatch(transaction: Transaction, request: AddRequest, eventsKept: number): Added {
   const { queue: name, producer, sequence, jobs } = request
   const found = findQueue(transaction, name)
   const last = transaction.get<{ sequence: number; firstId: number }>(
@@ -43,8 +45,14 @@ export function addBatch(transaction: Transaction, request: AddRequest): Added {
     firstId,
     transaction.nowUs,
   )
-  return { ids: idsFrom(firstId), isNews }
+  const ids = idsFrom(firstId)
+  tellEvents(transaction, name, eventsKept, () => ids.map(addedEvent))
+  return { ids, isNews }
 }
+
+const addedNamedEvent = ({ name }: { name: string }): NewEvent => ({ type: 'added', name })
+
+export const addedEvent = (id: string): NewEvent => ({ type: 'added', id })
 
 function fullness(
   queue: QueueRow | undefined,
@@ -62,6 +70,7 @@ function fullness(
 export function addNamedBatch(
   transaction: Transaction,
   request: AddNamedRequest,
+  eventsKept: number,
 ): { answer: NamedAdd[]; isNews: boolean } {
   const { queue: name, producer, sequence, jobs } = request
   const queue = ensureQueue(transaction, name)
@@ -70,6 +79,9 @@ export function addNamedBatch(
     const added = jobs.map((job) => addNamed(transaction, queue.id, job))
     refuseGrowth(transaction, queue, request)
     isNews = added.some((one) => one.isNews)
+    tellEvents(transaction, name, eventsKept, () =>
+      jobs.filter((_, index) => added[index]?.isNew).map(addedNamedEvent),
+    )
     return added.map(({ number, isNew }) => ({ number, isNew }))
   })
   return { answer, isNews }
@@ -90,12 +102,17 @@ function refuseGrowth(
 }
 
 /** It has no sequence: whoever commits the transaction, or not, does so once. */
-export function addWithin(transaction: Transaction, request: WithinRequest): string {
+export function addWithin(
+  transaction: Transaction,
+  request: WithinRequest,
+  eventsKept: number,
+): string {
   const { job } = request
   if ('name' in job) {
     const queue = ensureQueue(transaction, request.queue)
-    const { number } = addNamed(transaction, queue.id, job)
+    const { number, isNew } = addNamed(transaction, queue.id, job)
     refuseGrowth(transaction, queue, request)
+    if (isNew) tellEvents(transaction, request.queue, eventsKept, () => [addedNamedEvent(job)])
     return number
   }
   const jobs = [job]
@@ -105,5 +122,6 @@ export function addWithin(transaction: Transaction, request: WithinRequest): str
   const number = takeNumbers(transaction, 1)
   const queue = found ?? ensureQueue(transaction, request.queue)
   insertJobs(transaction, queue.id, number, jobs)
+  tellEvents(transaction, request.queue, eventsKept, () => [addedEvent(String(number))])
   return String(number)
 }

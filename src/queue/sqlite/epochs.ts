@@ -1,4 +1,8 @@
 import type { Transaction } from '../../engine/sqlite/engine.ts'
+import type { NewEvent } from '../event-store.ts'
+import type { ExchangeRequest } from '../store.ts'
+import { sweepEvents } from './events.ts'
+import { noteCrash } from './history.ts'
 import { takeNumbers } from './jobs.ts'
 
 export interface QueueRow {
@@ -172,25 +176,28 @@ function firstOtherLease(
 
 /**
  * Returns the jobs of the other epoch whose lease is over first to where they were in line. Only
- * its suspect can be blamed for the crash: the rest become suspects, having merely shared a worker.
+ * its suspect can be blamed for the crash: the rest become suspects, having merely shared a worker. Answers
+ * what is to be told of the dead.
  */
 export function recoverFirst(
   transaction: Transaction,
   queue: number,
   except: number,
-  maxCrashes: number,
-): void {
+  { maxCrashes, keptFailures = 0 }: Pick<ExchangeRequest, 'maxCrashes' | 'keptFailures'>,
+): NewEvent[] {
   const { nowUs } = transaction
   const epoch = firstOtherLease(transaction, queue, except)?.id ?? null
+  if (keptFailures > 0) noteCrash(transaction, epoch, keptFailures)
   transaction.run(
     'UPDATE job SET crashes = crashes + 1 WHERE state = 2 AND epoch = ? AND is_suspect = 1',
     epoch,
   )
-  transaction.run(
+  const buried = transaction.all<{ id: number; reason: string }>(
     `UPDATE job SET state = 3, epoch = NULL, at_us = ?, place = ?,
        reason = 'its worker crashed ' || crashes || ' times while it ran alone under suspicion'
      WHERE state = 2 AND epoch = ? AND is_suspect = 1 AND crashes >= ? AND record IS NULL
-       AND strand IS NULL`,
+       AND strand IS NULL
+     RETURNING id, reason`,
     nowUs,
     takeNumbers(transaction, 1),
     epoch,
@@ -201,6 +208,7 @@ export function recoverFirst(
     epoch,
   )
   transaction.run('UPDATE epoch SET deadline_us = NULL WHERE id = ?', epoch)
+  return buried.map(({ id, reason }) => ({ type: 'dead', id: String(id), reason }))
 }
 
 const sweepProducers = (
@@ -228,12 +236,15 @@ export function sweepCalls(transaction: Transaction): boolean {
   )
   const producers = sweepProducers(transaction, 'producer', oldestUs)
   const named = sweepProducers(transaction, 'named_producer', oldestUs)
-  for (const queue of new Set([...epochs, ...producers, ...named].map((row) => row.queue))) {
+  const events = sweepEvents(transaction)
+  const swept = [...epochs, ...producers, ...named, ...events]
+  for (const queue of new Set(swept.map((row) => row.queue))) {
     transaction.run(
       `DELETE FROM queue WHERE id = ?1 AND is_paused = 0 AND partitions < 2
          AND NOT EXISTS (SELECT 1 FROM epoch WHERE queue = ?1)
          AND NOT EXISTS (SELECT 1 FROM producer WHERE queue = ?1)
          AND NOT EXISTS (SELECT 1 FROM named_producer WHERE queue = ?1)
+         AND NOT EXISTS (SELECT 1 FROM event WHERE queue = ?1)
          AND NOT EXISTS (SELECT 1 FROM record WHERE queue = ?1)
          AND NOT EXISTS (SELECT 1 FROM schedule WHERE queue = ?1)
          AND NOT EXISTS (SELECT 1 FROM job WHERE state = 0 AND queue = ?1)
@@ -242,5 +253,5 @@ export function sweepCalls(transaction: Transaction): boolean {
       queue,
     )
   }
-  return Math.max(epochs.length, producers.length, named.length) === MOST_SWEPT
+  return Math.max(epochs.length, producers.length, named.length, events.length) >= MOST_SWEPT
 }

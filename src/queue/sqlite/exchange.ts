@@ -1,5 +1,6 @@
 import { toUs } from '../../duration.ts'
 import type { Transaction } from '../../engine/sqlite/engine.ts'
+import type { NewEvent } from '../event-store.ts'
 import type { ExchangeAnswer, ExchangeRequest } from '../store.ts'
 import {
   addEpoch,
@@ -13,6 +14,7 @@ import {
   recoverFirst,
   refreshAfterSilence,
 } from './epochs.ts'
+import { tellEvents } from './events.ts'
 import { type JobRow, storedJob } from './job-row.ts'
 import {
   acknowledge,
@@ -23,6 +25,7 @@ import {
   dropOldDead,
   firstDueUs,
   hasReady,
+  OVERDUE,
   promote,
   retry,
 } from './jobs.ts'
@@ -42,7 +45,7 @@ export interface Exchanged {
 }
 
 /** What a paused queue gives. */
-const NOTHING: Claimed = { jobs: [], isMoreReady: false, taken: NO_AMOUNT }
+const NOTHING: Claimed = { jobs: [], isMoreReady: false, taken: NO_AMOUNT, overdueIds: [] }
 
 const LOST: Exchanged = {
   answer: { tag: 'lost' },
@@ -58,13 +61,15 @@ export interface Known {
   floor: number
   /** The fence that this very call was answered with before, if it was idle then. */
   idleFence: number | null
+  /** Events that are kept of the queue. */
+  eventsKept: number
 }
 
 /** One call of a consumer. */
 export function exchange(
   transaction: Transaction,
   request: ExchangeRequest,
-  { floor, idleFence }: Known,
+  { floor, idleFence, eventsKept }: Known,
 ): Exchanged {
   const { epoch: name, sequence } = request
   const queue = findQueue(transaction, request.queue)
@@ -81,7 +86,7 @@ export function exchange(
   if (isIdle) return { ...outcome(transaction, queue, epochId, { fence }), isIdle }
   const inQueue = queue ?? ensureQueue(transaction, request.queue)
   const epoch = known ?? addEpoch(transaction, inQueue.id, name)
-  return run(transaction, request, inQueue, epoch, fence)
+  return run(transaction, request, inQueue, epoch, { fence, eventsKept })
 }
 
 /** A consumer without deliveries that has nothing to say. */
@@ -110,9 +115,9 @@ function run(
   request: ExchangeRequest,
   queue: QueueRow,
   { id: epoch }: EpochRow,
-  fence: number,
+  { fence, eventsKept }: { fence: number; eventsKept: number },
 ): Exchanged {
-  const { sequence, want, maxCrashes, retries } = request
+  const { sequence, want, retries } = request
   const { nowUs } = transaction
   const leaseUs = toUs(request.leaseMs)
   const wasSilent = refreshAfterSilence(transaction, queue, leaseUs)
@@ -120,7 +125,7 @@ function run(
   const { staleIds, back } = settle(transaction, queue.id, epoch, request)
   const { isPaused } = queue
   const dueUs = isPaused ? null : promote(transaction, queue.id)
-  const { jobs, isMoreReady, taken } = isPaused
+  const { jobs, isMoreReady, taken, overdueIds } = isPaused
     ? NOTHING
     : claim(transaction, queue.id, { epoch, sequence }, want)
   const [claimedCount, staleText] = [jobs.length, staleIds.join()]
@@ -138,7 +143,12 @@ function run(
   const answered = outcome(transaction, queue, epoch, asked)
   const { otherLeaseUs } = answered
   const isOver = !wasSilent && otherLeaseUs !== null && otherLeaseUs <= nowUs
-  if (isOver) recoverFirst(transaction, queue.id, epoch, maxCrashes)
+  const crashed = isOver ? recoverFirst(transaction, queue.id, epoch, request) : []
+  tellEvents(transaction, request.queue, eventsKept, () => [
+    ...settledEvents(transaction, request, staleIds),
+    ...overdueIds.map(overdueEvent),
+    ...crashed,
+  ])
   // Who retries may be on its way out: the others have to know of the new time.
   const isEarlier = retries.length > 0 && dueUs !== null && dueUs < (oldDueUs ?? dueUs + 1)
   return { ...answered, isNews: isMoreReady || isOver || isEarlier }
@@ -159,6 +169,31 @@ function settle(
   const staleIds = [...staleAcks, ...[...staleRetries, ...staleDeaths].map(({ id }) => id)]
   return { staleIds, back: sumOf(amounts.filter((amount) => amount !== undefined)) }
 }
+
+/** What was settled, as it is told. */
+function settledEvents(
+  transaction: Transaction,
+  request: ExchangeRequest,
+  staleIds: string[],
+): NewEvent[] {
+  const { acks, retries, deaths, quietIds = [] } = request
+  const untold = new Set([...staleIds, ...quietIds])
+  const isTold = ({ id }: { id: string }) => !untold.has(id)
+  return [
+    ...retries
+      .filter((retry) => retry.failed && isTold(retry))
+      .map(({ id }) => retriedEvent(transaction, id)),
+    ...deaths.filter(isTold).map(({ id, reason }): NewEvent => ({ type: 'dead', id, reason })),
+    ...acks.filter((id) => !untold.has(id)).map((id): NewEvent => ({ type: 'done', id })),
+  ]
+}
+
+function retriedEvent(transaction: Transaction, id: string): NewEvent {
+  const sql = 'SELECT attempt FROM job WHERE id = ?'
+  return { type: 'retried', id, ...transaction.get<{ attempt: number }>(sql, rowId(id)) }
+}
+
+const overdueEvent = (id: string): NewEvent => ({ type: 'dead', id, reason: OVERDUE })
 
 /** What is no id belongs to nobody. */
 const rowId = (id: string) => (/^\d{1,16}$/.test(id) ? Number(id) : 0)

@@ -1,7 +1,8 @@
 import { toUs } from '../../duration.ts'
 import type { Transaction } from '../../engine/sqlite/engine.ts'
 import type { ScheduleSlot } from '../schedule-store.ts'
-import type { NewJob, Retry } from '../store.ts'
+import type { Death, NewJob, Retry } from '../store.ts'
+import { noteDeath, noteFailure } from './history.ts'
 import { JOB_COLUMNS, type JobRow } from './job-row.ts'
 import { type Amount, amountOf, noteWaiting } from './waiting.ts'
 
@@ -99,7 +100,7 @@ export function retry(
   transaction: Transaction,
   epoch: number,
   id: number,
-  { failed, delayMs }: Omit<Retry, 'id'>,
+  { failed, delayMs, note }: Omit<Retry, 'id'>,
 ): Amount | undefined {
   if (!failed && delayMs > 0) {
     return transaction.get<Amount>(
@@ -115,6 +116,7 @@ export function retry(
       ${WAITS_AGAIN}`
     return transaction.get<Amount>(sql, id, epoch)
   }
+  noteFailure(transaction, epoch, id, note)
   return transaction.get<Amount>(
     `UPDATE job SET state = 1, epoch = NULL, at_us = ?, attempt = attempt + 1, is_suspect = 0
      WHERE id = ? AND epoch = ? AND state = 2 ${WAITS_AGAIN}`,
@@ -128,8 +130,9 @@ export function bury(
   transaction: Transaction,
   epoch: number,
   id: number,
-  { reason, payload = null }: { reason: string; payload?: string | null },
+  { reason, payload, ...past }: Omit<Death, 'id'>,
 ): boolean {
+  noteDeath(transaction, epoch, id, past)
   const changed = transaction.run(
     `UPDATE job SET state = 3, epoch = NULL, at_us = ?, attempt = attempt + 1, reason = ?, place = ?,
        payload = coalesce(?, payload), record = NULL
@@ -137,7 +140,7 @@ export function bury(
     transaction.nowUs,
     reason,
     takeNumbers(transaction, 1),
-    payload,
+    payload ?? null,
     id,
     epoch,
   )
@@ -180,6 +183,8 @@ export interface Claimed {
   isMoreReady: boolean
   /** How much less waits. */
   taken: Amount
+  /** Those that were buried, as their deadline was over. */
+  overdueIds: string[]
 }
 
 /** At most one suspect for an epoch, then the lowest ranks, and of one rank the longest ready. */
@@ -204,8 +209,13 @@ export function claim(
   // A suspect that only others may take must not wake this consumer in a circle.
   const isSuspectLeft = found.length > 0 && suspects.length > chosen.length
   const isMoreReady = isSuspectLeft || plain.length > plainCount
-  return { jobs, isMoreReady, taken: amountOf(fromLine) }
+  const overdue = jobs.length === found.length ? [] : found.filter((job) => !jobs.includes(job))
+  const overdueIds = overdue.map(({ id }) => String(id))
+  return { jobs, isMoreReady, taken: amountOf(fromLine), overdueIds }
 }
+
+/** Why they are dead. */
+export const OVERDUE = 'its deadline passed'
 
 /** Buries those whose deadline is over. Whoever opens a ticket looks for itself. */
 function withoutOverdue(transaction: Transaction, queue: number, jobs: JobRow[]): JobRow[] {
@@ -215,7 +225,7 @@ function withoutOverdue(transaction: Transaction, queue: number, jobs: JobRow[])
   if (!jobs.some(isOverdue)) return jobs
   for (const { id } of jobs.filter(isOverdue)) {
     transaction.run(
-      `UPDATE job SET state = 3, at_us = ?, reason = 'its deadline passed', place = ? WHERE id = ?`,
+      `UPDATE job SET state = 3, at_us = ?, reason = '${OVERDUE}', place = ? WHERE id = ?`,
       nowUs,
       takeNumbers(transaction, 1),
       id,

@@ -1,11 +1,8 @@
-import { toUs } from '../../duration.ts'
 import type { SqliteEngine, Transaction } from '../../engine/sqlite/engine.ts'
+import { historyOf } from '../history.ts'
 import {
   type CancelVerdict,
   type ChangeVerdict,
-  type CloseVerdict,
-  type Closing,
-  LEAST_DEAD_MS,
   MOST_LINES,
   type Note,
   type Opening,
@@ -15,11 +12,13 @@ import {
   type TicketDelivery,
 } from '../record-store.ts'
 import { addNamedBatch } from './add.ts'
+import { closedEvent, closeRecord } from './close-record.ts'
 import { findQueue } from './epochs.ts'
+import { tellEvents } from './events.ts'
+import { noteCrashInRecord } from './history.ts'
 import {
   dropTicket,
   dueUsOf,
-  type Ending,
   endRecord,
   findRecord,
   linesOf,
@@ -34,6 +33,7 @@ import {
 export function sqliteRecordStore(
   engine: SqliteEngine,
   hint: (queue: string) => void,
+  eventsKept: number,
 ): RecordStore {
   /** Wakes a consumer where the work says so. */
   async function writeNews<T>(
@@ -50,13 +50,19 @@ export function sqliteRecordStore(
 
   return {
     addNamed: (request) =>
-      writeNews(request.queue, (transaction) => addNamedBatch(transaction, request)),
+      writeNews(request.queue, (transaction) => addNamedBatch(transaction, request, eventsKept)),
 
-    openRecords: ({ queue, fence, tickets }) =>
+    openRecords: ({ queue, fence, tickets, keptFailures = 0 }) =>
       engine.write((transaction) =>
-        tickets.map((ticket) =>
-          openRecord(transaction, find(transaction, queue, ticket.name), fence, ticket),
-        ),
+        tickets.map((ticket) => {
+          const found = find(transaction, queue, ticket.name)
+          const opening = openRecord(transaction, found, fence, ticket)
+          if (!('payload' in opening)) return opening
+          if (found && opening.tag !== 'bury' && keptFailures > 0) {
+            noteCrashInRecord(transaction, found, ticket, keptFailures)
+          }
+          return { ...opening, ...historyOf(find(transaction, queue, ticket.name)?.history) }
+        }),
       ),
 
     closeRecords: ({ queue, rememberMs, closings }) =>
@@ -64,9 +70,12 @@ export function sqliteRecordStore(
         const closed = closings.map((closing) => {
           const found = find(transaction, queue, closing.name)
           const one = closeRecord(transaction, found, closing, rememberMs)
-          if (one.hasEnded) transaction.emit(recordTopic(queue, closing.name))
+          if (typeof one.ending === 'string') transaction.emit(recordTopic(queue, closing.name))
           return one
         })
+        tellEvents(transaction, queue, eventsKept, () =>
+          closings.flatMap((closing, index) => closedEvent(closing, closed[index]?.ending) ?? []),
+        )
         const isNews = closed.some((one) => one.isNews)
         return { answer: closed.map(({ verdict }) => verdict), isNews }
       }),
@@ -98,6 +107,7 @@ export function sqliteRecordStore(
           attempt,
           progress,
           lines: linesOf(transaction, found),
+          ...historyOf(found.history),
           addedAtMs: number / 1000,
           dueAtMs: state === 'waiting' && dueUs > 0 ? dueUs / 1000 : null,
           endedAtMs: endedUs === null ? null : endedUs / 1000,
@@ -116,7 +126,12 @@ export function sqliteRecordStore(
       engine.write((transaction) => {
         const found = find(transaction, queue, name)
         if (found?.state === 'waiting') transaction.emit(recordTopic(queue, name))
-        return found ? cancelRecord(transaction, found, rememberMs) : null
+        if (!found) return null
+        const verdict = cancelRecord(transaction, found, rememberMs)
+        if (found.state === 'waiting') {
+          tellEvents(transaction, queue, eventsKept, () => [{ type: 'cancelled', name }])
+        }
+        return verdict
       }),
 
     changeRecord: (queue, name, when, priority) =>
@@ -166,53 +181,6 @@ function openRecord(
 function isOverdue(transaction: Transaction, { ticket }: RecordRow): boolean {
   const sql = 'SELECT 1 FROM job WHERE id = ? AND deadline_us < ?'
   return transaction.get(sql, ticket, transaction.nowUs) !== undefined
-}
-
-interface Closed {
-  verdict: CloseVerdict
-  isNews: boolean
-  hasEnded: boolean
-}
-
-const unchanged = (verdict: CloseVerdict): Closed => ({ verdict, isNews: false, hasEnded: false })
-
-function closeRecord(
-  transaction: Transaction,
-  found: RecordRow | undefined,
-  { fence, outcome }: Closing,
-  rememberMs: number,
-): Closed {
-  if (!found || found.fence !== fence) return unchanged('stale')
-  const end = (ending: Omit<Ending, 'rememberMs'>, keptMs = rememberMs): Closed => ({
-    verdict: ending.state === 'cancelled' ? 'cancelled' : 'closed',
-    isNews: endRecord(transaction, found, { ...ending, rememberMs: keptMs }),
-    hasEnded: true,
-  })
-  const cancelled = { state: 'cancelled', result: null, reason: null } as const
-  if (found.state === 'cancelling') return end(cancelled)
-  if (found.state !== 'running')
-    return unchanged(found.state === 'cancelled' ? 'cancelled' : 'closed')
-  switch (outcome.tag) {
-    case 'done':
-      return end({ state: 'done', result: outcome.result, reason: outcome.reason })
-    case 'dead': {
-      // Its ticket may come back, to be buried, when the lease of a worker that crashed is over.
-      const keptMs = Math.max(rememberMs, LEAST_DEAD_MS)
-      return end({ state: 'dead', result: null, reason: outcome.reason }, keptMs)
-    }
-    case 'cancelled':
-      return end(cancelled)
-    default: {
-      const [failed, delayMs] = outcome.tag === 'retry' ? [1, outcome.delayMs] : [0, 0]
-      transaction.run(
-        `UPDATE record SET state = 'waiting', attempt = attempt + ?, due_us = ? WHERE id = ?`,
-        failed,
-        delayMs > 0 ? transaction.nowUs + toUs(delayMs) : 0,
-        found.id,
-      )
-      return unchanged('closed')
-    }
-  }
 }
 
 function noteRecord(

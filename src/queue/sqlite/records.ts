@@ -29,12 +29,14 @@ export interface RecordRow {
   endedUs: number | null
   result: string | null
   reason: string | null
+  history: string | null
+  crashes: number
 }
 
 const COLUMNS = `id, queue, name, state, number, ticket, max_attempts AS maxAttempts, payload, due_us AS dueUs,
   attempt, fence, progress, quiet_us AS quietUs, next_number AS nextNumber, next_payload AS nextPayload,
   next_due_us AS nextDueUs, next_max_attempts AS nextMaxAttempts, ended_number AS endedNumber,
-  ended_as AS endedAs, ended_us AS endedUs, result, reason`
+  ended_as AS endedAs, ended_us AS endedUs, result, reason, history, crashes`
 
 const MOST_SWEPT = 16
 
@@ -130,7 +132,7 @@ function putJob(
      ON CONFLICT (queue, name) DO UPDATE SET state = 'waiting', number = ?3, ticket = ?3,
        max_attempts = ?4, payload = ?5, due_us = ?6, attempt = 0, progress = NULL, quiet_us = 0,
        next_number = NULL, next_payload = NULL, next_due_us = NULL, next_max_attempts = NULL,
-       until_us = NULL`,
+       until_us = NULL, history = NULL, crashes = 0`,
     queue,
     name,
     number,

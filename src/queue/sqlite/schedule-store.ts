@@ -11,7 +11,9 @@ import {
   type ScheduleTerms,
   type StoredSchedule,
 } from '../schedule-store.ts'
+import { addedEvent } from './add.ts'
 import { ensureQueue, findQueue } from './epochs.ts'
+import { tellEvents } from './events.ts'
 import { insertJobs, takeNumbers } from './jobs.ts'
 import { dropTicket } from './records.ts'
 
@@ -45,6 +47,7 @@ const COLUMNS =
 export function sqliteScheduleStore(
   engine: SqliteEngine,
   hint: (queue: string) => void,
+  eventsKept: number,
 ): ScheduleStore {
   return {
     readSchedule: (queue, name) =>
@@ -73,7 +76,9 @@ export function sqliteScheduleStore(
     },
 
     async emitSlots(request) {
-      const { verdict, isNews } = await engine.write((transaction) => emit(transaction, request))
+      const { verdict, isNews } = await engine.write((transaction) =>
+        emit(transaction, request, eventsKept),
+      )
       if (isNews) hint(request.queue)
       return verdict
     },
@@ -140,7 +145,7 @@ function setSlot(
   ])
 }
 
-function emit(transaction: Transaction, request: EmitRequest): Emitted {
+function emit(transaction: Transaction, request: EmitRequest, eventsKept: number): Emitted {
   const { ticket, slotsMs, nextSlotMs, name } = request
   const found = find(transaction, request.queue, name)
   if (!found || String(found.ticket) !== ticket) return { verdict: 'stale', isNews: false }
@@ -151,7 +156,11 @@ function emit(transaction: Transaction, request: EmitRequest): Emitted {
   }))
   const lastMs = slotsMs.at(-1)
   if (lastMs !== undefined) {
-    insertJobs(transaction, found.queue, takeNumbers(transaction, jobs.length), jobs)
+    const firstId = takeNumbers(transaction, jobs.length)
+    insertJobs(transaction, found.queue, firstId, jobs)
+    tellEvents(transaction, request.queue, eventsKept, () =>
+      jobs.map((_, index) => addedEvent(String(firstId + index))),
+    )
     const sql = 'UPDATE schedule SET last_us = ?, emitted = emitted + ? WHERE id = ?'
     transaction.run(sql, toUs(lastMs), jobs.length, found.id)
   }

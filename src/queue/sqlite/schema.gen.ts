@@ -8,7 +8,9 @@ CREATE TABLE IF NOT EXISTS queue (
   is_paused INTEGER NOT NULL DEFAULT 0 CHECK (is_paused IN (0, 1)),
   waiting INTEGER NOT NULL DEFAULT 0,
   waiting_bytes INTEGER NOT NULL DEFAULT 0,
-  partitions INTEGER NOT NULL DEFAULT 1
+  partitions INTEGER NOT NULL DEFAULT 1,
+  event_last INTEGER NOT NULL DEFAULT 0,
+  event_base INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE TABLE IF NOT EXISTS job_number (
   one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -35,6 +37,7 @@ CREATE TABLE IF NOT EXISTS job (
   slot_us INTEGER,
   strand TEXT,
   reason TEXT,
+  history TEXT,
   CHECK ((state = 2) = (epoch IS NOT NULL)),
   CHECK ((state = 3) = (reason IS NOT NULL)),
   CHECK ((schedule IS NULL) = (slot_us IS NULL))
@@ -94,6 +97,8 @@ CREATE TABLE IF NOT EXISTS record (
   ended_us INTEGER,
   result TEXT,
   reason TEXT,
+  history TEXT,
+  crashes INTEGER NOT NULL DEFAULT 0,
   until_us INTEGER,
   UNIQUE (queue, name),
   CHECK ((until_us IS NULL) = (state IN ('waiting', 'running', 'cancelling'))),
@@ -131,6 +136,20 @@ CREATE TABLE IF NOT EXISTS schedule (
   emitted INTEGER NOT NULL DEFAULT 0,
   UNIQUE (queue, name)
 ) STRICT;
+CREATE TABLE IF NOT EXISTS event (
+  queue INTEGER NOT NULL,
+  number INTEGER NOT NULL,
+  type TEXT NOT NULL,
+  job TEXT,
+  name TEXT,
+  attempt INTEGER,
+  reason TEXT,
+  count INTEGER,
+  at_us INTEGER NOT NULL,
+  PRIMARY KEY (queue, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX IF NOT EXISTS event_at ON event (at_us);
 CREATE TABLE IF NOT EXISTS strand_job (
   place INTEGER PRIMARY KEY,
   queue INTEGER NOT NULL,
@@ -141,6 +160,7 @@ CREATE TABLE IF NOT EXISTS strand_job (
   due_us INTEGER NOT NULL,
   max_attempts INTEGER NOT NULL,
   payload TEXT NOT NULL,
+  history TEXT,
   total_bytes INTEGER NOT NULL
 ) STRICT;
 

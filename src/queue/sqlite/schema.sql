@@ -11,7 +11,10 @@ CREATE TABLE IF NOT EXISTS queue (
   waiting INTEGER NOT NULL DEFAULT 0,
   waiting_bytes INTEGER NOT NULL DEFAULT 0,
   -- Of the queue whose own name this is; 0 where it was obliterated.
-  partitions INTEGER NOT NULL DEFAULT 1
+  partitions INTEGER NOT NULL DEFAULT 1,
+  -- Numbers of its last event, and in front of the first of all; 0 where there was none.
+  event_last INTEGER NOT NULL DEFAULT 0,
+  event_base INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 -- The last number given to a job, of any queue: as its id, or as its place when it became ready.
@@ -51,6 +54,8 @@ CREATE TABLE IF NOT EXISTS job (
   strand TEXT,
   -- Dead: why.
   reason TEXT,
+  -- Its failed attempts: a line for each, as packHistory writes it. A ticket of a record has none.
+  history TEXT,
   CHECK ((state = 2) = (epoch IS NOT NULL)),
   CHECK ((state = 3) = (reason IS NOT NULL)),
   CHECK ((schedule IS NULL) = (slot_us IS NULL))
@@ -120,6 +125,9 @@ CREATE TABLE IF NOT EXISTS record (
   ended_us INTEGER,
   result TEXT,
   reason TEXT,
+  -- As that of a job, and how many crashes are told there.
+  history TEXT,
+  crashes INTEGER NOT NULL DEFAULT 0,
   -- Ended: how long it is remembered.
   until_us INTEGER,
   UNIQUE (queue, name),
@@ -165,6 +173,24 @@ CREATE TABLE IF NOT EXISTS schedule (
   emitted INTEGER NOT NULL DEFAULT 0,
   UNIQUE (queue, name)
 ) STRICT;
+
+-- What happened to the jobs of queues that keep events: the last ones.
+CREATE TABLE IF NOT EXISTS event (
+  queue INTEGER NOT NULL,
+  number INTEGER NOT NULL,
+  type TEXT NOT NULL,
+  -- The number of the job, or its name; neither where it is of the queue.
+  job TEXT,
+  name TEXT,
+  attempt INTEGER,
+  reason TEXT,
+  count INTEGER,
+  at_us INTEGER NOT NULL,
+  PRIMARY KEY (queue, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX IF NOT EXISTS event_at ON event (at_us);
+
 -- Jobs of keys, which run one after the other: the first one of a key has a ticket, a job of its number.
 CREATE TABLE IF NOT EXISTS strand_job (
   -- Order among those of a key.
@@ -178,6 +204,8 @@ CREATE TABLE IF NOT EXISTS strand_job (
   due_us INTEGER NOT NULL,
   max_attempts INTEGER NOT NULL,
   payload TEXT NOT NULL,
+  -- Of one that was dead before: what its ticket begins with.
+  history TEXT,
   -- What all up to this one took, since the strand began.
   total_bytes INTEGER NOT NULL
 ) STRICT;

@@ -2,11 +2,13 @@ import type { SqliteEngine, Transaction } from '../../engine/sqlite/engine.ts'
 import { SettingsMismatchError } from '../../errors.ts'
 import { WITHIN } from '../add-store.ts'
 import { QueueFullError } from '../errors.ts'
+import type { EventStore, NewEvent } from '../event-store.ts'
 import { partitionName } from '../partitions.ts'
 import type { DeadJob, ExchangeAnswer, ExchangeRequest, QueueCounts, QueueStore } from '../store.ts'
 import { addBatch, addWithin } from './add.ts'
 import { sqliteConfirming } from './confirming.ts'
 import { agreePartitions, ensureQueue, findQueue, renewLease, sweepCalls } from './epochs.ts'
+import { sqliteEventStore, tellEvents } from './events.ts'
 import { exchange } from './exchange.ts'
 import { JOB_COLUMNS, type JobRow, storedJob } from './job-row.ts'
 import { PLACE_OF_READY, takeNumbers } from './jobs.ts'
@@ -35,7 +37,19 @@ const MOST_AHEAD = 100
 /** Queues in the tables `queue`, `job`, `epoch` and `producer`. */
 export function sqliteQueueStore(engine: SqliteEngine): QueueStore {
   engine.define(schema)
+  const storeKeeping = (eventsKept: number): QueueStore => ({
+    ...storeOn(engine, eventsKept),
+    ...sqliteEventStore(engine),
+    keepingEvents: storeKeeping,
+  })
+  return storeKeeping(0)
+}
+
+function storeOn(engine: SqliteEngine, eventsKept: number): Omit<QueueStore, keyof EventStore> {
   const wakes = sharedWakes(engine)
+  const hint = (queue: string) => wakes.hint(queue)
+  const tell = (transaction: Transaction, queue: string, event: NewEvent) =>
+    tellEvents(transaction, queue, eventsKept, () => [event])
   /** An idle call writes nothing, so that only this process can know of it. */
   const idleCalls = new Map<string, IdleCall>()
   /** The highest fence that this client has seen, whatever happened to the file since. */
@@ -67,7 +81,7 @@ export function sqliteQueueStore(engine: SqliteEngine): QueueStore {
     const idleFence = idle?.sequence === sequence ? idle.fence : null
     const { answer, isIdle, isNews, dueUs } = await engine.write((transaction) => {
       sweepSometimes(transaction)
-      return exchange(transaction, request, { floor, idleFence })
+      return exchange(transaction, request, { floor, idleFence, eventsKept })
     })
     if (answer.tag === 'lost') return answer
     floor = Math.max(floor, answer.fence)
@@ -78,15 +92,15 @@ export function sqliteQueueStore(engine: SqliteEngine): QueueStore {
   }
 
   return {
-    ...sqliteRecordStore(engine, (queue) => wakes.hint(queue)),
-    ...sqliteStrandStore(engine, (queue) => wakes.hint(queue)),
-    ...sqliteScheduleStore(engine, (queue) => wakes.hint(queue)),
+    ...sqliteRecordStore(engine, hint, eventsKept),
+    ...sqliteStrandStore(engine, hint, eventsKept),
+    ...sqliteScheduleStore(engine, hint, eventsKept),
     mostAhead: MOST_AHEAD,
 
     async add(request) {
       const { ids, isNews, full } = await engine.write((transaction) => {
         sweepSometimes(transaction)
-        return addBatch(transaction, request)
+        return addBatch(transaction, request, eventsKept)
       })
       if (full) throw new QueueFullError(request.queue, request, full)
       if (isNews) wakes.hint(request.queue)
@@ -94,7 +108,7 @@ export function sqliteQueueStore(engine: SqliteEngine): QueueStore {
     },
 
     addWithin: (handle, request) =>
-      engine.join(handle, WITHIN, (transaction) => addWithin(transaction, request)),
+      engine.join(handle, WITHIN, (transaction) => addWithin(transaction, request, eventsKept)),
 
     ...sqliteConfirming(engine),
 
@@ -121,22 +135,38 @@ export function sqliteQueueStore(engine: SqliteEngine): QueueStore {
     listDead: (queue, limit) => engine.read((transaction) => listDead(transaction, queue, limit)),
 
     async redrive(queue, limit) {
-      const count = await engine.write((transaction) => redrive(transaction, queue, limit))
+      const count = await engine.write((transaction) =>
+        redrive(transaction, queue, limit, eventsKept),
+      )
       if (count > 0) wakes.hint(queue)
       return count
     },
 
     purge: (queue, limit) => engine.write((transaction) => purge(transaction, queue, limit)),
 
-    drain: (queue, limit) => engine.write((transaction) => drain(transaction, queue, limit)),
+    drain: (queue, limit) =>
+      engine.write((transaction) => {
+        const count = drain(transaction, queue, limit)
+        if (count > 0) tell(transaction, queue, { type: 'drained', count })
+        return count
+      }),
 
     obliterate: (queue, step) =>
-      engine.write((transaction) => obliterate(transaction, queue, step, purge)),
+      engine.write((transaction) => {
+        const answer = obliterate(transaction, queue, step, purge)
+        if (answer.tag === 'gone') tell(transaction, queue, { type: 'obliterated' })
+        return answer
+      }),
 
-    pause: (queue) => engine.write((transaction) => setPaused(transaction, queue, 1)),
+    pause: (queue) =>
+      engine.write((transaction) => {
+        if (setPaused(transaction, queue, 1)) tell(transaction, queue, { type: 'paused' })
+      }),
 
     async resume(queue) {
-      await engine.write((transaction) => setPaused(transaction, queue, 0))
+      await engine.write((transaction) => {
+        if (setPaused(transaction, queue, 0)) tell(transaction, queue, { type: 'resumed' })
+      })
       wakes.hint(queue)
     },
 
@@ -150,10 +180,11 @@ export function sqliteQueueStore(engine: SqliteEngine): QueueStore {
   }
 }
 
-function setPaused(transaction: Transaction, name: string, isPaused: 0 | 1): void {
+/** Whether that is another state. */
+function setPaused(transaction: Transaction, name: string, isPaused: 0 | 1): boolean {
   const queue = isPaused ? ensureQueue(transaction, name) : findQueue(transaction, name)
-  if (!queue || queue.isPaused === isPaused) return
-  transaction.run('UPDATE queue SET is_paused = ? WHERE id = ?', isPaused, queue.id)
+  if (!queue || queue.isPaused === isPaused) return false
+  return transaction.run('UPDATE queue SET is_paused = ? WHERE id = ?', isPaused, queue.id) > 0
 }
 
 function counts(transaction: Transaction, name: string): QueueCounts {
@@ -192,7 +223,12 @@ function listDead(transaction: Transaction, name: string, limit: number): DeadJo
   }))
 }
 
-function redrive(transaction: Transaction, name: string, limit: number): number {
+function redrive(
+  transaction: Transaction,
+  name: string,
+  limit: number,
+  eventsKept: number,
+): number {
   const queue = findQueue(transaction, name)?.id
   if (queue === undefined) return 0
   const letters = transaction.all<{ id: number; bytes: number; strand: string | null }>(
@@ -215,6 +251,9 @@ function redrive(transaction: Transaction, name: string, limit: number): number 
   }
   const bytes = plain.reduce((sum, letter) => sum + letter.bytes, 0)
   noteWaiting(transaction, queue, { jobs: plain.length, bytes })
+  tellEvents(transaction, name, eventsKept, () =>
+    letters.map(({ id }) => ({ type: 'redriven', id: String(id) })),
+  )
   return letters.length
 }
 

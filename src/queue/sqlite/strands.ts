@@ -1,5 +1,7 @@
 import type { Transaction } from '../../engine/sqlite/engine.ts'
+import type { FailureNote } from '../history.ts'
 import { type KeyedJob, MOST_STRAND_BYTES, STRAND_ENTRY_BYTES } from '../strand-store.ts'
+import { noteFailureOf } from './history.ts'
 import { dropOldDead, insertJobs, takeNumbers } from './jobs.ts'
 import { dueUsOf } from './records.ts'
 
@@ -11,6 +13,8 @@ export interface StrandRow {
   dueUs: number
   maxAttempts: number
   payload: string
+  /** With which it came: its ticket has it, and what is added. */
+  history: string | null
 }
 
 /** The one that runs or is the next. */
@@ -20,7 +24,7 @@ export function firstOf(
   key: string,
 ): StrandRow | undefined {
   return transaction.get<StrandRow>(
-    `SELECT place, number, fence, due_us AS dueUs, max_attempts AS maxAttempts, payload
+    `SELECT place, number, fence, due_us AS dueUs, max_attempts AS maxAttempts, payload, history
      FROM strand_job WHERE queue = ? AND key = ? ORDER BY place LIMIT 1`,
     queue,
     key,
@@ -63,7 +67,10 @@ export function addKeyed(transaction: Transaction, queue: number, jobs: KeyedJob
     }
     const number = takeNumbers(transaction, 1)
     const dueUs = dueUsOf(transaction, job)
-    const isNews = push(transaction, queue, job.key, { ...job, number, place: number, dueUs })
+    const isNews = push(transaction, queue, job.key, {
+      ...job,
+      ...{ number, place: number, dueUs, history: null },
+    })
     return { id: String(number), isNews }
   })
 }
@@ -73,13 +80,13 @@ export function push(
   transaction: Transaction,
   queue: number,
   key: string,
-  { place, number, dueUs, maxAttempts, payload }: Omit<StrandRow, 'fence'>,
+  { place, number, dueUs, maxAttempts, payload, history }: Omit<StrandRow, 'fence'>,
 ): boolean {
   const { total, waiting } = bytesOf(transaction, queue, key)
   const isFirst = waiting === 0
   transaction.run(
-    `INSERT INTO strand_job (place, queue, key, is_first, number, due_us, max_attempts, payload, total_bytes)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO strand_job (place, queue, key, is_first, number, due_us, max_attempts, payload, history, total_bytes)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     place,
     queue,
     key,
@@ -88,20 +95,26 @@ export function push(
     dueUs,
     maxAttempts,
     payload,
+    history,
     total + STRAND_ENTRY_BYTES + Buffer.byteLength(payload),
   )
-  return isFirst && putTicket(transaction, queue, key, { place, number, dueUs, maxAttempts })
+  return (
+    isFirst && putTicket(transaction, queue, key, { place, number, dueUs, maxAttempts, history })
+  )
 }
 
 function putTicket(
   transaction: Transaction,
   queue: number,
   key: string,
-  { place, number, dueUs, maxAttempts }: Omit<StrandRow, 'fence' | 'payload'>,
+  { place, number, dueUs, maxAttempts, history }: Omit<StrandRow, 'fence' | 'payload'>,
 ): boolean {
   const ticket = { payload: '', key, maxAttempts, delayMs: 0, dueAtMs: dueUs / 1000 }
   const isNews = insertJobs(transaction, queue, number, [ticket])
   if (place !== number) transaction.run('UPDATE job SET place = ? WHERE id = ?', place, number)
+  if (history !== null) {
+    transaction.run('UPDATE job SET history = ? WHERE id = ?', history, number)
+  }
   return isNews
 }
 
@@ -124,8 +137,9 @@ export function buryTicket(
   transaction: Transaction,
   queue: number,
   { number, payload }: StrandRow,
-  reason: string,
+  { reason, note }: { reason: string; note: FailureNote | undefined },
 ): void {
+  noteFailureOf(transaction, number, note)
   transaction.run(
     `UPDATE job SET state = 3, epoch = NULL, at_us = ?, attempt = attempt + 1, reason = ?, place = ?, payload = ?
      WHERE id = ?`,
@@ -156,8 +170,10 @@ export function dropFirst(transaction: Transaction, queue: number, number: numbe
 
 /** A dead job becomes the last one of its key, as if it had never been tried. */
 export function redriveKeyed(transaction: Transaction, queue: number, id: number): void {
-  const dead = transaction.get<{ key: string; maxAttempts: number; payload: string }>(
-    'DELETE FROM job WHERE id = ? RETURNING strand AS key, max_attempts AS maxAttempts, payload',
+  const dead = transaction.get<
+    Pick<StrandRow, 'maxAttempts' | 'payload' | 'history'> & { key: string }
+  >(
+    'DELETE FROM job WHERE id = ? RETURNING strand AS key, max_attempts AS maxAttempts, payload, history',
     id,
   )
   if (!dead) return
