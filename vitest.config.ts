@@ -20,10 +20,10 @@ export default defineConfig({
     pool: 'forks',
     // Tests mostly wait for real servers and timers, but some promise times: they need a core.
     maxWorkers: 3,
-    testTimeout: 15_000,
-    hookTimeout: 30_000,
     // What is awaited comes when it comes on a busy machine. Promised times are measured apart.
-    expect: { poll: { timeout: 5_000 } },
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    expect: { poll: { timeout: 15_000 } },
     projects: [
       {
         extends: true,
