@@ -120,6 +120,38 @@ describe.each(cliEngines)('on $name', { timeout: 60_000 }, ({ open }) => {
     expect([empty.stdout, empty.stderr]).toEqual(['', 'no queue holds anything\n'])
   })
 
+  it('lists schedules, shows one and removes it', async () => {
+    const place = open(cleanUps)
+    const sluice = sluiceAt(place)
+    const queue = clientOf(place, cleanUps).queue<unknown>('reports')
+    await queue.schedule('nightly', { cron: '0 3 * * *' }, { kind: HOSTILE }, { lifo: true })
+    await queue.schedule('often', { every: '1h' }, 2, { deadline: '5m' })
+
+    const list = await sluice('schedule', 'list', 'reports')
+    expect(list.stdout).toMatch(/^schedule +rule +next +jobs so far\nnightly +0 3 \* \* \* \(UTC\)/)
+    expect(list.stdout).toMatch(/\noften +every 3600000 ms +2\S+Z +0\n$/)
+    const page = await sluice('schedule', 'list', 'reports', '--limit', '1', '--json')
+    expect(JSON.parse(page.stdout)).toMatchObject({ name: 'nightly', lifo: true })
+    expect(JSON.parse(page.stderr)).toMatchObject({ resume: 'nightly' })
+    expect(
+      await answers(sluice('schedule', 'list', 'reports', '--resume', 'nightly', '--json')),
+    ).toMatchObject([{ name: 'often', rule: { everyMs: 3_600_000 }, deadlineMs: 300_000 }])
+
+    const show = await sluice('schedule', 'show', 'reports', 'nightly')
+    expect(show.stdout).toMatch(/^"nightly" of "reports": 0 3 \* \* \* \(UTC\)\n {2}data +{"kind"/)
+    expect(show.stdout).toMatch(/ {2}lifo +yes\n$/)
+    expect(show.stdout.replaceAll('\n', '')).toMatch(/^[^\p{Cc}\u202e]*$/u)
+    expect(await answers(sluice('schedule', 'remove', 'reports', 'nightly', '--json'))).toEqual([
+      { queue: 'reports', name: 'nightly', removed: true },
+    ])
+    for (const verb of ['show', 'remove']) {
+      const missing = await sluice('schedule', verb, 'reports', 'nightly')
+      expect([missing.code, missing.stdout]).toEqual([1, ''])
+      expect(missing.stderr).toContain('has no schedule "nightly"')
+    }
+    expect((await sluice('schedule', 'list', 'none')).stderr).toBe('"none" has no schedule\n')
+  })
+
   it('shows a job, moves and cancels it', async () => {
     const place = open(cleanUps)
     const sluice = sluiceAt(place)
@@ -222,6 +254,8 @@ describe('wrong words', { timeout: 60_000 }, () => {
     [['job', 'change', 'q', 'a', '--delay', '1s', '--at', '2030-01-01'], 64, /--delay .*--at/],
     [['job', 'change', 'q', 'a', '--delay', 'soon'], 64, /--delay/],
     [['job', 'change', 'q', 'a', '--at', 'soon'], 64, /--at/],
+    [['schedule', 'list', 'q', '--limit', '1001'], 64, /--limit/],
+    [['schedule', 'show', 'q', ''], 64, /get\.name/],
     [['dead', 'redrive', 'q', '--limit', '10001'], 64, /--limit/],
     [['dead', 'purge', 'q', '--limit', '1e3', '--yes'], 64, /--limit/],
     [['queue', 'list', '--url', 'memory:'], 64, /memory:/],
@@ -237,6 +271,7 @@ describe('wrong words', { timeout: 60_000 }, () => {
     const words = ['queue list', 'queue show', 'queue pause', 'queue resume', 'queue drain']
     words.push('queue obliterate', 'job show', 'job cancel', 'job run', 'job change')
     words.push('dead list', 'dead redrive', 'dead purge')
+    words.push('schedule list', 'schedule show', 'schedule remove')
     for (const command of words) {
       const { code, stdout } = await runProgram([...command.split(' '), '--help'])
       expect([code, stdout]).toEqual([

@@ -155,5 +155,5 @@ export function sayMissing({ messages }: Call, queue: string, id: string): numbe
 }
 
 /** A payload on one line, that cannot act on a terminal. */
-const inText = (data: unknown) =>
+export const inText = (data: unknown) =>
   data === undefined ? '(not JSON)' : printable(JSON.stringify(data))

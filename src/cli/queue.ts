@@ -21,17 +21,19 @@ import {
   showJob,
   showQueue,
 } from './queue-look.ts'
+import { addScheduleCommands } from './schedule.ts'
 
 const LIMIT = ['--limit <n>', 'at most n jobs of each state', '20'] as const
 const RESUME = ['--resume <text>', 'go on where an earlier list ended'] as const
 const YES = ['--yes', 'do not ask'] as const
 const MOST = ['--limit <n>', 'at most n, the oldest first; all without it'] as const
 
-/** Adds `queue`, `job` and `dead` with their commands to the program. */
+/** Adds `queue`, `job`, `dead` and `schedule` with their commands to the program. */
 export function addQueueCommands(program: Command): void {
   addQueue(program)
   addJob(program)
   addDead(program)
+  addScheduleCommands(program)
 }
 
 function addQueue(program: Command): void {

@@ -18,6 +18,7 @@ export type QueueDesk = Pick<
   | 'drain'
   | 'obliterate'
   | 'dead'
+  | 'schedules'
 >
 
 /** Views of everything on one engine, and what tools do to queues. Looking changes nothing. */
