@@ -26,15 +26,6 @@ end
 local known = {}
 for at = 13, #keys, 2 do known[keys[at]] = known[keys[at]] or read_record(keys[at]) end
 
-local function choice(read, mode)
-  if not read.state or mode == 'once' then return read.state and 'keep' or 'new' end
-  if not lives(read) then
-    return mode == 'throttle' and tonumber(read.quiet_us or 0) > now_us and 'keep' or 'new'
-  end
-  if mode == 'simple' or mode == 'throttle' then return 'keep' end
-  return read.state == 'waiting' and 'replace' or 'follow'
-end
-
 -- How many more would wait, and how much more data.
 local function growth()
   local count, bytes, planned = 0, 0, {}

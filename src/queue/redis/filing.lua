@@ -1,5 +1,15 @@
 -- Jobs on their way into records. What stands for them in line is in tickets.lua.
--- BRINGS count_bytes write_job
+-- BRINGS choice count_bytes write_job
+
+-- What is to become of an add by that name: `new`, `keep` what is there, `replace` its data, or `follow` it.
+local function choice(read, mode)
+  if not read.state or mode == 'once' then return read.state and 'keep' or 'new' end
+  if not lives(read) then
+    return mode == 'throttle' and tonumber(read.quiet_us or 0) > now_us and 'keep' or 'new'
+  end
+  if mode == 'simple' or mode == 'throttle' then return 'keep' end
+  return read.state == 'waiting' and 'replace' or 'follow'
+end
 
 -- What is counted of the data of a job in a record.
 local function count_bytes(queue, record, read, bytes)
