@@ -43,13 +43,13 @@ export function timesContract(open: OpenLimitStore): void {
     it('R7 are answered, and leave the key, as if they came one after the other', async () => {
       await fc.assert(
         fc.asyncProperty(STEPS, async (steps) => {
-          const [together, apart] = [newKey(), newKey()]
+          const [together, apart, other] = [newKey(), newKey(), newKey()]
           for (const { pauseUs, stepUs, cost, times } of steps) {
             await later(pauseUs)
             driver.clock.stepWall(stepUs / 1000)
             const request = { limiter: 'contract', key: together, rule, cost, peek: false }
-            // A store may forget what is over with any take: not between the two, after a step back.
-            await driver.take(rule, newKey())
+            // A store may forget some of what is over with any take: not between the two, after a step back.
+            await driver.take(rule, other)
             // Of one tick, so that both meet the same moment.
             const [merged, single] = await Promise.all([
               driver.store.takeTimes(request, times),
@@ -61,6 +61,10 @@ export function timesContract(open: OpenLimitStore): void {
               peek(rule, apart, 0),
             ])
             expect(left).toEqual(leftApart)
+          }
+          // It forgets sixteen at a time: of many, one of the two might be left.
+          for (const key of [together, apart, other]) {
+            await driver.store.reset({ limiter: 'contract', key, rules: [rule] })
           }
         }),
         { numRuns: 25 },
