@@ -97,6 +97,29 @@ export function queueContract(open: () => Promise<OpenedQueueStore>): void {
       expect(await bench.counts()).toEqual({ ...nowhere, ready: 1, inFlight: 1, dead: 1 })
     })
 
+    it('Q1 whoever counts finds each job, however often it moves from one place to another', async () => {
+      await bench.add(['a'])
+      let isMoving = true
+      const move = async (): Promise<void> => {
+        for (let round = 0; round < 200; round++) {
+          // A consumer of its own each time, as after a crash.
+          const consumer = bench.consumer()
+          const [job] = await consumer.claim(1)
+          if (job) await consumer.say({ retries: [{ job, delayMs: 0, failed: false }] })
+        }
+        isMoving = false
+      }
+      const counted = new Set<number>()
+      const count = async () => {
+        while (isMoving) {
+          const { ready, timed, inFlight } = await bench.counts()
+          counted.add(ready + timed + inFlight)
+        }
+      }
+      await Promise.all([move(), count(), count()])
+      expect([...counted]).toEqual([1])
+    })
+
     it.each([1, 2, 3, 4])('Q1 Q4 Q7 hold on random walk %i', async (seed) => {
       await walk(bench, seed, 120)
     })

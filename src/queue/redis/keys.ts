@@ -36,6 +36,8 @@ export interface QueueKeys {
   /** The same of ranked jobs. */
   rankFirstName: string
   rankFillingName: string
+  /** Of workers that hold jobs. */
+  epochs: string[]
 }
 
 /** Queues of which one client remembers the keys. */
@@ -93,5 +95,6 @@ function keysOf(keyspace: Keyspace, queue: string): QueueKeys {
     fillingName: bucketName(0),
     rankFirstName: bucketName(0),
     rankFillingName: bucketName(0),
+    epochs: [],
   }
 }

@@ -14,7 +14,7 @@
 -- ARGV  is_forced integer  what is in flight goes as well
 -- ARGV  limit     integer
 -- ARGV  events_kept  integer  0: none
--- REPLY busy  epochs:strings   their deliveries are not settled, so nothing was done
+-- REPLY busy    deliveries are not settled, so nothing was done
 -- REPLY step  count:integer waiting:integer schedule_count:integer epoch:string tickets:strings   whose records are to go as well
 -- REPLY gone  count:integer tickets:strings    nothing of it is left
 -- COST  O(limit), at most 500
@@ -31,7 +31,7 @@ redis.call('HLEN', inflight)
 redis.call('ZCARD', wake)
 local told = open_events(events, watchers, events_kept)
 local schedule_count = redis.call('ZCARD', schedules)
-if #epochs > 0 and is_forced == 0 then return { 'busy', epochs } end
+if #epochs > 0 and is_forced == 0 then return { 'busy' } end
 
 -- A name is at most 132 characters and a history 5,521 bytes, so that a longer body is no ticket: it may be long indeed.
 local tickets, keyed, held, MOST_TICKET_BYTES = {}, {}, 0, 6200

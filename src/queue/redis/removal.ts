@@ -21,7 +21,7 @@ interface KeyedTicket {
 export function redisRemoval(
   engine: RedisEngine,
   keysOf: (queue: string) => QueueKeys,
-  inFlightCount: (queue: string, epoch: string) => Promise<number>,
+  counts: QueueStore['counts'],
   removeSchedule: (queue: string, name: string) => Promise<boolean>,
   listJobs: QueueStore['listJobs'],
   eventsKept: number,
@@ -102,8 +102,7 @@ export function redisRemoval(
         { epoch, isForced: force ? 1 : 0, limit, eventsKept },
       )
       if (answer.tag === 'busy') {
-        const counts = await Promise.all(answer.epochs.map((one) => inFlightCount(queue, one)))
-        return { tag: 'busy', inFlight: counts.reduce((sum, count) => sum + count, 0) }
+        return { tag: 'busy', inFlight: (await counts(queue)).inFlight }
       }
       for (let start = 0; start < answer.tickets.length; start += MOST_FORGOTTEN) {
         await forget(keys, answer.tickets.slice(start, start + MOST_FORGOTTEN))

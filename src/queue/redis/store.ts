@@ -24,6 +24,9 @@ import { redisWithin } from './within.ts'
 /** Queues that hold nothing any more keep their counters, and are not listed. */
 const MOST_LOOKED_AT = 10_000
 const LIST_STEP = 200
+/** Each look but the first finds only workers that came meanwhile. */
+const MOST_LOOKS = 10
+
 /** A quarter less of the client's CPU for a job than with 100. The server takes 1.5 ms for such a call. */
 const MOST_AHEAD = 400
 
@@ -60,21 +63,22 @@ function storeOn(
     return { ...unpack(queue, body), reason, diedAtMs: Number(letter.slice(0, 16)) / 1000 }
   }
 
-  async function inFlightCount(queue: string, epoch: string): Promise<number> {
-    const key = keysOf(queue).inflight(epoch)
-    const [fields, suspects] = await Promise.all([
-      engine.command('HLEN', key),
-      engine.command('HEXISTS', key, 'suspect'),
-    ])
-    return Number(fields) - Number(suspects)
-  }
-
-  async function countsOf(queue: string): Promise<QueueCounts> {
-    const keys = keysOf(queue)
-    const answer = await engine.call(scripts.counts, keys, {})
-    const held = await Promise.all(answer.epochs.map((epoch) => inFlightCount(queue, epoch)))
-    const { ready, timed, dead, paused } = answer
-    const counts = { ready, timed, inFlight: sum(held), dead }
+  /** In one call, so that nothing is missed that moves from one place to another meanwhile. */
+  async function countsOf(queue: string, looks = 1): Promise<QueueCounts> {
+    const known = keysOf(queue)
+    const { meta, tail, suspects, leases, scheduled, epochs } = known
+    const inflight = epochs.map((epoch) => known.inflight(epoch))
+    const answer = await engine.call(
+      scripts.counts,
+      { keys: [meta, known.ready, tail, suspects, leases, known.dead, scheduled, ...inflight] },
+      { epochs: epochs.map((epoch) => ({ epoch })) },
+    )
+    if (answer.holding.length > 0 && looks < MOST_LOOKS) {
+      known.epochs = answer.holding
+      return countsOf(queue, looks + 1)
+    }
+    const { ready, timed, inFlight, dead, paused } = answer
+    const counts = { ready, timed, inFlight, dead }
     return paused === 1 ? { ...counts, paused: true } : counts
   }
 
@@ -225,7 +229,7 @@ function storeOn(
     ...redisRemoval(
       engine,
       keysOf,
-      inFlightCount,
+      countsOf,
       scheduleStore.removeSchedule,
       listing.listJobs,
       eventsKept,
@@ -255,8 +259,6 @@ function storeOn(
     },
   }
 }
-
-const sum = (counts: number[]) => counts.reduce((total, count) => total + count, 0)
 
 const holdsAnything = (counts: QueueCounts | undefined) =>
   counts !== undefined &&
