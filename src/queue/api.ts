@@ -113,7 +113,7 @@ export interface Queue<Data = unknown, Input = Data> extends Addressed<Input> {
    * @throws {QueueBusyError} while deliveries are in flight, without `force`
    */
   obliterate(options?: { force?: boolean }): Promise<number>
-  /** How many jobs are where. On Redis a job that moves meanwhile may be counted twice or not at all. */
+  /** How many jobs are where, in one moment: of each partition, where there are several. */
   counts(): Promise<QueueCounts>
   readonly dead: DeadLetters<Input>
 }
