@@ -92,6 +92,7 @@ export {
   type DeadLetter,
   type DeadLetters,
   type Dedupe,
+  Defer,
   type DeliveriesOptions,
   type Delivery,
   type Durability,

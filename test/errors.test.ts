@@ -4,6 +4,7 @@ import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import * as errors from '../src/errors.ts'
 import * as entry from '../src/index.ts'
+import { Defer } from '../src/queue/defer.ts'
 import * as queueErrors from '../src/queue/errors.ts'
 import * as redisErrors from '../src/redis/errors.ts'
 import * as redisEntry from '../src/redis/index.ts'
@@ -32,6 +33,7 @@ const samples: Record<string, errors.SluiceError> = {
   NotAddressableError: new queueErrors.NotAddressableError('emails', '1'),
   NotDurableError: new queueErrors.NotDurableError('emails', ['1'], new Error('No answer.')),
   JobFailedError: new queueErrors.JobFailedError('emails', 'a', 'dead', 'no'),
+  Defer: new Defer({ until: '5s' }),
   KeyFullError: new queueErrors.KeyFullError('emails', 'user:42', 0, 1),
   TooManySchedulesError: new queueErrors.TooManySchedulesError('emails', 'nightly', 1_000),
   ResultTimeoutError: new queueErrors.ResultTimeoutError('emails', 'a', 'waiting', 5),
@@ -81,6 +83,7 @@ const classNames = Object.keys({
   ...queueErrors,
   ...redisErrors,
   ...redlockErrors,
+  Defer,
 }).filter((name) => name !== 'SluiceError')
 
 describe('errors', () => {

@@ -39,7 +39,7 @@ const names: Record<string, Names> = {
     values: words(`
       concurrency createSluice fixedWindow funnel slidingCounter slidingLog throttleNumbers tokenBucket
       ArgumentError ClosedError DriverMissingError EngineUnavailableError InternalError
-      JobFailedError KeyFullError NotAddressableError NotDurableError ResultTimeoutError TooManySchedulesError JobTimeoutError LockLostError LockTimeoutError QueueBusyError QueueFullError SettingsMismatchError SluiceError
+      Defer JobFailedError KeyFullError NotAddressableError NotDurableError ResultTimeoutError TooManySchedulesError JobTimeoutError LockLostError LockTimeoutError QueueBusyError QueueFullError SettingsMismatchError SluiceError
       StaleDeliveryError StoreCorruptError StoreFullError StoreResetError StoreVersionError
       UnrecoverableError`),
     types: words(`
@@ -69,7 +69,7 @@ const names: Record<string, Names> = {
   },
   './queue': {
     values: words(
-      'JobFailedError KeyFullError NotAddressableError NotDurableError QueueBusyError QueueFullError ResultTimeoutError TooManySchedulesError',
+      'Defer JobFailedError KeyFullError NotAddressableError NotDurableError QueueBusyError QueueFullError ResultTimeoutError TooManySchedulesError',
     ),
     types: words(`
       AddedJob Addressed AddOptions Backoff BackoffFunction BatchHandler BatchResult BatchWorkOptions CloseOptions DeadLetter

@@ -88,6 +88,6 @@ function outcomeOf(settlement: Settlement): RecordOutcome {
     case 'retry':
       return settlement.failed
         ? { tag: 'retry', delayMs: settlement.delayMs, note: settlement.note }
-        : { tag: 'back' }
+        : { tag: 'back', delayMs: settlement.delayMs }
   }
 }

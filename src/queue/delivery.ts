@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts'
 import type { Duration } from '../duration.ts'
 import { StaleDeliveryError } from '../errors.ts'
 import { duration, readOptions } from '../options.ts'
+import { deferOptions } from './defer.ts'
 import { type FailureTerms, reasonOf, settlementOf } from './failure.ts'
 import { noteOf } from './history.ts'
 import { retryOptions } from './options.ts'
@@ -27,6 +28,11 @@ export interface Delivery<Data> extends Telling {
   ack(result?: unknown): Promise<void>
   /** Failed: tried again after `delay`, by default the queue's backoff; dead after the last attempt. */
   retry(options?: { delay?: Duration }): Promise<void>
+  /**
+   * Neither done nor failed: back into the queue for that long, from 1 ms, and no attempt is spent.
+   * @throws {ArgumentError}; {@link StaleDeliveryError} if it is not this delivery's any more
+   */
+  defer(options: { until: Duration }): Promise<void>
   /** Failed for good: straight to the dead letters. */
   fail(reason?: unknown): Promise<void>
   /**
@@ -116,6 +122,11 @@ export function holdDelivery<Data>(
       const reason = `retried by its consumer${isLast ? ' until no attempt was left' : ''}`
       const how = delay === undefined ? failures : { ...failures, delayAfter: () => delay }
       await settle(id, settlementOf(job, reason, how))
+    },
+    async defer(options) {
+      const { until } = readOptions('defer', options, deferOptions)
+      finish()
+      await settle(id, { tag: 'retry', delayMs: until, failed: false })
     },
     fail(reason = 'failed by its consumer') {
       finish()

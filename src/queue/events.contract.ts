@@ -183,7 +183,7 @@ export function eventsContract(bench: Bench): void {
         { tag: 'retry', delayMs: 0 },
         { tag: 'dead', reason: `${'r'.repeat(255)}限` },
         DONE,
-        { tag: 'back' },
+        { tag: 'back', delayMs: 0 },
       ]
       const closings = opened.map(({ ticket, fence }, index) => {
         return { name: ticket.name ?? '', fence, outcome: outcomes[index] ?? DONE }

@@ -4,6 +4,7 @@ import { unchecked } from '../../test/bad-input.ts'
 import { UnrecoverableError } from '../errors.ts'
 import { insideOf } from '../sluice.ts'
 import { createTestSluice } from '../testing/index.ts'
+import { Defer } from './defer.ts'
 import { openQueueStore } from './open.ts'
 import type { QueueOptions } from './options.ts'
 import { createQueues } from './queue.ts'
@@ -70,6 +71,85 @@ describe('a backoff', () => {
       expect(gapMs).toBeLessThanOrEqual(10_000 + 1)
     }
     expect(Math.max(...gapsMs) - Math.min(...gapsMs)).toBeGreaterThan(2_000)
+  })
+})
+
+describe('a Defer', () => {
+  it('puts a job off, however often, and spends no attempt', async () => {
+    const { sluice, clock } = createTestSluice()
+    onTestFinished(() => sluice.close())
+    const queue = sluice.queue<string>('q', { attempts: 1, history: 5 })
+    const seen: { atMs: number; attempt: number; fence: number }[] = []
+    queue.work(({ attempt, fence }) => {
+      seen.push({ atMs: clock.monotonicMs(), attempt, fence })
+      if (seen.length < 4) throw new Defer({ until: '5s' })
+    })
+    await queue.add('a')
+    await clock.advance('1m')
+    const gapsMs = seen.slice(1).map(({ atMs }, index) => atMs - (seen[index]?.atMs ?? 0))
+    expect(gapsMs).toEqual([aboutMs(5_000), aboutMs(5_000), aboutMs(5_000)])
+    expect(seen.map(({ attempt }) => attempt)).toEqual([1, 1, 1, 1])
+    expect(seen.map(({ fence }) => fence)).toEqual([...seen].map(({ fence }) => fence).sort())
+    expect(await queue.counts()).toEqual({ ready: 0, timed: 0, inFlight: 0, dead: 0 })
+  })
+
+  it('is heeded for one of a batch, for a job with an id, and keeps those of a key in order', async () => {
+    const { sluice, clock } = createTestSluice()
+    onTestFinished(() => sluice.close())
+    const queue = sluice.queue<string>('q', { attempts: 1 })
+    const done: string[] = []
+    const put = new Set<string>()
+    const handler = (data: string) => {
+      if (data !== 'second' && !put.has(data)) {
+        put.add(data)
+        return { ok: false, error: new Defer({ until: 100 }) } as const
+      }
+      done.push(data)
+      return { ok: true } as const
+    }
+    queue.work((jobs) => jobs.map(({ data }) => handler(data)), { batch: 3 })
+    const [named] = [await queue.add('named', { id: 'n' })]
+    await queue.addMany(['first', 'second'], { key: 'k' })
+    await clock.advance('50ms')
+    expect(await queue.get('n')).toMatchObject({ state: 'waiting', attempts: 0 })
+    await clock.advance('1s')
+    expect(done.filter((data) => data !== 'named')).toEqual(['first', 'second'])
+    expect(await queue.get(named.id)).toMatchObject({ state: 'done', attempts: 0 })
+  })
+
+  it('by hand is the same', async () => {
+    const { sluice, clock } = createTestSluice()
+    onTestFinished(() => sluice.close())
+    const queue = sluice.queue<string>('q', { attempts: 1 })
+    await queue.add('a')
+    const [delivery] = await queue.take()
+    await delivery?.defer({ until: '1s' })
+    expect(await queue.counts()).toMatchObject({ timed: 1, dead: 0 })
+    await expect(delivery?.ack()).rejects.toMatchObject({ code: 'SLUICE_STALE_DELIVERY' })
+    await clock.advance('1s')
+    const [again] = await queue.take()
+    expect(again).toMatchObject({ id: delivery?.id, attempt: 1 })
+    await again?.ack()
+  })
+
+  it.each([0, -1, Number.NaN, '5 s', '', null, undefined, new Date()])(
+    'of %s is refused, and nothing is settled',
+    async (until) => {
+      expect(() => new Defer(unchecked({ until }))).toThrow(/Defer\.until/)
+      const { sluice } = createTestSluice()
+      onTestFinished(() => sluice.close())
+      const queue = sluice.queue<string>('q')
+      await queue.add('a')
+      const [delivery] = await queue.take()
+      await expect(delivery?.defer(unchecked({ until }))).rejects.toThrow(/defer\.until/)
+      await delivery?.ack()
+    },
+  )
+
+  it('of no options, or of others, is refused', () => {
+    for (const options of [undefined, null, 5, { until: '1s', utnil: 1 }]) {
+      expect(() => new Defer(unchecked(options))).toThrow(/Defer/)
+    }
   })
 })
 

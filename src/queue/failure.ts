@@ -1,5 +1,6 @@
 import { JobTimeoutError, UnrecoverableError } from '../errors.ts'
 import type { DelayAfter } from './backoff.ts'
+import { Defer } from './defer.ts'
 import { type FailureKind, noteOf } from './history.ts'
 import type { Settlement } from './outbox.ts'
 import type { StoredJob } from './store.ts'
@@ -14,13 +15,14 @@ export interface FailureTerms {
   keptFailures: number
 }
 
-/** What becomes of a job whose attempt failed by `error`. */
+/** What becomes of a job whose attempt failed by `error`, or is put off by it. */
 export function settlementOf(
   job: StoredJob,
   error: unknown,
   { delayAfter, keptFailures }: FailureTerms,
   kind: FailureKind = error instanceof JobTimeoutError ? 'timeout' : 'failed',
 ): Settlement {
+  if (error instanceof Defer) return { tag: 'retry', delayMs: error.untilMs, failed: false }
   const failures = job.attempt + 1
   const isLast = failures >= job.maxAttempts || error instanceof UnrecoverableError
   const settlement: Settlement = isLast

@@ -4,6 +4,7 @@ export type { Backoff, BackoffFunction } from './backoff.ts'
 export type { BatchHandler, BatchResult } from './batch.ts'
 export type { JobEntry, JobPage } from './contents.ts'
 export type { DeadLetter, DeadLetters } from './dead-letters.ts'
+export { Defer } from './defer.ts'
 export type { Delivery } from './delivery.ts'
 export type { Durability } from './durability.ts'
 export {

@@ -115,13 +115,13 @@ export interface Running {
   fence: number
 }
 
-/** How a delivery ends: `back` as if it had not been. */
+/** How a delivery ends: `back` as if it had not been, then or after a while. */
 export type RecordOutcome =
   | { tag: 'done'; result: string | null; reason: string | null }
   | { tag: 'dead'; reason: string; note?: FailureNote | undefined }
   | { tag: 'cancelled' }
   | { tag: 'retry'; delayMs: number; note?: FailureNote | undefined }
-  | { tag: 'back' }
+  | { tag: 'back'; delayMs: number }
 
 export interface Closing extends Running {
   outcome: RecordOutcome

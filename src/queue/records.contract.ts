@@ -182,9 +182,23 @@ export function recordsContract(bench: Bench): void {
       const worker = bench.consumer()
       const opened = await openOne(worker)
       expect(await read('a')).toMatchObject({ state: 'running' })
-      expect(await close(opened, { tag: 'back' })).toEqual(['closed'])
+      expect(await close(opened, { tag: 'back', delayMs: 0 })).toEqual(['closed'])
       await worker.say({ retries: [{ job: opened.ticket, delayMs: 0, failed: false }] })
       expect(await read('a')).toMatchObject({ state: 'waiting', attempt: 0, dueAtMs: null })
+      await finish(worker, await openOne(worker))
+    })
+
+    it('Q32 a job that was put off is as it was, and is not opened before its time', async () => {
+      await add(['a'])
+      const worker = bench.consumer()
+      const opened = await openOne(worker)
+      const dueMs = bench.store.clock.wallMs() + 500
+      expect(await close(opened, { tag: 'back', delayMs: 500 })).toEqual(['closed'])
+      await worker.say({ retries: [{ job: opened.ticket, delayMs: 500, failed: false }] })
+      expect(await read('a')).toMatchObject({ state: 'waiting', attempt: 0, dueAtMs: dueMs })
+      await bench.pass(499)
+      expect(await worker.claim(1)).toEqual([])
+      await bench.pass(1)
       await finish(worker, await openOne(worker))
     })
 
@@ -249,7 +263,7 @@ export function recordsContract(bench: Bench): void {
         DONE,
         { tag: 'retry', delayMs: 5 },
         { tag: 'dead', reason: 'no' },
-        { tag: 'back' },
+        { tag: 'back', delayMs: 0 },
       ])(
         'Q34 a job that runs is told so, and ends as cancelled though it says $tag',
         async (outcome) => {

@@ -192,7 +192,7 @@ function closingText({ name, fence, outcome }: Closing) {
     name,
     fence,
     outcome: outcome.tag,
-    delayUs: outcome.tag === 'retry' ? toUs(outcome.delayMs) : 0,
+    delayUs: 'delayMs' in outcome ? toUs(outcome.delayMs) : 0,
     result:
       outcome.tag === 'done'
         ? (outcome.result ?? '')

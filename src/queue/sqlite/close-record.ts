@@ -45,7 +45,8 @@ export function closeRecord(
       return end(cancelled)
     default: {
       if (outcome.tag === 'retry') noteInRecord(transaction, found, outcome.note)
-      const [failed, delayMs] = outcome.tag === 'retry' ? [1, outcome.delayMs] : [0, 0]
+      const { tag, delayMs } = outcome
+      const failed = tag === 'retry' ? 1 : 0
       transaction.run(
         `UPDATE record SET state = 'waiting', attempt = attempt + ?, due_us = ? WHERE id = ?`,
         failed,
@@ -53,7 +54,7 @@ export function closeRecord(
         found.id,
       )
       const closed = unchanged('closed')
-      return failed ? { ...closed, ending: { attempt: found.attempt + 1 } } : closed
+      return failed === 1 ? { ...closed, ending: { attempt: found.attempt + 1 } } : closed
     }
   }
 }
