@@ -133,6 +133,14 @@ describe('a bad history', () => {
     expect(found({ deliveries, faults: [fault(ALL, 2_000)] })).toEqual(unexplained)
   })
 
+  it('has a duplicate that began first, though nobody stood still', () => {
+    const deliveries = [delivery(3_000, done(3_001)), delivery(2_000, done(2_001))]
+    const tooSoon = [`job ${KEY} was delivered again before it was delivered`]
+    expect(found({ deliveries, faults: [fault(ALL, 0)] })).toEqual(tooSoon)
+    expect(found({ deliveries, faults: [fault(ALL, 0, 1_900)] })).toEqual(tooSoon)
+    expect(found({ deliveries, faults: [fault('worker-1', 0, 2_900)] })).toEqual([])
+  })
+
   it('has a fence twice, a crash that counts as an attempt, and an attempt that does not count', () => {
     const faults = [fault(ALL, 0)]
     const same = [delivery(1, { fence: 9 }), delivery(5, done(6, { fence: 9 }))]

@@ -61,8 +61,12 @@ export class QueueGame {
   /** What is dead, in which order, and why. */
   async end(): Promise<void> {
     const dead = await this.opened.first.queue.listDead(this.queue, 100)
-    expect(dead.map(({ diedAtMs: _, ...job }) => job)).toEqual(
-      this.model.dead.map(({ job, reason }) => ({ ...told(job), payload: job.payload, reason })),
+    // Of a dead job of a key its engine may have forgotten the crashes: it begins anew if it is redriven.
+    const crashesOf = ({ key, crashes }: StoredJob) => (key === undefined ? crashes : 0)
+    expect(dead.map(({ diedAtMs: _, ...job }) => ({ ...job, crashes: crashesOf(job) }))).toEqual(
+      this.model.dead.map(({ job, reason }) => ({
+        ...{ ...told(job), payload: job.payload, reason, crashes: crashesOf(job) },
+      })),
     )
   }
 
