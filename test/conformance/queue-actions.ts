@@ -1,8 +1,12 @@
 // What is done at random to a queue.
 import fc from 'fast-check'
 import { LEASE_MS } from '../../src/queue/bench.contract.ts'
+import type { NewJob } from '../../src/queue/store.ts'
 
 export const PLAYERS = 3
+
+/** What is said of a job beside its delay. */
+export type Way = Partial<Pick<NewJob, 'priority' | 'lifo' | 'deadlineMs'>> & { key?: string }
 
 const player = fc.nat(PLAYERS - 1)
 const delayMs = fc.constantFrom(0, 1, 400, 5_000)
@@ -13,7 +17,7 @@ const settlement = fc.oneof(
   fc.record({ tag: fc.constant('death' as const), reason: fc.constantFrom('', 'no', '限 "\'') }),
 )
 /** Half of all jobs are plain; beside a key nothing else may be said. */
-const way = fc.oneof(
+const way: fc.Arbitrary<Way> = fc.oneof(
   { weight: 5, arbitrary: fc.constant({}) },
   { weight: 2, arbitrary: fc.record({ priority: fc.constantFrom(-2, -1, 1, 2) }) },
   { weight: 1, arbitrary: fc.constant({ lifo: true }) },

@@ -1,9 +1,10 @@
 // One sequence of commands on a queue of its own, each compared with what the model says.
 import { expect } from 'vitest'
 import { Consumer, LEASE_MS, newJob, type QueueClient } from '../../src/queue/bench.contract.ts'
-import type { ExchangeAnswer, NewJob, StoredJob } from '../../src/queue/store.ts'
+import type { ExchangeAnswer, StoredJob } from '../../src/queue/store.ts'
 import type { OpenedEngine } from '../engines.ts'
-import { type Action, PLAYERS } from './queue-actions.ts'
+import { type Action, PLAYERS, type Way } from './queue-actions.ts'
+import { expectClaim } from './queue-claims.ts'
 import {
   type Expected,
   MAX_ATTEMPTS,
@@ -13,8 +14,6 @@ import {
   type Said,
 } from './queue-model.ts'
 import { told } from './queue-model-ready.ts'
-
-type Way = Partial<Pick<NewJob, 'priority' | 'lifo' | 'deadlineMs'>> & { key?: string }
 
 /** A consumer, and what the model says that it holds. */
 interface Player {
@@ -258,19 +257,7 @@ export class QueueGame {
     if (!answer.more) expect(answer.nextDueMs).toBe(expected.nextDueMs)
     expect(answer.watch).toBe(expected.watch)
     expect(answer.jobs).toEqual(answer.jobs.map(({ id }) => this.model.toldOf(id)))
-    const claimed = answer.jobs.map(({ id }) => id)
-    const found = new Set([...claimed, ...overdue])
-    expect(found.size).toBe(claimed.length + overdue.length)
-    const suspects = expected.suspects.filter((id) => found.has(id))
-    expect(suspects).toHaveLength(want > 0 ? Math.min(1, expected.suspects.length) : 0)
-    const order = expected.order.flatMap((ids) => ids.toSorted(byPresence(found)))
-    const count = found.size - suspects.length
-    const isAll = count === Math.min(want - suspects.length, order.length)
-    if (!isAll) expect(answer.more).toBe(true)
-    expect(new Set([...suspects, ...order.slice(0, count)])).toEqual(found)
-    const places = expected.order.map((ids) => new Set(ids))
-    const placeOf = (id: string) => places.findIndex((ids) => ids.has(id))
-    expect(claimed.map(placeOf)).toEqual(claimed.map(placeOf).toSorted((a, b) => a - b))
+    expectClaim(answer, expected, { want, overdue })
     if (answer.jobs.length === 0) return
     expect(answer.fence).toBeGreaterThan(this.fence)
     this.fence = answer.fence
@@ -289,10 +276,9 @@ export class QueueGame {
   }
 
   private async drain(): Promise<void> {
+    const drain = () => this.opened.first.queue.drain(this.queue, 100)
     let drained = 0
-    for (let count = -1; count !== 0; drained += count) {
-      count = await this.opened.first.queue.drain(this.queue, 100)
-    }
+    for (let count = await drain(); count > 0; count = await drain()) drained += count
     expect(drained).toBe(this.model.drain())
   }
 
@@ -312,7 +298,3 @@ export class QueueGame {
     }
   }
 }
-
-/** Those that were found in front, where the order is open. */
-const byPresence = (found: ReadonlySet<string>) => (a: string, b: string) =>
-  Number(found.has(b)) - Number(found.has(a))

@@ -128,7 +128,11 @@ export class QueueModel {
     const epoch = this.epochs.get(name)
     if (!epoch) throw new Error(`${name} did not call`)
     epoch.suspect ??= this.ready.suspects.find(({ id }) => ids.includes(id))?.id ?? null
-    for (const id of ids) epoch.held.set(id, this.readyOne(id))
+    for (const id of ids) {
+      const job = this.readyOne(id)
+      if (this.isOverdue(job)) throw new Error(`${id} was claimed after its deadline`)
+      epoch.held.set(id, job)
+    }
     for (const id of overdueIds) {
       const job = this.readyOne(id)
       if (!this.isOverdue(job)) throw new Error(`${id} was buried before its time`)

@@ -23,6 +23,7 @@ const way = fc.oneof(
 )
 const end = fc.oneof(
   fc.record({ tag: fc.constantFrom('done' as const, 'dead' as const, 'back' as const) }),
+  fc.constant({ tag: 'done' as const, isLeft: true as const }),
   fc.record({ tag: fc.constant('retry' as const), delayMs }),
 )
 /** A command, how often it is chosen, and what it is given. */
@@ -61,6 +62,8 @@ interface Player {
   consumer: Consumer
   /** By name. */
   held: Map<string, Held>
+  /** Whether it has tickets whose jobs have ended. */
+  hasLeft: boolean
 }
 
 export class RecordGame {
@@ -77,7 +80,7 @@ export class RecordGame {
     this.queue = queue
     this.players = Array.from({ length: PLAYERS }, (_, index) => {
       const client = clients[index % clients.length] as QueueClient
-      return { client, consumer: this.consumerOf(client), held: new Map() }
+      return { client, consumer: this.consumerOf(client), held: new Map(), hasLeft: false }
     })
   }
 
@@ -96,6 +99,9 @@ export class RecordGame {
       }
       await this.pass(6_000)
     }
+    // Tickets that were left: of those who crashed, and of jobs that were cancelled or moved.
+    for (const who of this.players.slice(0, 2)) await this.outlive(who)
+    await this.pass(6_000)
     for (const who of this.players) await this.take(who)
     const counts = await this.opened.first.queue.counts(this.queue)
     expect(counts).toEqual({ ready: 0, timed: 0, inFlight: 0, dead: this.model.deadCount })
@@ -209,6 +215,10 @@ export class RecordGame {
     const request = { queue: this.queue, rememberMs: REMEMBER_MS, closings }
     const verdict = this.model.end(known, how)
     expect(await who.client.queue.closeRecords(request)).toEqual([verdict])
+    if (how.tag === 'done' && how.isLeft) {
+      who.hasLeft = true
+      return
+    }
     if (verdict === 'cancelled' || how.tag === 'done') await who.consumer.say({ acks: [ticket] })
     else if (how.tag === 'dead') {
       await who.consumer.say({ deaths: [{ job: ticket, reason: 'no', payload }] })
@@ -223,7 +233,9 @@ export class RecordGame {
   private async pass(ms: number): Promise<void> {
     for (let leftMs = ms; leftMs > 0; leftMs -= LEASE_MS / 4) {
       await this.advance(Math.min(LEASE_MS / 4, leftMs))
-      for (const who of this.players) if (who.held.size > 0) await who.consumer.say()
+      for (const who of this.players) {
+        if (who.held.size > 0 || who.hasLeft) await who.consumer.say()
+      }
     }
   }
 
@@ -235,7 +247,8 @@ export class RecordGame {
     }
     for (const who of this.players.filter((one) => one !== last)) {
       for (const known of who.held.keys()) this.model.crash(known)
-      Object.assign(who, { consumer: this.consumerOf(who.client), held: new Map() })
+      const consumer = this.consumerOf(who.client)
+      Object.assign(who, { consumer, held: new Map(), hasLeft: false })
     }
   }
 

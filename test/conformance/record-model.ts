@@ -4,7 +4,8 @@ import type { CancelVerdict, ChangeVerdict, RecordState } from '../../src/queue/
 
 /** How a delivery ends. */
 export type End =
-  | { tag: 'done' }
+  /** `isLeft`: its worker says no more of its ticket. */
+  | { tag: 'done'; isLeft?: true }
   | { tag: 'dead' }
   | { tag: 'back' }
   | { tag: 'retry'; delayMs: number }
