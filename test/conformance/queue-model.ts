@@ -82,6 +82,12 @@ export class QueueModel {
     return this.epochs.get(name)?.held.get(id)
   }
 
+  /** Whether it is anywhere, but behind others of its key, or dead. */
+  has(id: string): boolean {
+    const held = [...this.epochs.values()].flatMap((epoch) => [...epoch.held.values()])
+    return [...this.ready.all, ...this.timed, ...held].some((job) => job.id === id)
+  }
+
   /** What its consumer is to be given of a job that is ready. */
   toldOf(id: string): StoredJob {
     return told(this.readyOne(id))

@@ -18,7 +18,8 @@ describe.each(engines)('jobs with an id on $name', ({ open }) => {
     opened = await open()
     clients = [opened.first, await opened.second()]
   })
-  afterAll(() => opened.close())
+  // It looks through all that is stored.
+  afterAll(() => opened.close(), TIMEOUT_MS)
 
   it(`answer as the model does, in ${SEQUENCES} sequences`, { timeout: TIMEOUT_MS }, async () => {
     const sequence = fc.array(recordAction, { minLength: 5, maxLength: LONGEST, size: 'max' })
