@@ -7,7 +7,7 @@ import { action } from './queue-actions.ts'
 import { QueueGame } from './queue-game.ts'
 
 /** On each of five engines; more for once: `SEQUENCES=2000 npx vitest run …`. */
-const SEQUENCES = Number(process.env.SEQUENCES ?? 400)
+const SEQUENCES = Number(process.env.SEQUENCES ?? 300)
 const LONGEST = 30
 const TIMEOUT_MS = 900_000
 
