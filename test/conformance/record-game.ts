@@ -172,7 +172,9 @@ export class RecordGame {
       if (jobs.length === 0 && !more) break
     }
     const left = this.model.claimable().map((known) => this.model.get(known))
-    const holdsSuspect = [...who.held.keys()].some((known) => this.model.get(known)?.isSuspect)
+    // What it left may be a suspect as well.
+    const holdsSuspect =
+      who.hasLeft || [...who.held.keys()].some((known) => this.model.get(known)?.isSuspect)
     expect(left.filter((record) => !holdsSuspect || !record?.isSuspect)).toEqual([])
   }
 
