@@ -1,17 +1,18 @@
 // Queues in a storm, short ones; all of it, with a seed to choose: npm run fault -- queue --seed N
 import { describe, expect, it } from 'vitest'
-import { check, measure } from './fault/queue/check.js'
+import { measure } from './fault/queue/check.js'
 import {
-  type Add,
-  ALL,
-  type DeadLetter,
-  type Delivery,
-  emptyHistory,
-  type Fault,
-  type History,
-  readParent,
-  readProcess,
-} from './fault/queue/history.js'
+  add,
+  delivery,
+  done,
+  fault,
+  found,
+  ID,
+  KEY,
+  letter,
+  scheduled,
+} from './fault/queue/histories.ts'
+import { ALL, emptyHistory, readParent, readProcess } from './fault/queue/history.js'
 import { runStorm } from './fault/queue/run.js'
 
 const RUN_TIMEOUT_MS = 300_000
@@ -35,30 +36,6 @@ describe('a short storm', () => {
     },
   )
 })
-
-const KEY = 'producer-1.1-1'
-const ID = '1795381214452848'
-
-const add = (rest: Partial<Add> = {}): Add => ({
-  ...{ who: 'producer-1.1', queue: 'worked', keys: [KEY], atMs: 0, nature: 'plain' },
-  ...{ end: 'ok', ids: [ID], ...rest },
-})
-let fence = 0
-const delivery = (beganMs: number, rest: Partial<Delivery> = {}): Delivery => ({
-  ...{ who: 'worker-1.1', queue: 'worked', key: KEY, id: ID, fence: ++fence, attempt: 1, beganMs },
-  ...rest,
-})
-const done = (endedMs: number, rest: Partial<Delivery> = {}): Partial<Delivery> => ({
-  ...{ how: 'done', endedMs, ...rest },
-})
-const letter = (rest: Partial<DeadLetter> = {}): DeadLetter => ({
-  ...{ queue: 'worked', key: KEY, id: ID, reason: 'Error: on purpose', ...rest },
-})
-const fault = (hit: string, fromMs: number, toMs = fromMs): Fault => ({
-  ...{ what: 'something', hit, fromMs, toMs },
-})
-const found = (rest: Partial<History>) =>
-  check({ ...emptyHistory(), adds: [add()], ...rest }).map(({ what }) => what)
 
 describe('a history in which all is well', () => {
   it('is one job, done once', () => {
@@ -156,6 +133,14 @@ describe('a bad history', () => {
     expect(found({ deliveries, faults: [fault(ALL, 2_000)] })).toEqual(unexplained)
   })
 
+  it('has a duplicate that began first, though nobody stood still', () => {
+    const deliveries = [delivery(3_000, done(3_001)), delivery(2_000, done(2_001))]
+    const tooSoon = [`job ${KEY} was delivered again before it was delivered`]
+    expect(found({ deliveries, faults: [fault(ALL, 0)] })).toEqual(tooSoon)
+    expect(found({ deliveries, faults: [fault(ALL, 0, 1_900)] })).toEqual(tooSoon)
+    expect(found({ deliveries, faults: [fault('worker-1', 0, 2_900)] })).toEqual([])
+  })
+
   it('has a fence twice, a crash that counts as an attempt, and an attempt that does not count', () => {
     const faults = [fault(ALL, 0)]
     const same = [delivery(1, { fence: 9 }), delivery(5, done(6, { fence: 9 }))]
@@ -220,9 +205,9 @@ describe('the record of a storm', () => {
     const all = emptyHistory()
     const adding = write(
       [
-        ['adding', 1, 1, 'worked', 'plain', ['a', 'b']],
+        ['adding', 1, 1, 'worked', 'plain', ['a', 'b'], 'k'],
         ['adding', 2, 2, 'taken', 'plain', ['c']],
-        ['added', 3, 1, ['7', '8']],
+        ['added', 3, 1, ['7', '8'], [true, true]],
         ['refused', 4, 2, 'fail', 'SLUICE_STORE_FULL'],
         ['crashed', 5, 'oh'],
       ],
@@ -243,10 +228,11 @@ describe('the record of a storm', () => {
         ['quiet', 21],
         ['left', 22, 'taken', 0],
         ['dead', 23, 'worked', 'b', '8', 'no'],
+        ['scheduled', 24, scheduled()],
       ]),
     )
     expect(all.adds).toMatchObject([
-      { who: 'producer-1.1', keys: ['a', 'b'], end: 'ok', ids: ['7', '8'] },
+      { who: 'producer-1.1', keys: ['a', 'b'], strand: 'k', end: 'ok', ids: ['7', '8'] },
       { keys: ['c'], end: 'fail', code: 'SLUICE_STORE_FULL' },
     ])
     expect(all.deliveries).toEqual([
@@ -260,6 +246,7 @@ describe('the record of a storm', () => {
       { what: 'F9', hit: ALL, fromMs: 10, toMs: 20 },
     ])
     expect(all).toMatchObject({ quietMs: 21, left: { taken: 0 }, crashes: [{ message: 'oh' }] })
+    expect(all.schedules).toEqual([scheduled()])
     expect(all.dead).toEqual([{ queue: 'worked', key: 'b', id: '8', reason: 'no' }])
     expect(measure(all)).toMatchObject({ added: 2, addRefused: 1, duplicates: 0, dead: 1 })
   })

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts'
-import { isPassing } from '../gate/watchers.ts'
+import { InternalError, SluiceError, StoreCorruptError } from '../errors.ts'
 import { untilAnswered } from './again.ts'
 import { LONGEST_REASON } from './failure.ts'
 import type { Opening } from './record-store.ts'
@@ -45,7 +45,7 @@ async function openPart(part: Tickets): Promise<Opening[]> {
   const { clock, isOver, tickets } = part
   const call = (): Promise<Opening[] | { error: unknown }> =>
     openOnce(part).catch((error: unknown) => {
-      if (isPassing(error)) throw error
+      if (!isOfRecord(error)) throw error
       return { error }
     })
   const answer = await untilAnswered({ clock, call, isOver })
@@ -56,6 +56,12 @@ async function openPart(part: Tickets): Promise<Opening[]> {
   for (const one of tickets) openings.push(...(await openPart({ ...part, tickets: [one] })))
   return openings
 }
+
+/** Who is refused, whatever it asks for, learns nothing of records: a password that was changed harms none. */
+const isOfRecord = (error: unknown) =>
+  error instanceof StoreCorruptError ||
+  error instanceof InternalError ||
+  !(error instanceof SluiceError)
 
 /** Tickets of one kind. */
 function openOnce({ store, queue, fence, tickets, keptFailures }: Tickets): Promise<Opening[]> {

@@ -177,6 +177,25 @@ export function recordsContract(bench: Bench): void {
       expect(await add(['later'])).toMatchObject([{ isNew: true }])
     })
 
+    it('Q36 what has ended is remembered, also when a ticket of it that was left is drained', async () => {
+      await add(['cancelled', 'done'])
+      const [worker, other] = [bench.consumer(), bench.consumer(bench.second)]
+      expect(await cancel('cancelled')).toBe('cancelled')
+      const opened = await open(worker)
+      const done = opened.find(({ ticket }) => ticket.name === 'done')
+      if (!done) throw new Error('nothing was claimed')
+      expect(await close(done, DONE)).toEqual(['closed'])
+      // It crashed before it acknowledged.
+      await bench.passWith(other, LEASE_MS * 1.5)
+      await add(['waits'])
+      expect(await cancel('waits')).toBe('cancelled')
+      while ((await bench.first.queue.drain(bench.queue, 100)) > 0);
+      expect(await bench.counts()).toEqual(NOWHERE)
+      expect(await add(['cancelled', 'done', 'waits'])).toMatchObject([
+        ...[{ isNew: false }, { isNew: false }, { isNew: false }],
+      ])
+    })
+
     it('Q36 a job that was handed back is as it was', async () => {
       await add(['a'])
       const worker = bench.consumer()

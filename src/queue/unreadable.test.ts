@@ -1,6 +1,11 @@
 // A job that something else than sluice wrote must not cost those beside it.
-import { expect, it } from 'vitest'
+import { expect, it, onTestFinished } from 'vitest'
+import { EngineUnavailableError } from '../errors.ts'
 import { createSluice, insideOf } from '../sluice.ts'
+import { faulty } from '../testing/faulty.ts'
+import { createTestSluice } from '../testing/index.ts'
+import { openQueueStore } from './open.ts'
+import { createQueues } from './queue.ts'
 
 it('a payload that is not JSON is buried, and the others of its batch are delivered', async () => {
   await using sluice = createSluice('memory:')
@@ -19,3 +24,24 @@ it('a payload that is not JSON is buried, and the others of its batch are delive
     { id: second?.id, data: undefined, reason: expect.stringContaining('not JSON') },
   ])
 })
+
+it.each([{ id: 'a' }, { key: 'a' }])(
+  'jobs with %o wait for an engine that refuses their worker',
+  async (options) => {
+    const { clock, sluice } = createTestSluice()
+    onTestFinished(() => sluice.close())
+    const outcome = 'not-applied'
+    // A password that is changed, for example.
+    const refuseWith = new EngineUnavailableError('Who are you?', { outcome, retryable: false })
+    const store = faulty(openQueueStore(insideOf(sluice).engine), ({ method, count }) =>
+      /^open/.test(method) && count < 3 ? { refuseWith } : undefined,
+    )
+    const queue = createQueues(store, clock, 'here:1:a', 2_000).queue<string>('q')
+    await queue.add('data', options)
+    const ran: string[] = []
+    queue.work(({ data }) => void ran.push(data))
+    await clock.advance('10s')
+    expect(await queue.dead.list()).toEqual([])
+    expect(ran).toEqual(['data'])
+  },
+)

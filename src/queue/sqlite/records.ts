@@ -245,7 +245,7 @@ function dropOver(transaction: Transaction, queue: number, name: string): void {
   if (over) dropRecord(transaction, over.id)
 }
 
-/** The record of a job whose ticket was removed. */
+/** The record of a job whose ticket was removed; what has ended is remembered. */
 export function dropRecordOf(
   transaction: Transaction,
   queue: number,
@@ -253,7 +253,7 @@ export function dropRecordOf(
   ticket: number,
 ): void {
   const found = findRecord(transaction, queue, name)
-  if (found?.ticket !== ticket) return
+  if (found?.ticket !== ticket || !lives(found)) return
   dropRecord(transaction, found.id)
   if (found.countedBytes > 0)
     noteWaiting(transaction, queue, { jobs: 0, bytes: -found.countedBytes })

@@ -2,7 +2,7 @@
 // A job is delivered again after it failed. Any other time it was in flight in a place that a fault
 // hit: so there are no more of these than deliveries in flight there, and each has its fault.
 import { ALL } from './history.js'
-import { placeOf } from './plan.js'
+import { LEASE_MS, placeOf } from './plan.js'
 
 /**
  * @typedef {import('./history.js').History} History
@@ -47,6 +47,15 @@ export function hits({ hit, fromMs, toMs }, { who, beganMs, endedMs = never }) {
   return isThere && beganMs <= toMs + RESUME_MS && endedMs + ANSWER_MS >= fromMs
 }
 
+/** Whether its place stood still for a lease, and it began soon after that. @param {Pick<History, 'faults'>} history @param {Delivery} delivery */
+const wasHeldUp = ({ faults }, delivery) =>
+  faults.some(
+    (fault) =>
+      fault.toMs - fault.fromMs >= LEASE_MS.worked &&
+      delivery.beganMs >= fault.fromMs &&
+      hits(fault, delivery),
+  )
+
 /** @param {Pick<History, 'faults'>} history @param {readonly Trace[]} traces @returns {Violation[]} */
 export function checkDuplicates(history, traces) {
   return listDuplicates(history, traces).flatMap(({ key, before, again, fault }) => {
@@ -54,8 +63,9 @@ export function checkDuplicates(history, traces) {
     if (!fault) {
       return [{ what: `job ${key} was delivered again, and no fault explains it`, witness }]
     }
-    // Two at once are what a lease that ran out does: it took its time.
-    const isTooSoon = again.beganMs < before.beganMs
+    // Two at once are what a lease that ran out does: it took its time. Who stood still for so long after a claim
+    // begins late what somebody else was given meanwhile.
+    const isTooSoon = again.beganMs < before.beganMs && !wasHeldUp(history, before)
     return isTooSoon
       ? [{ what: `job ${key} was delivered again before it was delivered`, witness }]
       : []

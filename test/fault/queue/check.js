@@ -3,8 +3,11 @@
 import { groupBy } from '../outcomes/history.js'
 import { checkDuplicates, hits, measureDuplicates } from './check-duplicates.js'
 import { checkGaps, measureGaps } from './check-gaps.js'
+import { checkOrder } from './check-order.js'
+import { checkSlots } from './check-slots.js'
+import { checkTwins } from './check-twins.js'
 import { ALL } from './history.js'
-import { MAX_CRASHES, TIMEOUT_MS } from './plan.js'
+import { MAX_CRASHES, slotOf, TIMEOUT_MS } from './plan.js'
 
 /**
  * @typedef {import('./history.js').History} History
@@ -16,19 +19,25 @@ import { MAX_CRASHES, TIMEOUT_MS } from './plan.js'
  *
  * @typedef {object} Trace all that is known of one job
  * @property {string} key
- * @property {Add | undefined} add
+ * @property {Add | undefined} add of several under one id the one that says most
  * @property {Delivery[]} deliveries by fence
  * @property {DeadLetter[]} dead
  */
+
+/** How much an add says of its job: a refused one says nothing where another one made it. */
+const SAYS = { ok: 2, unknown: 1, fail: 0 }
 
 /** @param {History} history @returns {Violation[]} */
 export function check(history) {
   const traces = tracesOf(history)
   return [
-    ...traces.flatMap(checkOrigin),
+    ...traces.flatMap((trace) => checkOrigin(trace, history.schedules)),
     ...traces.flatMap(checkEnd),
     ...traces.flatMap((trace) => checkAttempts(trace, (one) => isHeldUp(history, one))),
     ...checkIds(traces),
+    ...checkTwins(history.adds),
+    ...checkOrder(traces),
+    ...checkSlots(history, traces),
     ...checkDuplicates(history, traces),
     ...checkGaps(history),
     ...Object.entries(history.left)
@@ -43,22 +52,33 @@ export function check(history) {
 
 /** For the report. @param {History} history */
 export function measure(history) {
+  const traces = tracesOf(history)
   const jobs = (/** @type {Add['end']} */ end) =>
-    history.adds.reduce((sum, add) => sum + (add.end === end ? add.keys.length : 0), 0)
+    traces.filter(({ add }) => add?.end === end).length
   return {
     added: jobs('ok'),
     addUnknown: jobs('unknown'),
     addRefused: jobs('fail'),
     deliveries: history.deliveries.length,
     dead: history.dead.length,
-    ...measureDuplicates(history, tracesOf(history)),
+    twins: history.adds.filter(({ end, isNew }) => end === 'ok' && isNew?.[0] === false).length,
+    ofKeys: traces.filter(({ add, deliveries }) => add?.strand && deliveries.length > 0).length,
+    ofSlots: traces.filter(({ key }) => slotOf(key)).length,
+    ...measureDuplicates(history, traces),
     ...measureGaps(history),
   }
 }
 
-/** @param {History} history @returns {Trace[]} */
+/** In the order in which each process added. @param {History} history @returns {Trace[]} */
 function tracesOf({ adds, deliveries, dead }) {
-  const addOf = new Map(adds.flatMap((add) => add.keys.map((key) => [key, add])))
+  /** @type {Map<string, Add>} */
+  const addOf = new Map()
+  for (const add of adds) {
+    for (const key of add.keys) {
+      const other = addOf.get(key)
+      if (!other || SAYS[add.end] > SAYS[other.end]) addOf.set(key, add)
+    }
+  }
   const deliveriesOf = groupBy(deliveries, ({ key }) => key)
   const deadOf = groupBy(dead, ({ key }) => key)
   const keys = new Set([...addOf.keys(), ...deliveriesOf.keys(), ...deadOf.keys()])
@@ -77,10 +97,11 @@ function short(add, key) {
   return [{ ...rest, key, id: ids?.[keys.indexOf(key)] }]
 }
 
-/** @param {Trace} trace @returns {Violation[]} */
-function checkOrigin({ key, add, deliveries, dead }) {
+/** @param {Trace} trace @param {History['schedules']} schedules @returns {Violation[]} */
+function checkOrigin({ key, add, deliveries, dead }, schedules) {
   const seen = [...deliveries, ...dead]
-  if (seen.length === 0) return []
+  const slot = slotOf(key)
+  if (seen.length === 0 || schedules.some(({ name }) => name === slot?.schedule)) return []
   if (!add) return [{ what: `job ${key} exists, and nobody added it`, witness: seen }]
   if (add.end !== 'fail') return []
   const what = `job ${key} exists, and its add was told not to have happened`
@@ -168,7 +189,10 @@ function checkIds(traces) {
   for (const { key, add, deliveries, dead } of traces) {
     const queue = add?.queue ?? deliveries[0]?.queue
     const told = add?.ids?.[add.keys.indexOf(key)]
-    const ids = new Set([...deliveries, ...dead].map(({ id }) => id))
+    // The dead letter of a job with an id of its own has the number of its ticket.
+    const isNamed = told === key || deliveries[0]?.id === key
+    const seen = isNamed ? deliveries : [...deliveries, ...dead]
+    const ids = new Set(seen.map(({ id }) => id))
     if (told !== undefined) ids.add(told)
     if (ids.size > 1) {
       const what = `job ${key} has the ids ${[...ids].join(' and ')}: it was added twice`

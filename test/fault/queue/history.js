@@ -13,7 +13,9 @@ import { recordsOf } from '../records.js'
  * @property {number} atMs
  * @property {Nature} nature
  * @property {'ok' | 'fail' | 'unknown'} end `unknown` too if the process ended before it was told
+ * @property {string} [strand] the key of its jobs, which run one after the other
  * @property {string[]} [ids]
+ * @property {boolean[]} [isNew] whether this call made the job
  * @property {string} [code] of the error
  *
  * @typedef {object} Delivery of a job to somebody
@@ -34,6 +36,13 @@ import { recordsOf } from '../records.js'
  * @property {string} id
  * @property {string} reason
  *
+ * @typedef {object} Scheduled what became of a schedule; slots are of the engine's clock
+ * @property {string} name
+ * @property {number | null} everyMs null where slots may be missed
+ * @property {number} firstAtMs its first slot
+ * @property {number | null} lastAtMs the last one that had a job by the time that everything had healed
+ * @property {boolean} isMoving whether slots got jobs then
+ *
  * @typedef {{fromMs: number, toMs: number}} Span
  * @typedef {Span & {what: string, hit: string}} Fault `hit` is a place, or `all`
  *
@@ -42,6 +51,7 @@ import { recordsOf } from '../records.js'
  * @property {Delivery[]} deliveries
  * @property {DeadLetter[]} dead what is dead when all is over
  * @property {Record<string, number>} left jobs of each queue that are not, when all is over
+ * @property {Scheduled[]} schedules
  * @property {Fault[]} faults
  * @property {number} quietMs from here on nothing is added any more
  * @property {object[]} crashes
@@ -56,7 +66,7 @@ export const ALL = 'all'
 
 /** @returns {History} */
 export const emptyHistory = () => ({
-  ...{ adds: [], deliveries: [], dead: [], left: {}, faults: [], crashes: [] },
+  ...{ adds: [], deliveries: [], dead: [], left: {}, faults: [], crashes: [], schedules: [] },
   quietMs: Number.POSITIVE_INFINITY,
 })
 
@@ -69,9 +79,13 @@ export function readProcess(history, who, text) {
   for (const [tag, atMs, ...fields] of recordsOf(text)) {
     const [number, first, second, third, ...rest] = fields
     if (tag === 'adding') {
-      adds.set(number, { who, queue: first, keys: third, atMs, nature: second, end: 'unknown' })
-    } else if (tag === 'added') Object.assign(adds.get(number) ?? {}, { end: 'ok', ids: first })
-    else if (tag === 'refused') Object.assign(adds.get(number) ?? {}, { end: first, code: second })
+      const [strand] = rest
+      const what = { queue: first, keys: third, nature: second, ...(strand && { strand }) }
+      adds.set(number, { who, atMs, end: 'unknown', ...what })
+    } else if (tag === 'added') {
+      Object.assign(adds.get(number) ?? {}, { end: 'ok', ids: first, isNew: second })
+    } else if (tag === 'refused')
+      Object.assign(adds.get(number) ?? {}, { end: first, code: second })
     else if (tag === 'began') {
       const [fence, attempt] = rest
       const job = { who, queue: first, key: second, id: third, fence, attempt, beganMs: atMs }
@@ -99,6 +113,6 @@ export function readParent(history, text) {
     else if (tag === 'dead') {
       const [queue, key, id, reason] = fields
       history.dead.push({ queue, key, id, reason })
-    }
+    } else if (tag === 'scheduled') history.schedules.push(fields[0])
   }
 }

@@ -1,7 +1,7 @@
 // @ts-check
-// What one process does all the time: it adds jobs, or it works on them, by a worker and by hand.
+// What one process that works on jobs does all the time: by workers and by hand.
 import { setTimeout as pause } from 'node:timers/promises'
-import { CONCURRENCY, LEASE_MS, QUEUE_OPTIONS, QUEUES } from './plan.js'
+import { CONCURRENCY, LEASE_MS, optionsOf, QUEUES } from './plan.js'
 
 /**
  * @typedef {import('../../../src/index.ts').Sluice} Sluice
@@ -25,13 +25,11 @@ import { CONCURRENCY, LEASE_MS, QUEUE_OPTIONS, QUEUES } from './plan.js'
 
 /** Long enough for whoever was told to stop or kill this process before it is over. */
 const AWAITED_MS = 100
-/** Callers of a producer, each with one call under way. */
-const CALLERS = 3
 
 const end = () => process.kill(process.pid, 'SIGKILL')
 
 /** @param {Scene} scene @param {string} name @returns {Queue} */
-const open = ({ sluice }, name) => /** @type {Queue} */ (sluice.queue(name, QUEUE_OPTIONS))
+export const open = ({ sluice }, name) => /** @type {Queue} */ (sluice.queue(name, optionsOf(name)))
 
 /** @param {Scene} scene @param {number} number of the delivery @param {import('./plan.js').Payload} data @param {number} attempt */
 async function work({ chance, isAwaited, tellBusy, recorder }, number, { nature }, attempt) {
@@ -44,24 +42,24 @@ async function work({ chance, isAwaited, tellBusy, recorder }, number, { nature 
   if (draw < 0.02) await pause(chance.whole(50, 400))
   else if (draw < 0.9) await pause(chance.whole(0, 25))
   if (nature === 'hanging' && attempt === 1) await new Promise(() => {})
-  const isBad = (nature === 'bad' && attempt === 1) || chance.next() < 0.02
+  const isBad = nature === 'doomed' || (nature === 'bad' && attempt === 1) || chance.next() < 0.02
   recorder.ended(number, isBad ? 'failed' : 'done')
   return !isBad
 }
 
-/** @param {Scene} scene */
-export function startWorker(scene) {
+/** @param {Scene} scene @param {'worked' | 'spread'} name */
+export function startWorker(scene, name) {
   const { recorder, drawDeath } = scene
-  return open(scene, QUEUES.worked).work(
+  return open(scene, name).work(
     async (job) => {
-      const isDone = await work(scene, recorder.began(QUEUES.worked, job), job.data, job.attempt)
+      const isDone = await work(scene, recorder.began(name, job), job.data, job.attempt)
       const death = drawDeath()
       if (death === 'done') end()
       // The acknowledgement leaves in this turn of the event loop.
       if (death === 'acknowledging') setImmediate(end)
       if (!isDone) await Promise.reject()
     },
-    { concurrency: CONCURRENCY, lease: LEASE_MS.worked },
+    { concurrency: CONCURRENCY[name], lease: LEASE_MS[name] },
   )
 }
 
@@ -83,63 +81,5 @@ export async function takeByHand(scene) {
   while (mayGoOn()) {
     const taken = await queue.take({ max: chance.whole(1, 4), wait: 300 })
     await Promise.all(taken.map(handle))
-  }
-}
-
-/** @param {Scene} scene */
-export function createAdding(scene) {
-  const { who, recorder, chance, isAwaited, tellBusy } = scene
-  const queues = [open(scene, QUEUES.worked), open(scene, QUEUES.taken)]
-  let keyCount = 0
-  let addedCount = 0
-
-  /** @param {Queue} queue @param {Nature} nature @param {number} size @param {{delay?: number}} options */
-  async function add(queue, nature, size, options = {}) {
-    const data = Array.from({ length: size }, () => ({ key: `${who}-${++keyCount}`, nature }))
-    const keys = data.map(({ key }) => key)
-    const number = recorder.adding(queue.name, nature, keys)
-    const [first] = data
-    const adding =
-      size === 1 && first
-        ? queue.add(first, options).then((job) => [job])
-        : queue.addMany(data, options)
-    // It leaves in this turn of the event loop.
-    if (isAwaited()) setImmediate(tellBusy)
-    try {
-      const jobs = await adding
-      recorder.added(
-        number,
-        jobs.map(({ id }) => id),
-      )
-      addedCount += size
-    } catch (error) {
-      recorder.refused(number, error)
-    }
-  }
-
-  function drawSize() {
-    const draw = chance.next()
-    if (draw < 0.7) return 1
-    return draw < 0.95 ? chance.whole(2, 8) : chance.whole(10, 40)
-  }
-
-  async function call() {
-    while (scene.mayGoOn()) {
-      const queue = chance.next() < 0.75 ? queues[0] : queues[1]
-      const options = chance.next() < 0.1 ? { delay: chance.whole(20, 1_500) } : {}
-      if (queue) await add(queue, 'plain', drawSize(), options)
-      await pause(chance.whole(5, 60))
-    }
-  }
-
-  return {
-    get addedCount() {
-      return addedCount
-    },
-    start: () => Promise.all(Array.from({ length: CALLERS }, call)),
-    /** Jobs of another nature, which only workers get. @param {Nature} nature @param {number} size */
-    async addOf(nature, size) {
-      if (queues[0]) await add(queues[0], nature, size)
-    },
   }
 }

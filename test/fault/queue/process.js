@@ -4,7 +4,8 @@
 import { liveAsChild } from '../in-child.js'
 import { blockFor } from '../locks/lanes.js'
 import { seededChance } from '../sqlite-chance.js'
-import { createAdding, startWorker, takeByHand } from './lanes.js'
+import { createAdding } from './adding.js'
+import { startWorker, takeByHand } from './lanes.js'
 import { COMMAND_TIMEOUT_MS, PATIENCE_MS } from './plan.js'
 import { createRecorder } from './recorder.js'
 
@@ -83,7 +84,8 @@ const child = liveAsChild(tellProgress, PROGRESS_MS)
 
 if (adding) await adding.start()
 else {
-  startWorker(scene)
+  startWorker(scene, 'worked')
+  startWorker(scene, 'spread')
   await Promise.all([takeByHand(scene), told])
 }
 await sluice.close()

@@ -4,10 +4,11 @@
 import { openSync, writeSync } from 'node:fs'
 import { watchTurns } from '../locks/recorder.js'
 import { monotonicMs } from '../outcomes/history.js'
+import { keyOf } from './plan.js'
 
 /**
  * @typedef {ReturnType<typeof createRecorder>} Recorder
- * @typedef {{id: string, fence: number, attempt: number, data: import('./plan.js').Payload}} Job
+ * @typedef {{id: string, fence: number, attempt: number, data: import('./plan.js').Payload, schedule: import('../../../src/index.ts').ScheduleSlot | null}} Job
  */
 
 /** Shorter than that no lease is in danger. */
@@ -31,21 +32,30 @@ export function createRecorder(file) {
   process.on('uncaughtException', (error) => write('crashed', `not caught: ${error.stack}`))
 
   return {
-    /** To be called before the add. @param {string} queue @param {import('./plan.js').Nature} nature @param {string[]} keys */
-    adding(queue, nature, keys) {
-      write('adding', ++count, queue, nature, keys)
+    /** To be called before the add. @param {string} queue @param {import('./plan.js').Nature} nature @param {string[]} keys @param {string} [strand] */
+    adding(queue, nature, keys, strand) {
+      write('adding', ++count, queue, nature, keys, strand)
       return count
     },
-    /** @param {number} number @param {string[]} ids */
-    added: (number, ids) => write('added', number, ids),
+    /** @param {number} number @param {readonly {id: string, added: boolean}[]} jobs */
+    added(number, jobs) {
+      const isNew = jobs.map(({ added }) => added)
+      write(
+        'added',
+        number,
+        jobs.map(({ id }) => id),
+        isNew,
+      )
+    },
     /** @param {number} number @param {unknown} error */
     refused(number, error) {
       const { outcome } = /** @type {{outcome?: string}} */ (Object(error))
       write('refused', number, outcome === 'not-applied' ? 'fail' : 'unknown', codeOf(error))
     },
     /** @param {string} queue @param {Job} job */
-    began(queue, { id, fence, attempt, data }) {
-      write('began', ++count, queue, data.key, id, fence, attempt)
+    began(queue, job) {
+      const { id, fence, attempt } = job
+      write('began', ++count, queue, keyOf(job), id, fence, attempt)
       return count
     },
     /** @param {number} number @param {'done' | 'failed'} how */

@@ -15,12 +15,13 @@ import { startCrew } from './crew.js'
 import { processKinds } from './faults.js'
 import { openRedis, openSqlite } from './ground.js'
 import * as format from './history.js'
-import { QUEUE_OPTIONS, QUEUES } from './plan.js'
+import { keyOf, optionsOf, QUEUES } from './plan.js'
+import { closeSchedules, openSchedules } from './schedules.js'
 
 /**
  * @typedef {import('./history.js').Violation} Violation
  * @typedef {import('./check.js').Measures} Measures
- * @typedef {import('../../../src/index.ts').Sluice} Sluice
+ * @typedef {import('./lanes.js').Queue} Queue
  *
  * @typedef {object} StormRun
  * @property {number} seed
@@ -77,6 +78,7 @@ export async function runStorm({ seed, jobs, faults: least, engine = 'redis', ..
   )
   let isKept = false
   try {
+    const firsts = await withQueues(place.url, (queueOf) => openSchedules(queueOf(QUEUES.worked)))
     const scene = { crew, chance, fault }
     const streams = [processKinds(scene), ...place.kindsOf(scene)].map((some) =>
       startFaults(chance, some, calmMs ?? place.calmMs),
@@ -87,7 +89,7 @@ export async function runStorm({ seed, jobs, faults: least, engine = 'redis', ..
     await place.heal()
     const ends = await crew.end('producer')
     notes.note('quiet', monotonicMs())
-    await workOff(place.url, notes)
+    await withQueues(place.url, (queueOf) => workOff(queueOf, firsts, notes))
     ends.push(...(await crew.end('worker')))
     notes.close()
 
@@ -121,27 +123,47 @@ const checkExit = (end) =>
 /** Lengths and places aside. @param {string} line */
 const kindOf = (line) => line.replace(/^.*? s {2}/, '').replace(/\(.*\)|(?<!F)-?\d+|ALL|WRITE/g, '')
 
-/** Waits until nothing is left but dead letters, and notes them. @param {string} url @param {import('../locks/notes.js').Notes} notes */
-async function workOff(url, notes) {
+/**
+ * Sees that schedules go on, waits until nothing is left but dead letters, and notes them.
+ *
+ * @param {(name: string) => Queue} queueOf
+ * @param {Map<string, number>} firsts of schedules
+ * @param {import('../locks/notes.js').Notes} notes
+ */
+async function workOff(queueOf, firsts, notes) {
+  for (const schedule of await closeSchedules(queueOf(QUEUES.worked), firsts)) {
+    notes.note('scheduled', monotonicMs(), schedule)
+  }
+  const untilMs = monotonicMs() + WORKED_OFF_MS
+  for (const name of Object.values(QUEUES)) {
+    const queue = queueOf(name)
+    let left = 1
+    while (left > 0 && monotonicMs() < untilMs) {
+      await pause(POLL_MS)
+      const { ready, timed, inFlight } = await queue.counts()
+      left = ready + timed + inFlight
+    }
+    notes.note('left', monotonicMs(), name, left)
+    for (const letter of await queue.dead.list({ limit: MOST_LETTERS })) {
+      notes.note('dead', monotonicMs(), name, keyOf(letter), letter.id, letter.reason)
+    }
+  }
+}
+
+/**
+ * With a Sluice of this process, and nothing in between.
+ *
+ * @template Answer
+ * @param {string} url
+ * @param {(queueOf: (name: string) => Queue) => Promise<Answer>} use
+ */
+async function withQueues(url, use) {
   const dist = new URL('../../../dist/index.js', import.meta.url)
   /** @type {typeof import('../../../src/index.ts')} */
   const { createSluice } = await import(dist.href)
   const sluice = createSluice(url)
   try {
-    const untilMs = monotonicMs() + WORKED_OFF_MS
-    for (const name of Object.values(QUEUES)) {
-      const queue = /** @type {import('./lanes.js').Queue} */ (sluice.queue(name, QUEUE_OPTIONS))
-      let left = 1
-      while (left > 0 && monotonicMs() < untilMs) {
-        await pause(POLL_MS)
-        const { ready, timed, inFlight } = await queue.counts()
-        left = ready + timed + inFlight
-      }
-      notes.note('left', monotonicMs(), name, left)
-      for (const { id, data, reason } of await queue.dead.list({ limit: MOST_LETTERS })) {
-        notes.note('dead', monotonicMs(), name, data.key, id, reason)
-      }
-    }
+    return await use((name) => /** @type {Queue} */ (sluice.queue(name, optionsOf(name))))
   } finally {
     await sluice.close()
   }
