@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { createInspector, type Inspector } from '../inspect/index.ts'
+import { createInspector, type Inspector, type Sluice } from '../inspect/index.ts'
 import { type Call, type CallTexts, runCall } from './call.ts'
 import { openSluice } from './open-sluice.ts'
 
@@ -11,6 +11,8 @@ export interface QueueTexts extends CallTexts {
 /** What a command about queues works with. */
 export interface QueueCall extends Call {
   readonly inspector: Inspector
+  /** For what the inspector does not do: adding. */
+  readonly sluice: Sluice
 }
 
 export const withStore = (command: Command): Command =>
@@ -27,6 +29,9 @@ export function runOnQueues(options: QueueTexts, run: (call: QueueCall) => Promi
     const interrupted = new Promise<never>((_, reject) => {
       call.signal.addEventListener('abort', () => reject(call.signal.reason), { once: true })
     })
-    return await Promise.race([run({ ...call, inspector: createInspector(sluice) }), interrupted])
+    return await Promise.race([
+      run({ ...call, sluice, inspector: createInspector(sluice) }),
+      interrupted,
+    ])
   })
 }

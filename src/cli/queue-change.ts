@@ -2,7 +2,7 @@ import type { QueueDesk } from '../inspect/index.ts'
 import { agree } from './agree.ts'
 import { countInWords } from './bar-chart.ts'
 import { EXIT, UsageError } from './exit-codes.ts'
-import { readCount, readTime } from './flags.ts'
+import { readCount, readInstant, readTime } from './flags.ts'
 import { quote } from './messages.ts'
 import type { QueueCall, QueueTexts } from './queue-call.ts'
 import { sayMissing } from './queue-look.ts'
@@ -92,9 +92,7 @@ function readChange({ delay, at }: ChangeTexts): Parameters<QueueDesk['change']>
     throw new UsageError('say when: --delay 5m, or --at 2030-01-31T08:00:00Z')
   }
   if (delay !== undefined) return { delay: readTime('--delay', delay) }
-  const instant = new Date(at ?? '')
-  if (!Number.isNaN(instant.getTime())) return { at: instant }
-  throw new UsageError(`--at must be a time such as 2030-01-31T08:00:00Z, not ${quote(at ?? '')}`)
+  return { at: readInstant('--at', at ?? '') }
 }
 
 const VERDICTS = {
