@@ -4,7 +4,7 @@ import { quote } from './messages.ts'
 import type { QueueCall, QueueTexts } from './queue-call.ts'
 import { ruleInWords, type Schedule, sayMissing } from './schedule-look.ts'
 
-export interface PutTexts extends QueueTexts {
+interface PutTexts extends QueueTexts {
   cron?: string
   timeZone?: string
   every?: string

@@ -9,7 +9,7 @@ import { cut, tableOf } from './table.ts'
 
 export type Schedule = NonNullable<Awaited<ReturnType<QueueDesk['schedules']['get']>>>
 
-export interface ScheduleListTexts extends QueueTexts {
+interface ScheduleListTexts extends QueueTexts {
   limit: string
   resume?: string
 }
