@@ -8,6 +8,7 @@ import type { NamedAdd, NamedJob } from './record-store.ts'
 import { type Limits, thoseThatFit } from './room.ts'
 import type { AddRequest, NewJob, QueueStore } from './store.ts'
 import type { KeyedJob } from './strand-store.ts'
+import type { Together } from './together.ts'
 import { endOfTurn } from './turn.ts'
 
 /** One call of the store, and how many jobs it takes. Those of a batch are of one kind. */
@@ -21,6 +22,8 @@ const NAMED: Kind<NamedJob, NamedAdd> = {
   most: 100,
   call: (store, request) => store.addNamed(request),
 }
+
+const NOTHING = () => {}
 
 const KEYED: Kind<KeyedJob, string | null> = {
   most: 100,
@@ -38,6 +41,12 @@ interface Waiting {
   reject: (error: unknown) => void
   /** Ends the watch of its deadline. */
   stop: () => void
+  /** With what else its deadline is; null for one of its own. */
+  together: Together | null
+  /** Of those that take several calls. */
+  addedCount: number
+  /** Its adder was told that the deadline is over. */
+  isOver: boolean
 }
 
 /** All of one call would be told as not added, and some are. */
@@ -88,45 +97,67 @@ export class Producer {
     )
   }
 
-  add(jobs: NewJob[], demand: Demand | null = null): Promise<string[]> {
-    return this.enqueue(PLAIN, jobs, demand)
+  add(jobs: NewJob[], demand: Demand | null, together: Together | null): Promise<string[]> {
+    return this.enqueue(PLAIN, jobs, demand, together)
   }
 
-  addNamed(jobs: NamedJob[], demand: Demand | null = null): Promise<NamedAdd[]> {
-    return this.enqueue(NAMED, jobs, demand)
+  addNamed(
+    jobs: NamedJob[],
+    demand: Demand | null,
+    together: Together | null,
+  ): Promise<NamedAdd[]> {
+    return this.enqueue(NAMED, jobs, demand, together)
   }
 
-  addKeyed(jobs: KeyedJob[]): Promise<(string | null)[]> {
-    return this.enqueue(KEYED, jobs, null)
+  addKeyed(jobs: KeyedJob[], together: Together | null): Promise<(string | null)[]> {
+    return this.enqueue(KEYED, jobs, null, together)
   }
 
   private enqueue<Job extends NewJob, Answer>(
     kind: Kind<Job, Answer>,
     jobs: Job[],
     demand: Demand | null,
+    together: Together | null,
   ): Promise<Answer[]> {
     return new Promise((resolve, reject) => {
-      const untyped = kind as unknown as Waiting['kind']
-      const state = { underWay: false, resolve, reject, stop: () => {} }
-      const one: Waiting = { kind: untyped, jobs, demand, ...state }
-      one.stop = this.deadlines.watch(() => this.expire(one))
+      const one: Waiting = {
+        kind: kind as unknown as Waiting['kind'],
+        jobs,
+        demand,
+        underWay: false,
+        resolve,
+        reject,
+        stop: NOTHING,
+        together,
+        addedCount: 0,
+        isOver: false,
+      }
+      one.stop = (together ?? this.deadlines).watch(() => this.expire(one))
       this.waiting.push(one)
       this.running ??= this.run()
     })
   }
 
+  /** Some of it was answered, and the rest has as long again. */
+  private goOn(one: Waiting): void {
+    if (one.together) return one.together.goOn()
+    one.stop()
+    one.stop = this.deadlines.watch(() => this.expire(one))
+  }
+
   private expire(one: Waiting): void {
+    one.isOver = true
     const index = this.waiting.indexOf(one)
     if (index >= 0) this.waiting.splice(index, 1)
     const [outcome, state] = one.underWay
       ? (['unknown', 'is under way without an answer'] as const)
       : (['not-applied', 'still waited for those added before'] as const)
-    one.reject(
-      new EngineUnavailableError(
-        `Queue ${JSON.stringify(this.queue)}: what was added ${state} at the deadline.`,
-        { outcome },
-      ),
+    const error = new EngineUnavailableError(
+      `Queue ${JSON.stringify(this.queue)}: what was added ${state} at the deadline.`,
+      { outcome },
     )
+    const { addedCount, jobs } = one
+    one.reject(addedCount > 0 ? partlyAdded(error, addedCount, jobs.length) : error)
   }
 
   /** Resolves when every add so far is settled. */
@@ -172,13 +203,14 @@ export class Producer {
 
   private async sendBatch(batch: Waiting[]): Promise<void> {
     try {
-      const answers = await this.addAll(
-        batch[0]?.kind ?? PLAIN,
-        batch.flatMap(({ jobs }) => jobs),
-      )
+      const answers = await this.addAll(batch)
       let start = 0
+      let last: Together | null = null
       for (const one of batch) {
         one.stop()
+        // Those of one call stand side by side.
+        if (one.together && one.together !== last) one.together.goOn()
+        last = one.together
         const own = answers.slice(start, start + one.jobs.length) as never[]
         if (one.demand) this.resolveWhenSafe(one, one.demand, own)
         else one.resolve(own)
@@ -212,10 +244,19 @@ export class Producer {
     )
   }
 
-  /** More jobs than one call may carry, all of one `addMany`, take several calls. */
-  private async addAll(kind: Waiting['kind'], jobs: NewJob[]): Promise<unknown[]> {
+  /** More jobs than one call may carry, which are those of one adder, take several calls. */
+  private async addAll(batch: Waiting[]): Promise<unknown[]> {
+    const [first] = batch
+    const kind = first?.kind ?? PLAIN
+    const jobs = batch.flatMap((one) => one.jobs)
     const answers: unknown[] = []
     for (let start = 0; start < jobs.length; start += kind.most) {
+      if (first && start > 0) {
+        // It has been told that nobody knows: what was not sent by then is not added behind its back.
+        if (first.isOver) break
+        first.addedCount = answers.length
+        this.goOn(first)
+      }
       const part = jobs.slice(start, start + kind.most)
       const request = {
         queue: this.queue,
