@@ -97,6 +97,8 @@ export function waysIn<Input>(
       })
       return addNamed(named, demand, together)
     })
+    // Going through many takes its time, too.
+    together.goOn()
     const results = await Promise.allSettled(runs)
     const added = results.flatMap((one) => (one.status === 'fulfilled' ? one.value : []))
     const failed = results.find((one) => one.status === 'rejected')

@@ -109,6 +109,7 @@ describe('adding many at a time', () => {
       await expect.poll(async () => (await store.counts('q')).ready).toBe((count * 3) / 2)
       await queue.add(1)
       expect(callCount()).toBe(method === 'add' ? 4 : 3)
+      expect((await store.counts('q')).ready).toBe((count * 3) / 2 + 1)
     },
   )
 })

@@ -145,10 +145,9 @@ export class Producer {
     one.stop = this.deadlines.watch(() => this.expire(one))
   }
 
+  /** Its place is left to the next batch: taking many out one by one would hold up the event loop for seconds. */
   private expire(one: Waiting): void {
     one.isOver = true
-    const index = this.waiting.indexOf(one)
-    if (index >= 0) this.waiting.splice(index, 1)
     const [outcome, state] = one.underWay
       ? (['unknown', 'is under way without an answer'] as const)
       : (['not-applied', 'still waited for those added before'] as const)
@@ -158,6 +157,7 @@ export class Producer {
     )
     const { addedCount, jobs } = one
     one.reject(addedCount > 0 ? partlyAdded(error, addedCount, jobs.length) : error)
+    if (!one.underWay) one.jobs = []
   }
 
   /** Resolves when every add so far is settled. */
@@ -172,7 +172,8 @@ export class Producer {
     this.wakeIdle()
     await turn
     while (this.waiting.length > 0) {
-      await this.sendBatch(this.nextBatch())
+      const batch = this.nextBatch()
+      if (batch.length > 0) await this.sendBatch(batch)
       this.wakeIdle()
     }
     this.running = null
@@ -187,18 +188,25 @@ export class Producer {
     if (first && first.delayMs === 0 && first.dueAtMs === undefined) this.idle.wakeNext()
   }
 
+  /** Those from the first on that one call takes. Who was told that the deadline is over goes, too. */
   private nextBatch(): Waiting[] {
+    let kind: Waiting['kind'] | null = null
     let jobs = 0
     let end = 0
-    const kind = this.waiting[0]?.kind ?? null
+    let overCount = 0
     for (const one of this.waiting) {
-      jobs += one.jobs.length
-      if (one.kind !== kind || (end > 0 && jobs > one.kind.most)) break
+      if (one.isOver) {
+        overCount++
+      } else {
+        jobs += one.jobs.length
+        if (kind !== null && (one.kind !== kind || jobs > kind.most)) break
+        kind = one.kind
+        one.underWay = true
+      }
       end++
     }
-    const batch = this.waiting.splice(0, end)
-    for (const one of batch) one.underWay = true
-    return batch
+    const first = this.waiting.splice(0, end)
+    return overCount === 0 ? first : first.filter(({ isOver }) => !isOver)
   }
 
   private async sendBatch(batch: Waiting[]): Promise<void> {
