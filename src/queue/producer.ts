@@ -1,34 +1,16 @@
-import type { Deadlines } from '../deadlines.ts'
+import type { Deadline, Deadlines } from '../deadlines.ts'
 import { EngineUnavailableError, InternalError } from '../errors.ts'
+import { KEYED, type Kind, NAMED, PLAIN } from './add-kinds.ts'
 import type { Demand } from './add-store.ts'
 import { Confirmations } from './durability.ts'
 import { NotDurableError, QueueFullError } from './errors.ts'
 import type { InTurn } from './in-turn.ts'
 import type { NamedAdd, NamedJob } from './record-store.ts'
 import { type Limits, thoseThatFit } from './room.ts'
-import type { AddRequest, NewJob, QueueStore } from './store.ts'
+import type { NewJob, QueueStore } from './store.ts'
 import type { KeyedJob } from './strand-store.ts'
 import type { Together } from './together.ts'
 import { endOfTurn } from './turn.ts'
-
-/** One call of the store, and how many jobs it takes. Those of a batch are of one kind. */
-interface Kind<Job, Answer> {
-  most: number
-  call(store: QueueStore, request: Omit<AddRequest, 'jobs'> & { jobs: Job[] }): Promise<Answer[]>
-}
-
-const PLAIN: Kind<NewJob, string> = { most: 1_000, call: (store, request) => store.add(request) }
-const NAMED: Kind<NamedJob, NamedAdd> = {
-  most: 100,
-  call: (store, request) => store.addNamed(request),
-}
-
-const NOTHING = () => {}
-
-const KEYED: Kind<KeyedJob, string | null> = {
-  most: 100,
-  call: (store, request) => store.addKeyed(request),
-}
 
 interface Waiting {
   kind: Kind<NewJob, unknown>
@@ -39,9 +21,8 @@ interface Waiting {
   underWay: boolean
   resolve: (answers: never[]) => void
   reject: (error: unknown) => void
-  /** Ends the watch of its deadline. */
-  stop: () => void
-  /** With what else its deadline is; null for one of its own. */
+  deadline: Deadline
+  /** With what else it has that deadline; null for one of its own. */
   together: Together | null
   /** Of those that take several calls. */
   addedCount: number
@@ -98,7 +79,14 @@ export class Producer {
   }
 
   add(jobs: NewJob[], demand: Demand | null, together: Together | null): Promise<string[]> {
-    return this.enqueue(PLAIN, jobs, demand, together)
+    return this.addOfKind(PLAIN, jobs, demand, together)
+  }
+
+  /** One plain job. @param give what its adder gets for the id */
+  addOne<Given>(job: NewJob, give: (id: string) => Given): Promise<Given> {
+    return new Promise((resolve, reject) => {
+      this.enqueue(PLAIN, [job], null, null, (ids) => resolve(give(ids[0] ?? '')), reject)
+    })
   }
 
   addNamed(
@@ -106,11 +94,22 @@ export class Producer {
     demand: Demand | null,
     together: Together | null,
   ): Promise<NamedAdd[]> {
-    return this.enqueue(NAMED, jobs, demand, together)
+    return this.addOfKind(NAMED, jobs, demand, together)
   }
 
   addKeyed(jobs: KeyedJob[], together: Together | null): Promise<(string | null)[]> {
-    return this.enqueue(KEYED, jobs, null, together)
+    return this.addOfKind(KEYED, jobs, null, together)
+  }
+
+  private addOfKind<Job extends NewJob, Answer>(
+    kind: Kind<Job, Answer>,
+    jobs: Job[],
+    demand: Demand | null,
+    together: Together | null,
+  ): Promise<Answer[]> {
+    return new Promise((resolve, reject) =>
+      this.enqueue(kind, jobs, demand, together, resolve, reject),
+    )
   }
 
   private enqueue<Job extends NewJob, Answer>(
@@ -118,31 +117,35 @@ export class Producer {
     jobs: Job[],
     demand: Demand | null,
     together: Together | null,
-  ): Promise<Answer[]> {
-    return new Promise((resolve, reject) => {
-      const one: Waiting = {
-        kind: kind as unknown as Waiting['kind'],
-        jobs,
-        demand,
-        underWay: false,
-        resolve,
-        reject,
-        stop: NOTHING,
-        together,
-        addedCount: 0,
-        isOver: false,
-      }
-      one.stop = (together ?? this.deadlines).watch(() => this.expire(one))
-      this.waiting.push(one)
-      this.running ??= this.run()
-    })
+    resolve: (answers: Answer[]) => void,
+    reject: Waiting['reject'],
+  ): void {
+    const one: Waiting = {
+      kind: kind as unknown as Waiting['kind'],
+      jobs,
+      demand,
+      underWay: false,
+      resolve,
+      reject,
+      deadline: (together ?? this.deadlines).begin(() => this.expire(one)),
+      together,
+      addedCount: 0,
+      isOver: false,
+    }
+    this.waiting.push(one)
+    this.running ??= this.run()
+  }
+
+  private endDeadline({ together, deadline }: Waiting): void {
+    const deadlines = together ?? this.deadlines
+    deadlines.end(deadline)
   }
 
   /** Some of it was answered, and the rest has as long again. */
   private goOn(one: Waiting): void {
     if (one.together) return one.together.goOn()
-    one.stop()
-    one.stop = this.deadlines.watch(() => this.expire(one))
+    this.deadlines.end(one.deadline)
+    one.deadline = this.deadlines.begin(() => this.expire(one))
   }
 
   /** Its place is left to the next batch: taking many out one by one would hold up the event loop for seconds. */
@@ -215,7 +218,7 @@ export class Producer {
       let start = 0
       let last: Together | null = null
       for (const one of batch) {
-        one.stop()
+        this.endDeadline(one)
         // Those of one call stand side by side.
         if (one.together && one.together !== last) one.together.goOn()
         last = one.together
@@ -232,9 +235,9 @@ export class Producer {
         return
       }
       const fitting = isFull ? thoseThatFit(batch, this.limits, error) : []
-      for (const { reject, stop } of batch.slice(fitting.length)) {
-        stop()
-        reject(error)
+      for (const one of batch.slice(fitting.length)) {
+        this.endDeadline(one)
+        one.reject(error)
       }
       if (fitting.length > 0) await this.sendBatch(fitting)
     }

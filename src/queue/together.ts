@@ -1,4 +1,4 @@
-import type { Deadlines } from '../deadlines.ts'
+import type { Deadline, Deadlines } from '../deadlines.ts'
 
 /**
  * What one call of a user's adds in several calls of the store: all of it may take as long as one of those may, and so
@@ -6,34 +6,42 @@ import type { Deadlines } from '../deadlines.ts'
  */
 export class Together {
   private readonly deadlines: Deadlines
-  private readonly open = new Set<() => void>()
-  private stop = () => {}
+  private readonly open = new Set<Deadline>()
+  private shared: Deadline | null = null
 
   constructor(deadlines: Deadlines) {
     this.deadlines = deadlines
   }
 
-  /** Calls `expire` once, unless what is returned was called before. */
-  watch(expire: () => void): () => void {
-    if (this.open.size === 0) this.begin()
-    this.open.add(expire)
-    return () => {
-      this.open.delete(expire)
-      if (this.open.size === 0) this.stop()
-    }
+  begin(expire: () => void): Deadline {
+    this.shared ??= this.beginShared()
+    const one: Deadline = { atMs: this.shared.atMs, expire }
+    this.open.add(one)
+    return one
+  }
+
+  end(one: Deadline): void {
+    this.open.delete(one)
+    if (this.open.size === 0) this.endShared()
   }
 
   /** Some of it was answered. */
   goOn(): void {
-    if (this.open.size === 0) return
-    this.stop()
-    this.begin()
+    if (this.shared === null) return
+    this.endShared()
+    this.shared = this.beginShared()
   }
 
-  private begin(): void {
-    this.stop = this.deadlines.watch(() => {
-      for (const expire of this.open) expire()
+  private beginShared(): Deadline {
+    return this.deadlines.begin(() => {
+      this.shared = null
+      for (const { expire } of this.open) expire?.()
       this.open.clear()
     })
+  }
+
+  private endShared(): void {
+    if (this.shared) this.deadlines.end(this.shared)
+    this.shared = null
   }
 }

@@ -83,21 +83,24 @@ const NOTHING: readonly string[] = []
  * @param keyCount said first where it differs from item to item
  */
 function encodeArgs(script: AnyScript, args: Record<string, unknown>, keyCount: number): string[] {
-  let lists = false
-  const encoded = script.args.map((spec) => {
+  const encoded: string[] = script.hasKeyList ? [String(keyCount)] : []
+  for (const spec of script.args) {
     const value = args[spec[0]]
-    if (spec[1] !== 'list') return encodeScalar(value)
-    lists = true
-    return encodeList(value as Record<string, unknown>[], spec[2])
-  })
-  const flat = lists ? encoded.flat() : (encoded as string[])
-  return script.hasKeyList ? [String(keyCount), ...flat] : flat
+    if (spec[1] === 'list') encodeList(encoded, value as Record<string, unknown>[], spec[2])
+    else encoded.push(encodeScalar(value))
+  }
+  return encoded
 }
 
-const encodeList = (items: Record<string, unknown>[], fields: readonly string[]): string[] => [
-  String(items.length * fields.length),
-  ...items.flatMap((item) => fields.map((field) => encodeScalar(item[field]))),
-]
+/** A thousand jobs are a list of a thousand: no array is made for each. */
+function encodeList(
+  encoded: string[],
+  items: Record<string, unknown>[],
+  fields: readonly string[],
+): void {
+  encoded.push(String(items.length * fields.length))
+  for (const item of items) for (const field of fields) encoded.push(encodeScalar(item[field]))
+}
 
 /** Whether the arguments of all items are the same: then they are sent once. */
 export function areAlike(items: readonly { args: readonly string[] }[]): boolean {
@@ -109,7 +112,8 @@ export function areAlike(items: readonly { args: readonly string[] }[]): boolean
   )
 }
 
-const encodeScalar = (value: unknown): string => (value === null ? '' : String(value))
+const encodeScalar = (value: unknown): string =>
+  typeof value === 'string' ? value : value === null ? '' : String(value)
 
 /** Reads `[tag, …fields]`, or the numbers of the plain reply, as the script's header declares it. */
 export function decodeReply(
