@@ -1,6 +1,6 @@
 // Every call is answered by its own deadline, however many wait in front of it.
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { gate, refusal, silence, watched } from '../../test/faults.ts'
+import { gate, gone, refusal, silence, watched } from '../../test/faults.ts'
 import { sleep } from '../clock.ts'
 import { Deadlines } from '../deadlines.ts'
 import { insideOf } from '../sluice.ts'
@@ -56,6 +56,15 @@ describe('adding', () => {
 })
 
 describe('adding many at a time', () => {
+  it('some refused and some without an answer: unknown', async () => {
+    const { queues } = open(({ method }) => {
+      if (method === 'add') return { refuseWith: refusal() }
+      return method === 'addNamed' ? { refuseWith: gone() } : undefined
+    })
+    const added = queues.queue<number>('q').addMany([1, 2], (n) => (n === 1 ? {} : { id: 'two' }))
+    await expect(added).rejects.toMatchObject({ outcome: 'unknown' })
+  })
+
   const all = Array.from({ length: 3_500 }, (_, index) => index)
   const FEW = 350
 
