@@ -109,9 +109,11 @@ export function waysIn<Input>(
     together.goOn()
     const results = await Promise.allSettled(runs)
     const added = results.flatMap((one) => (one.status === 'fulfilled' ? one.value : []))
-    const failed = results.find((one) => one.status === 'rejected')
-    if (!failed) return added
-    throw added.length > 0 ? partlyAdded(failed.reason, added.length, jobs.length) : failed.reason
+    const failed = results.filter((one) => one.status === 'rejected').map(({ reason }) => reason)
+    if (failed.length === 0) return added
+    // Where one of them may have been added, that is what is to be said of all.
+    const told = failed.find((reason) => reason?.outcome === 'unknown') ?? failed[0]
+    throw added.length > 0 ? partlyAdded(told, added.length, jobs.length) : told
   }
 
   /** Nothing is asked within a transaction: who has not heard of partitions yet takes it that there is one. */
