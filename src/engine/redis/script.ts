@@ -56,18 +56,43 @@ export interface Sent {
 }
 
 /** What is sent of one item. */
-export function encodeItem(script: AnyScript, keys: unknown, args: unknown) {
-  const itemKeys = encodeKeys(script, keys as Record<string, string | string[]>)
-  return {
-    keys: itemKeys,
-    once: encodeOnce(script, args as Record<string, unknown>),
-    args: encodeArgs(script, args as Record<string, unknown>, itemKeys.length),
+export interface ItemWords {
+  keys: string[]
+  once: readonly string[]
+  args: readonly string[]
+}
+
+/** What has more is no longer the same for all: a batch of jobs, which must not be kept either. */
+const MOST_SHARED_ARGS = 16
+
+/** Writes items out. Whose arguments are the very object of the item before, are written once for both. */
+export class ItemWriter {
+  private script: AnyScript | null = null
+  private given: unknown = null
+  private once = NOTHING
+  private args = NOTHING
+
+  write(script: AnyScript, keys: unknown, given: unknown): ItemWords {
+    const itemKeys = encodeKeys(script, keys as Record<string, string | string[]>)
+    if (given === this.given && script === this.script) {
+      return { keys: itemKeys, once: this.once, args: this.args }
+    }
+    const once = encodeOnce(script, given as Record<string, unknown>)
+    const args = encodeArgs(script, given as Record<string, unknown>, itemKeys.length)
+    const isShort = args.length <= MOST_SHARED_ARGS && script.hasKeyList !== true
+    this.script = script
+    this.given = isShort ? given : null
+    this.once = isShort ? once : NOTHING
+    this.args = isShort ? args : NOTHING
+    return { keys: itemKeys, once, args }
   }
 }
 
 function encodeKeys(script: AnyScript, keys: Record<string, string | string[]>): string[] {
   if (script.hasKeyList) return [...(keys[script.keys[0] ?? ''] ?? [])]
-  return script.keys.map((name) => (keys[name] as string | undefined) ?? '')
+  const encoded: string[] = []
+  for (const name of script.keys) encoded.push((keys[name] as string | undefined) ?? '')
+  return encoded
 }
 
 /** What an item shares with all of its call, as it is sent. */
