@@ -1,6 +1,6 @@
 // Values that no argument of that kind may accept, and how each must be refused.
 import { inspect } from 'node:util'
-import { expect } from 'vitest'
+import { expect, it } from 'vitest'
 import { ArgumentError } from '../src/errors.ts'
 
 /** For everything that takes a number; legal ones are taken out per argument. */
@@ -62,6 +62,22 @@ export async function expectRefusal(pass: () => unknown, argument: string): Prom
   expect(performance.now() - startedMs).toBeLessThan(2_000)
 }
 
+/** An argument, values that it may not have, and how one is passed to it. */
+export interface Refused {
+  argument: string
+  values: unknown[]
+  pass: (value: unknown) => unknown
+}
+
+/** A test for each value of each argument. */
+export function refusesEach(table: readonly Refused[]): void {
+  for (const { argument, values, pass } of table) {
+    for (const value of values) {
+      it(`${argument} ${title(value)}`, () => expectRefusal(() => pass(value), argument))
+    }
+  }
+}
+
 /**
  * A store that may be listened to, but of which nothing may be asked: every call rejects, but for
  * those to `answers`.
@@ -77,4 +93,5 @@ export function untouchable<Store extends object>(answers: Partial<Store> = {}):
   })
 }
 
-export const title = (value: unknown) => inspect(value).slice(0, 60)
+/** On one line. */
+export const title = (value: unknown) => inspect(value).slice(0, 60).replace(/\s+/g, ' ')

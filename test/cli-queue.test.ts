@@ -1,4 +1,4 @@
-// `sluice queue`, `sluice job` and `sluice dead` as people use them: the built program, on both engines.
+// `sluice queue`, `sluice job`, `sluice dead` and `sluice schedule` as people use them: the built program, on both engines.
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { ensureBuilt } from '../scripts/prepare.js'
 import { tableOf } from '../src/cli/table.ts'
@@ -152,6 +152,44 @@ describe.each(cliEngines)('on $name', { timeout: 60_000 }, ({ open }) => {
     expect((await sluice('schedule', 'list', 'none')).stderr).toBe('"none" has no schedule\n')
   })
 
+  it('puts a schedule, whose jobs come as it says', async () => {
+    const place = open(cleanUps)
+    const sluice = sluiceAt(place)
+    const queue = clientOf(place, cleanUps).queue<unknown>('reports')
+    const put = (name: string, ...words: string[]) =>
+      sluice('schedule', 'put', 'reports', name, ...words)
+
+    const zone = ['--cron', '0 3 * * *', '--time-zone', 'Asia/Shanghai']
+    const nightly = await put('nightly', ...zone, '--data', '{"kind":"day"}')
+    expect(nightly).toMatchObject({ code: 0, stderr: '' })
+    expect(nightly.stdout).toMatch(
+      /^"nightly" of "reports": 0 3 \* \* \* \(Asia\/Shanghai\), next 2\S+T19:00:00.000Z\n$/,
+    )
+    const options = ['--catch-up', 'all', '--priority', '-5', '--deadline', '5m', '--attempts', '7']
+    const slots = ['--every', '1h', '--at', '2100-01-01T00:30:00Z']
+    const answer = await answers(put('hourly', ...slots, '--data', '[1]', ...options, '--json'))
+    const hourly = { data: [1], catchUp: 'all', priority: -5, lifo: false, deadlineMs: 300_000 }
+    expect(answer).toMatchObject([
+      {
+        name: 'hourly',
+        rule: { everyMs: 3_600_000 },
+        ...hourly,
+        nextAtMs: Date.UTC(2100, 0, 1, 0, 30),
+      },
+    ])
+    expect(answer).toEqual([await queue.schedules.get('hourly')])
+
+    await queue.schedules.remove('nightly')
+    const first = ['--at', new Date(Date.now() - 3_600_000).toISOString()]
+    await put('often', '--every', '100ms', ...first, '--data', '"x"', '--lifo', '--attempts', '1')
+    expect(await queue.schedules.get('often')).toMatchObject({ lifo: true, catchUp: 'one' })
+    const [delivery] = await queue.take({ wait: '10s' })
+    expect([delivery?.data, delivery?.schedule?.name]).toEqual(['x', 'often'])
+    await queue.schedules.remove('often')
+    await delivery?.fail('no')
+    expect(await queue.counts()).toMatchObject({ dead: 1 })
+  })
+
   it('shows a job, moves and cancels it', async () => {
     const place = open(cleanUps)
     const sluice = sluiceAt(place)
@@ -238,6 +276,8 @@ describe.each(cliEngines)('on $name', { timeout: 60_000 }, ({ open }) => {
   })
 })
 
+const PUT = ['schedule', 'put', 'q', 'a']
+
 describe('wrong words', { timeout: 60_000 }, () => {
   it.each([
     [['queue', 'show', 'q', '--state', 'done'], 64, /ready or timed or inFlight or dead/],
@@ -256,6 +296,19 @@ describe('wrong words', { timeout: 60_000 }, () => {
     [['job', 'change', 'q', 'a', '--at', 'soon'], 64, /--at/],
     [['schedule', 'list', 'q', '--limit', '1001'], 64, /--limit/],
     [['schedule', 'show', 'q', ''], 64, /get\.name/],
+    [[...PUT, '--data', '1'], 64, /--cron .*--every/],
+    [[...PUT, '--every', '1h'], 64, /--data/],
+    [[...PUT, '--every', '1h', '--data', '{kind:1}'], 64, /--data must be JSON/],
+    [[...PUT, '--every', '1h', '--cron', '* * * * *', '--data', '1'], 64, /every .*beside cron/],
+    [[...PUT, '--every', 'soon', '--data', '1'], 64, /--every/],
+    [[...PUT, '--every', '1h', '--at', 'soon', '--data', '1'], 64, /--at/],
+    [[...PUT, '--every', '1h', '--time-zone', 'UTC', '--data', '1'], 64, /tz .*without cron/],
+    [[...PUT, '--cron', '61 * * * *', '--data', '1'], 64, /cron pattern/],
+    [[...PUT, '--every', '1h', '--data', '1', '--catch-up', 'two'], 64, /one or all or skip/],
+    [[...PUT, '--every', '1h', '--data', '1', '--priority', 'high'], 64, /--priority/],
+    [[...PUT, '--every', '1h', '--data', '1', '--priority', '1', '--lifo'], 64, /lifo/],
+    [[...PUT, '--every', '1h', '--data', '1', '--attempts', '0'], 64, /--attempts/],
+    [[...PUT, '--every', '1h', '--data', '1', '--deadline', 'never'], 64, /--deadline/],
     [['dead', 'redrive', 'q', '--limit', '10001'], 64, /--limit/],
     [['dead', 'purge', 'q', '--limit', '1e3', '--yes'], 64, /--limit/],
     [['queue', 'list', '--url', 'memory:'], 64, /memory:/],
@@ -271,7 +324,7 @@ describe('wrong words', { timeout: 60_000 }, () => {
     const words = ['queue list', 'queue show', 'queue pause', 'queue resume', 'queue drain']
     words.push('queue obliterate', 'job show', 'job cancel', 'job run', 'job change')
     words.push('dead list', 'dead redrive', 'dead purge')
-    words.push('schedule list', 'schedule show', 'schedule remove')
+    words.push('schedule list', 'schedule show', 'schedule put', 'schedule remove')
     for (const command of words) {
       const { code, stdout } = await runProgram([...command.split(' '), '--help'])
       expect([code, stdout]).toEqual([

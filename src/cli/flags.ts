@@ -13,7 +13,7 @@ export function readTime(flag: string, text: string): number {
 
 /** @throws {UsageError} */
 export function readCount(flag: string, text: string, min: number, max: number): number {
-  const count = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN
+  const count = /^-?\d{1,15}$/.test(text) ? Number(text) : Number.NaN
   if (count >= min && count <= max) return count
   const bounds = max < Number.MAX_SAFE_INTEGER ? `from ${min} to ${max}` : `from ${min}`
   throw new UsageError(`${flag} must be a whole number ${bounds}, not ${quote(text)}`)
@@ -28,4 +28,11 @@ export function readChoice<const Choice extends string>(
   const found = choices.find((choice) => choice === text)
   if (found !== undefined) return found
   throw new UsageError(`${flag} must be ${choices.join(' or ')}, not ${quote(text)}`)
+}
+
+/** @throws {UsageError} */
+export function readInstant(flag: string, text: string): Date {
+  const instant = new Date(text)
+  if (!Number.isNaN(instant.getTime())) return instant
+  throw new UsageError(`${flag} must be a time such as 2030-01-31T08:00:00Z, not ${quote(text)}`)
 }

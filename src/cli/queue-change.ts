@@ -2,20 +2,26 @@ import type { QueueDesk } from '../inspect/index.ts'
 import { agree } from './agree.ts'
 import { countInWords } from './bar-chart.ts'
 import { EXIT, UsageError } from './exit-codes.ts'
-import { readCount, readTime } from './flags.ts'
+import { readCount, readInstant, readTime } from './flags.ts'
 import { quote } from './messages.ts'
 import type { QueueCall, QueueTexts } from './queue-call.ts'
 import { sayMissing } from './queue-look.ts'
 
-/** `sluice queue pause` and `sluice queue resume` */
-export async function setPaused(call: QueueCall, name: string, paused: boolean) {
-  const queue = call.inspector.queue(name)
-  await (paused ? queue.pause() : queue.resume())
-  call.print({ name, paused }, `${quote(name)} is ${paused ? 'paused' : 'no longer paused'}`)
+/** `sluice queue pause` */
+export async function pauseQueue({ inspector, print }: QueueCall, name: string) {
+  await inspector.queue(name).pause()
+  print({ name, paused: true }, `${quote(name)} is paused`)
   return 0
 }
 
-export interface RemovalTexts extends QueueTexts {
+/** `sluice queue resume` */
+export async function resumeQueue({ inspector, print }: QueueCall, name: string) {
+  await inspector.queue(name).resume()
+  print({ name, paused: false }, `${quote(name)} is no longer paused`)
+  return 0
+}
+
+interface RemovalTexts extends QueueTexts {
   yes?: true
   force?: true
   limit?: string
@@ -76,7 +82,7 @@ export async function runJobNow(call: QueueCall, name: string, id: string) {
   return sayVerdict(call, name, id, verdict)
 }
 
-export interface ChangeTexts extends QueueTexts {
+interface ChangeTexts extends QueueTexts {
   delay?: string
   at?: string
 }
@@ -92,9 +98,7 @@ function readChange({ delay, at }: ChangeTexts): Parameters<QueueDesk['change']>
     throw new UsageError('say when: --delay 5m, or --at 2030-01-31T08:00:00Z')
   }
   if (delay !== undefined) return { delay: readTime('--delay', delay) }
-  const instant = new Date(at ?? '')
-  if (!Number.isNaN(instant.getTime())) return { at: instant }
-  throw new UsageError(`--at must be a time such as 2030-01-31T08:00:00Z, not ${quote(at ?? '')}`)
+  return { at: readInstant('--at', at ?? '') }
 }
 
 const VERDICTS = {

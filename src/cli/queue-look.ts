@@ -31,12 +31,12 @@ export async function listQueues({ inspector, isJson, print, messages, columns }
   return 0
 }
 
-export interface ListTexts extends QueueTexts {
+interface ListTexts extends QueueTexts {
   limit: string
   resume?: string
 }
 
-export interface ShowTexts extends ListTexts {
+interface ShowTexts extends ListTexts {
   state?: string
 }
 

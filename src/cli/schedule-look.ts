@@ -7,9 +7,9 @@ import type { QueueCall, QueueTexts } from './queue-call.ts'
 import { inText } from './queue-look.ts'
 import { cut, tableOf } from './table.ts'
 
-type Schedule = NonNullable<Awaited<ReturnType<QueueDesk['schedules']['get']>>>
+export type Schedule = NonNullable<Awaited<ReturnType<QueueDesk['schedules']['get']>>>
 
-export interface ScheduleListTexts extends QueueTexts {
+interface ScheduleListTexts extends QueueTexts {
   limit: string
   resume?: string
 }
@@ -48,14 +48,6 @@ export async function showSchedule(call: QueueCall, queue: string, name: string)
   return 0
 }
 
-/** `sluice schedule remove` */
-export async function removeSchedule(call: QueueCall, queue: string, name: string) {
-  const isRemoved = await call.inspector.queue(queue).schedules.remove(name)
-  if (!isRemoved) return sayMissing(call, queue, name)
-  call.print({ queue, name, removed: true }, `${quote(name)} of ${quote(queue)} is removed`)
-  return 0
-}
-
 function linesOf(schedule: Schedule): string[][] {
   const { data, catchUp, priority, lifo, deadlineMs, nextAtMs, lastAtMs, emittedCount } = schedule
   const at = (ms: number) => new Date(ms).toISOString()
@@ -73,13 +65,13 @@ function linesOf(schedule: Schedule): string[][] {
 }
 
 /** A rule on one line, that cannot act on a terminal. */
-function ruleInWords({ rule }: Schedule): string {
+export function ruleInWords({ rule }: Schedule): string {
   if ('cron' in rule) return printable(`${rule.cron} (${rule.tz})`)
   return `every ${rule.everyMs} ms`
 }
 
 /** Exit code and message for a schedule that is not there. */
-function sayMissing({ messages }: QueueCall, queue: string, name: string): number {
+export function sayMissing({ messages }: QueueCall, queue: string, name: string): number {
   const text = `queue ${quote(queue)} has no schedule ${quote(name)}, or not any more`
   messages.alarm('missing', { queue, name }, text)
   return EXIT.no

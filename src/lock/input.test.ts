@@ -5,6 +5,8 @@ import {
   BAD_OPTIONS,
   BAD_TEXTS,
   expectRefusal,
+  type Refused,
+  refusesEach,
   title,
   unchecked,
   untouchable,
@@ -23,12 +25,6 @@ const lock = locks.lock('it')
 const permitStore = untouchable<SemaphoreStore>()
 const { readWriteLock } = createReadWriteLocks(permitStore, systemClock, 'host:1:a')
 const { semaphore } = createSemaphores(permitStore, systemClock, 'host:1:a')
-
-interface Row {
-  argument: string
-  values: unknown[]
-  pass: (value: unknown) => unknown
-}
 
 const BAD_FLAGS = [
   null,
@@ -75,10 +71,8 @@ const BAD_HANDLES = [
   JSON.parse(JSON.stringify(forged)),
 ]
 
-const line = (value: unknown) => title(value).replace(/\s+/g, ' ')
-
 /** The settings that everything that is held shares. */
-function rowsOfSettings(subject: string, open: (settings: object) => unknown): Row[] {
+function rowsOfSettings(subject: string, open: (settings: object) => unknown): Refused[] {
   const metadata = (value: unknown) => open({ metadata: value })
   const durability = (value: unknown) => open({ durability: value })
   return [
@@ -145,7 +139,7 @@ function rowsOfTaking(held: {
   acquire(options?: never): unknown
   tryAcquire(options?: never): unknown
   run(work: never, options?: never): unknown
-}): Row[] {
+}): Refused[] {
   const work = unchecked(() => {})
   return [
     { argument: 'acquire', values: BAD_OPTIONS, pass: (given) => held.acquire(unchecked(given)) },
@@ -183,7 +177,7 @@ function rowsOfTaking(held: {
   ]
 }
 
-const TABLE: Row[] = [
+const TABLE: Refused[] = [
   {
     argument: 'lock.name',
     values: BAD_TEXTS.filter((value) => !Array.isArray(value)),
@@ -322,18 +316,14 @@ const TABLE: Row[] = [
 ]
 
 describe('refuses before anything is sent', () => {
-  for (const { argument, values, pass } of TABLE) {
-    for (const value of values) {
-      it(`${argument} ${line(value)}`, () => expectRefusal(() => pass(value), argument))
-    }
-  }
+  refusesEach(TABLE)
 })
 
 describe('refuses bad input to what is held already', () => {
   const BAD_EXTENSIONS = [undefined, ...BAD_TTLS]
 
   for (const ttl of BAD_EXTENSIONS) {
-    it(`extend ${line(ttl)}, and goes on as before`, async () => {
+    it(`extend ${title(ttl)}, and goes on as before`, async () => {
       const { sluice } = createTestSluice()
       const lease = await sluice.lock('it').acquire()
       const leases = await sluice.lock(['a', 'b']).acquire()
@@ -377,7 +367,7 @@ describe('takes what is unusual and legal', () => {
   }
   for (const [option, values] of Object.entries(legal)) {
     for (const value of values) {
-      it(`${option} ${line(value)}`, async () => {
+      it(`${option} ${title(value)}`, async () => {
         const { sluice } = createTestSluice()
         const lock = sluice.lock('it', unchecked({ [option]: value }))
         expect(await lock.run(() => 'done')).toBe('done')

@@ -7,8 +7,8 @@ import {
   BAD_NUMBERS,
   BAD_OPTIONS,
   BAD_TEXTS,
-  expectRefusal,
-  title,
+  type Refused,
+  refusesEach,
   unchecked,
   untouchable,
   without,
@@ -294,7 +294,7 @@ describe('on Redis', () => {
 const refusing: Latches = createLatches(untouchable<LatchStore>(), systemClock, 'host:1:a')
 const latch = refusing.latch('it', { count: 2 })
 
-const TABLE: { argument: string; values: unknown[]; pass: (value: unknown) => unknown }[] = [
+const TABLE: Refused[] = [
   {
     argument: 'latch.name',
     values: BAD_TEXTS,
@@ -344,9 +344,5 @@ const TABLE: { argument: string; values: unknown[]; pass: (value: unknown) => un
 ]
 
 describe('refuses before anything is sent', () => {
-  for (const { argument, values, pass } of TABLE) {
-    for (const value of values) {
-      it(`${argument} ${title(value)}`, () => expectRefusal(() => pass(value), argument))
-    }
-  }
+  refusesEach(TABLE)
 })

@@ -1,11 +1,11 @@
-import { describe, it } from 'vitest'
+import { describe } from 'vitest'
 import {
   BAD_DURATIONS,
   BAD_NUMBERS,
   BAD_OPTIONS,
   BAD_TEXTS,
-  expectRefusal,
-  title,
+  type Refused,
+  refusesEach,
   unchecked,
   untouchable,
   without,
@@ -30,7 +30,7 @@ const lease = await createReadWriteLocks(giving, systemClock, 'host:1:a')
 const NO_SIGNALS = [null, {}, [], 'x', 5, true, () => {}, { aborted: false }]
 const PARTS = [lock.read(), lock.write(), lock.upgradable()]
 
-const TABLE: { argument: string; values: unknown[]; pass: (value: unknown) => unknown }[] = [
+const TABLE: Refused[] = [
   {
     argument: 'readWriteLock.name',
     values: BAD_TEXTS,
@@ -118,9 +118,5 @@ const TABLE: { argument: string; values: unknown[]; pass: (value: unknown) => un
 ]
 
 describe('refuses before anything is sent', () => {
-  for (const { argument, values, pass } of TABLE) {
-    for (const value of values) {
-      it(`${argument} ${title(value)}`, () => expectRefusal(() => pass(value), argument))
-    }
-  }
+  refusesEach(TABLE)
 })

@@ -14,6 +14,7 @@ import type { NamedJob } from './record-store.ts'
 import type { Limits } from './room.ts'
 import { checkAllNew, checkAtOnce, checkNew, type Schema } from './schema.ts'
 import type { NewJob, QueueStore } from './store.ts'
+import type { Together } from './together.ts'
 
 export interface AddTerms<Input> {
   store: QueueStore
@@ -58,19 +59,31 @@ export function waysIn<Input>(
     return addAll([job], adding).then(([added]) => added as AddedJob)
   }
 
-  async function addPlain(jobs: NewJob[], demand: Adding['demand']): Promise<AddedJob[]> {
-    return (await producers.add(jobs, demand)).map(give)
+  async function addPlain(
+    jobs: NewJob[],
+    demand: Adding['demand'],
+    together: Together | null = null,
+  ): Promise<AddedJob[]> {
+    return (await producers.add(jobs, demand, together)).map(give)
   }
 
-  async function addNamed(named: NamedJob[], demand: Adding['demand']): Promise<AddedJob[]> {
-    const answers = await producers.addNamed(named, demand)
+  async function addNamed(
+    named: NamedJob[],
+    demand: Adding['demand'],
+    together: Together | null = null,
+  ): Promise<AddedJob[]> {
+    const answers = await producers.addNamed(named, demand, together)
     return answers.map(
       ({ number, isNew }, index) => new Added(addressed, named[index]?.name ?? '', isNew, number),
     )
   }
 
-  async function addKeyed(jobs: NewJob[], key: string): Promise<AddedJob[]> {
-    const ids = await producers.addKeyed(jobs, key)
+  async function addKeyed(
+    jobs: NewJob[],
+    key: string,
+    together: Together | null = null,
+  ): Promise<AddedJob[]> {
+    const ids = await producers.addKeyed(jobs, key, together)
     const added = ids.filter((id) => id !== null)
     if (added.length < jobs.length) throw new KeyFullError(queue, key, added.length, jobs.length)
     return added.map(give)
@@ -80,22 +93,27 @@ export function waysIn<Input>(
   async function addEach(jobs: NewJob[], addings: readonly Adding[]): Promise<AddedJob[]> {
     const demand = addings[0]?.demand ?? null
     if (demand) await producers.checkDemand(demand)
+    const together = producers.together()
     const runs = runsOf(addings).map(([start, end]) => {
       const part = jobs.slice(start, end)
       const { naming, key } = addings[start] ?? NOW
-      if (key !== null) return addKeyed(part, key)
-      if (!naming) return addPlain(part, demand)
+      if (key !== null) return addKeyed(part, key, together)
+      if (!naming) return addPlain(part, demand, together)
       const named = part.map((job, index) => {
         const naming = addings[start + index]?.naming ?? UNNAMED
         return { ...job, ...naming, name: naming.name ?? newId() }
       })
-      return addNamed(named, demand)
+      return addNamed(named, demand, together)
     })
+    // Going through many takes its time, too.
+    together.goOn()
     const results = await Promise.allSettled(runs)
     const added = results.flatMap((one) => (one.status === 'fulfilled' ? one.value : []))
-    const failed = results.find((one) => one.status === 'rejected')
-    if (!failed) return added
-    throw added.length > 0 ? partlyAdded(failed.reason, added.length, jobs.length) : failed.reason
+    const failed = results.filter((one) => one.status === 'rejected').map(({ reason }) => reason)
+    if (failed.length === 0) return added
+    // Where one of them may have been added, that is what is to be said of all.
+    const told = failed.find((reason) => reason?.outcome === 'unknown') ?? failed[0]
+    throw added.length > 0 ? partlyAdded(told, added.length, jobs.length) : told
   }
 
   /** Nothing is asked within a transaction: who has not heard of partitions yet takes it that there is one. */

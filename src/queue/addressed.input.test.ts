@@ -4,8 +4,8 @@ import {
   BAD_DURATIONS,
   BAD_OPTIONS,
   BAD_TEXTS,
-  expectRefusal,
-  title,
+  type Refused,
+  refusesEach,
   unchecked,
   untouchable,
   without,
@@ -22,7 +22,7 @@ const IDS = [...BAD_TEXTS, 'x'.repeat(133)]
 const FLAGS = [null, 0, 1, '', 'true', {}, []]
 const dedupe = (given: object) => queue.add(1, { dedupe: unchecked({ key: 'k', ...given }) })
 
-const TABLE: { argument: string; values: unknown[]; pass: (value: unknown) => unknown }[] = [
+const TABLE: Refused[] = [
   {
     argument: 'queue.remember',
     values: [...without(BAD_DURATIONS, 0), '31d'],
@@ -170,11 +170,7 @@ const TABLE: { argument: string; values: unknown[]; pass: (value: unknown) => un
 ]
 
 describe('refuses before anything is sent', () => {
-  for (const { argument, values, pass } of TABLE) {
-    for (const value of values) {
-      it(`${argument} ${title(value)}`, () => expectRefusal(async () => pass(value), argument))
-    }
-  }
+  refusesEach(TABLE)
 })
 
 it('lines are cut', () => {

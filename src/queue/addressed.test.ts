@@ -1,11 +1,11 @@
 // Jobs that are known by an id: what users see of them, on every engine.
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { engines } from '../../test/engines.ts'
 import { gate, gone, watched } from '../../test/faults.ts'
+import { openQueueClients } from '../../test/queue-clients.ts'
 import { ClosedError, StaleDeliveryError } from '../errors.ts'
-import { type FaultPlan, faulty } from '../testing/faulty.ts'
+import type { FaultPlan } from '../testing/faulty.ts'
 import { JobFailedError, NotAddressableError, ResultTimeoutError } from './errors.ts'
-import { createQueues } from './queue.ts'
 import type { Job } from './run.ts'
 import type { QueueStore } from './store.ts'
 
@@ -14,23 +14,10 @@ const NOWHERE = { ready: 0, timed: 0, inFlight: 0, dead: 0 }
 const HEARTBEAT_MS = 15_000 / 4
 
 describe.each(engines)('jobs with an id on $name', ({ open }) => {
-  const cleanUps: (() => Promise<unknown>)[] = []
-  afterEach(async () => {
-    for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp()
-  })
-
-  async function start(plan: FaultPlan<QueueStore> = () => undefined) {
-    const opened = await open()
-    cleanUps.push(() => opened.close())
-    const second = await opened.second()
-    const queuesOf = (store: QueueStore, clientId: string) => {
-      const queues = createQueues(store, opened.clock, clientId, 2_000)
-      cleanUps.push(() => queues.close({ timeout: 0 }))
-      return queues
-    }
-    const ours = queuesOf(faulty(opened.first.queue, plan), 'here:1:a').queue<unknown>('q')
-    const theirs = queuesOf(second.queue, 'there:1:b').queue<unknown>('q')
-    return { clock: opened.clock, ours, theirs }
+  async function start(plan?: FaultPlan<QueueStore>) {
+    const { clock, ours, theirs } = await openQueueClients(open, plan)
+    const close = () => ours.close({ timeout: 0 })
+    return { clock, ours: ours.queue<unknown>('q'), theirs: theirs.queue<unknown>('q'), close }
   }
 
   it('are added many at a time, each with options of its own, in order with plain ones', async () => {
@@ -259,7 +246,7 @@ describe.each(engines)('jobs with an id on $name', ({ open }) => {
   })
 
   it('have a result that comes when it comes, or not in time', async () => {
-    const { ours, theirs, clock } = await start()
+    const { ours, theirs, clock, close } = await start()
     const added = await ours.add(1, { id: 'a' })
     const aborted = new AbortController()
     const late = watched(added.result({ wait: '1s' }))
@@ -271,7 +258,7 @@ describe.each(engines)('jobs with an id on $name', ({ open }) => {
       .poll(() => clock.advance(500).then(() => late.error))
       .toBeInstanceOf(ResultTimeoutError)
     expect(closed.isPending).toBe(true)
-    await cleanUps.splice(1, 1)[0]?.()
+    await close()
     await expect.poll(() => closed.error).toBeInstanceOf(ClosedError)
     expect((await theirs.get('a'))?.state).toBe('waiting')
   })

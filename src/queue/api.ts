@@ -39,7 +39,8 @@ export interface Queue<Data = unknown, Input = Data> extends Addressed<Input> {
   /**
    * Like `add` for each, in order; up to 1000 are added all or none, of those with an id up to 100. Options are
    * of all of them, where an `id` or a `dedupe` is refused; or a function gives each its own, and plain ones are then
-   * added apart from those with an id.
+   * added apart from those with an id. More than that takes several calls, each with a command time-out of its own: where
+   * one fails, the outcome is `unknown`, as some were added, and the others are not.
    */
   addMany(
     data: readonly Input[],

@@ -1,6 +1,7 @@
 // Every call is answered by its own deadline, however many wait in front of it.
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { refusal, silence, watched } from '../../test/faults.ts'
+import { gate, gone, refusal, silence, watched } from '../../test/faults.ts'
+import { sleep } from '../clock.ts'
 import { Deadlines } from '../deadlines.ts'
 import { insideOf } from '../sluice.ts'
 import { type FaultPlan, faulty } from '../testing/faulty.ts'
@@ -52,6 +53,74 @@ describe('adding', () => {
       message: expect.stringContaining('first 1000 of 1500'),
     })
   })
+})
+
+describe('adding many at a time', () => {
+  it('some refused and some without an answer: unknown', async () => {
+    const { queues } = open(({ method }) => {
+      if (method === 'add') return { refuseWith: refusal() }
+      return method === 'addNamed' ? { refuseWith: gone() } : undefined
+    })
+    const added = queues.queue<number>('q').addMany([1, 2], (n) => (n === 1 ? {} : { id: 'two' }))
+    await expect(added).rejects.toMatchObject({ outcome: 'unknown' })
+  })
+
+  const all = Array.from({ length: 3_500 }, (_, index) => index)
+  const FEW = 350
+
+  /** Each call of the store takes 1.5 s, until there were so many: the next ones are never answered. */
+  function openSlow(method: keyof QueueStore, most = Number.POSITIVE_INFINITY) {
+    let calls = 0
+    const held = gate()
+    const opened = open((call) => {
+      if (call.method !== method) return undefined
+      return { callAfter: ++calls > most ? held.opened : sleep(opened.clock, 1_500) }
+    })
+    return { ...opened, queue: opened.queues.queue<number>('q'), held, callCount: () => calls }
+  }
+  const WAYS = [
+    ['plain', 'add', all, undefined],
+    ['with ids', 'addNamed', all.slice(0, FEW), (n: number) => ({ id: `id ${n}` })],
+    ['of one key', 'addKeyed', all.slice(0, FEW), { key: 'k' }],
+    ['of a key each', 'addKeyed', all.slice(0, FEW), (n: number) => ({ key: `k ${n}` })],
+  ] as const
+
+  it.each(WAYS)('%s: each call of the store has its own deadline', async (_, method, many, how) => {
+    const { clock, queue, store, callCount } = openSlow(method)
+    const added = watched(queue.addMany([...many], how))
+    for (let call = 0; call < 4; call++) await clock.advance(1_500)
+    await expect.poll(() => added.isPending).toBe(false)
+    expect([added.error, callCount()]).toEqual([undefined, 4])
+    expect((await store.counts('q')).ready).toBe(many.length)
+  })
+
+  it.each(WAYS)(
+    '%s: what is not answered in time is unknown, and not sent later',
+    async (...way) => {
+      const [, method, many, how] = way
+      const { clock, queue, store, held, callCount } = openSlow(method, 2)
+      const added = watched(queue.addMany([...many], how))
+      const behind = watched(queue.add(0))
+      await clock.advance(1_500)
+      await clock.advance(1_500)
+      expect(behind.error).toMatchObject({ outcome: 'not-applied' })
+      await clock.advance(TIMEOUT_MS - GRACE_MS)
+      expect(added.isPending).toBe(true)
+      await clock.advance(2 * GRACE_MS)
+      const count = (many.length * 4) / 7
+      expect(added.error).toMatchObject({
+        outcome: 'unknown',
+        message: expect.stringContaining(
+          `The first ${count} of ${many.length} jobs were added, then`,
+        ),
+      })
+      held.open()
+      await expect.poll(async () => (await store.counts('q')).ready).toBe((count * 3) / 2)
+      await queue.add(1)
+      expect(callCount()).toBe(method === 'add' ? 4 : 3)
+      expect((await store.counts('q')).ready).toBe((count * 3) / 2 + 1)
+    },
+  )
 })
 
 describe('by hand', () => {

@@ -95,12 +95,12 @@ export class NotDurableError extends SluiceError {
   }
 }
 
-/** The id is that of a job that was added without `id`, `dedupe` or `addressable`: nothing is known by it. */
+/** The id is that of a job that was added without `id`, `dedupe` or `addressable`, or with a `key`: nothing is known by it. */
 export class NotAddressableError extends SluiceError {
   constructor(queue: string, id: string) {
     super(
       `Job ${id} on queue ${JSON.stringify(queue)} is not addressable: nothing is kept of it but its place. ` +
-        'Add it with an id of your own, with dedupe, or with addressable: true.',
+        'Add it with an id of your own, with dedupe, or with addressable: true; a job of a key can have none of them.',
       { code: 'SLUICE_NOT_ADDRESSABLE', retryable: false, outcome: 'not-applied' },
     )
   }

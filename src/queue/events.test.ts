@@ -1,11 +1,11 @@
 // What happens to the jobs of a queue, as users follow it, on every engine.
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { engines } from '../../test/engines.ts'
 import { gate, gone } from '../../test/faults.ts'
-import { type FaultPlan, faulty } from '../testing/faulty.ts'
+import { openQueueClients } from '../../test/queue-clients.ts'
+import type { FaultPlan } from '../testing/faulty.ts'
 import type { QueueEvent } from './events.ts'
 import type { EventsOptions, QueueOptions } from './options.ts'
-import { createQueues } from './queue.ts'
 import type { QueueStore } from './store.ts'
 
 type Seen = Record<string, unknown>
@@ -14,25 +14,14 @@ type Seen = Record<string, unknown>
 const seen = ({ cursor: _, atMs: __, ...event }: QueueEvent): Seen => event
 
 describe.each(engines)('events of queues on $name', ({ open }) => {
-  const cleanUps: (() => Promise<unknown>)[] = []
-  afterEach(async () => {
-    for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp()
-  })
-
   async function start(
     options: QueueOptions = { events: { keep: 1_000 } },
-    plan: FaultPlan<QueueStore> = () => undefined,
+    plan?: FaultPlan<QueueStore>,
   ) {
-    const opened = await open()
-    cleanUps.push(() => opened.close())
-    const second = await opened.second()
-    const queues = createQueues(opened.first.queue, opened.clock, 'here:1:a', 2_000)
-    const others = createQueues(faulty(second.queue, plan), opened.clock, 'there:1:b', 2_000)
-    cleanUps.push(() => queues.close({ timeout: 0 }))
-    cleanUps.push(() => others.close({ timeout: 0 }))
+    const { clock, ours, theirs: others } = await openQueueClients(open, undefined, plan)
     const backoff = { type: 'fixed', base: 0 } as const
-    const jobs = queues.queue<string>('q', { backoff, ...options })
-    return { clock: opened.clock, jobs, others, theirs: others.queue<string>('q') }
+    const jobs = ours.queue<string>('q', { backoff, ...options })
+    return { clock, jobs, others, theirs: others.queue<string>('q') }
   }
 
   /** Reads on until it is stopped; `events` grows. */
@@ -46,7 +35,6 @@ describe.each(engines)('events of queues on $name', ({ open }) => {
       for await (const event of queue.events({ from, signal: stop.signal })) events.push(event)
     })()
     ended.catch(() => {})
-    cleanUps.push(async () => stop.abort())
     return { events, ended, stop: () => stop.abort() }
   }
 

@@ -1,23 +1,15 @@
 // Failed attempts that are kept: what users see of them, on every engine.
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { engines } from '../../test/engines.ts'
 import { gate } from '../../test/faults.ts'
+import { openQueueClients } from '../../test/queue-clients.ts'
 import type { QueueOptions } from './options.ts'
-import { createQueues } from './queue.ts'
 
 describe.each(engines)('the history of jobs on $name', ({ open }) => {
-  const cleanUps: (() => Promise<unknown>)[] = []
-  afterEach(async () => {
-    for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp()
-  })
-
   async function start(options: QueueOptions) {
-    const opened = await open()
-    cleanUps.push(() => opened.close())
-    const queues = createQueues(opened.first.queue, opened.clock, 'here:1:a', 2_000)
-    cleanUps.push(() => queues.close({ timeout: 0 }))
+    const { clock, ours } = await openQueueClients(open)
     const backoff = { type: 'fixed', base: '1s' } as const
-    return { clock: opened.clock, jobs: queues.queue<string>('q', { backoff, ...options }) }
+    return { clock, jobs: ours.queue<string>('q', { backoff, ...options }) }
   }
 
   const WAYS = [

@@ -4,8 +4,8 @@ import {
   BAD_NUMBERS,
   BAD_OPTIONS,
   BAD_TEXTS,
-  expectRefusal,
-  title,
+  type Refused,
+  refusesEach,
   unchecked,
   untouchable,
   without,
@@ -38,7 +38,7 @@ const UNCARRIABLE: unknown[] = [
   'ü'.repeat(MOST_PAYLOAD_BYTES / 2),
 ]
 
-const TABLE: { argument: string; values: unknown[]; pass: (value: unknown) => unknown }[] = [
+const TABLE: Refused[] = [
   { argument: 'queue.name', values: BAD_TEXTS, pass: (name) => queues.queue(unchecked(name)) },
   {
     argument: 'queue',
@@ -359,11 +359,7 @@ const TABLE: { argument: string; values: unknown[]; pass: (value: unknown) => un
 ]
 
 describe('refuses before anything is sent', () => {
-  for (const { argument, values, pass } of TABLE) {
-    for (const value of values) {
-      it(`${argument} ${title(value)}`, () => expectRefusal(() => pass(value), argument))
-    }
-  }
+  refusesEach(TABLE)
 
   it('names the option that was meant', async () => {
     await expect(async () => queue.add(1, unchecked({ dealy: 5 }))).rejects.toThrow(

@@ -2,8 +2,7 @@ import { EngineUnavailableError, StaleDeliveryError } from '../errors.ts'
 import type { FailedAttempt, FailureNote } from './history.ts'
 import type { Death, ExchangeRequest, Retry } from './store.ts'
 
-/** How a delivery ends. */
-/** `isQuiet`: of a ticket, of whose job is told elsewhere what became of it. */
+/** How a delivery ends. `isQuiet`: of a ticket, of whose job is told elsewhere what became of it. */
 export type Settlement = { isQuiet?: true } & SettlementKind
 
 type SettlementKind =

@@ -1,39 +1,20 @@
 // A queue of several partitions, as a user sees it, on every engine.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { engines } from '../../test/engines.ts'
+import { openQueueClients } from '../../test/queue-clients.ts'
 import type { QueueOptions } from './options.ts'
-import { createQueues } from './queue.ts'
 
 const NOWHERE = { ready: 0, timed: 0, inFlight: 0, dead: 0 }
 const MISMATCH = { code: 'SLUICE_SETTINGS_MISMATCH' }
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
 describe.each(engines)('partitions on $name', ({ open }) => {
-  const cleanUps: (() => Promise<unknown>)[] = []
-  afterEach(async () => {
-    for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp()
-  })
-
   async function start() {
-    const opened = await open()
-    cleanUps.push(() => opened.close())
-    const second = await opened.second()
-    const errors: unknown[] = []
-    const logger = {
-      info() {},
-      warn() {},
-      error: (_: string, error: unknown) => errors.push(error),
-    }
-    const [ours, theirs] = [opened.first, second].map(({ queue }, index) => {
-      const queues = createQueues(queue, opened.clock, `host:1:${index}`, 2_000, logger)
-      cleanUps.push(() => queues.close({ timeout: 0 }))
-      return queues
-    })
-    if (!ours || !theirs) throw new Error('not opened')
+    const { clock, ours, theirs, errors } = await openQueueClients(open)
     const of = <Data>(options?: QueueOptions) => ours.queue<Data>('q', options)
     const other = <Data>(options?: QueueOptions) => theirs.queue<Data>('q', options)
-    return { clock: opened.clock, ours, of, other, errors }
+    return { clock, ours, of, other, errors }
   }
 
   it('Q55 are as many as the first to say it said; who says nothing adopts them', async () => {
@@ -44,7 +25,7 @@ describe.each(engines)('partitions on $name', ({ open }) => {
       await expect(call()).rejects.toMatchObject(MISMATCH)
     }
     wrong.work(() => {})
-    await expect.poll(() => errors).toMatchObject([{ stored: 4, said: 3 }])
+    await expect.poll(() => errors).toMatchObject([{ error: { stored: 4, said: 3 } }])
     const adopted = other<string>()
     await adopted.addMany(['a1', 'a2'], { key: 'a' })
     await of<string>({ partitions: 4 }).addMany(['a3', 'a4'], { key: 'a' })

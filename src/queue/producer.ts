@@ -1,31 +1,16 @@
 import type { Deadline, Deadlines } from '../deadlines.ts'
 import { EngineUnavailableError, InternalError } from '../errors.ts'
+import { KEYED, type Kind, NAMED, PLAIN } from './add-kinds.ts'
 import type { Demand } from './add-store.ts'
 import { Confirmations } from './durability.ts'
 import { NotDurableError, QueueFullError } from './errors.ts'
 import type { InTurn } from './in-turn.ts'
 import type { NamedAdd, NamedJob } from './record-store.ts'
 import { type Limits, thoseThatFit } from './room.ts'
-import type { AddRequest, NewJob, QueueStore } from './store.ts'
+import type { NewJob, QueueStore } from './store.ts'
 import type { KeyedJob } from './strand-store.ts'
+import type { Together } from './together.ts'
 import { endOfTurn } from './turn.ts'
-
-/** One call of the store, and how many jobs it takes. Those of a batch are of one kind. */
-interface Kind<Job, Answer> {
-  most: number
-  call(store: QueueStore, request: Omit<AddRequest, 'jobs'> & { jobs: Job[] }): Promise<Answer[]>
-}
-
-const PLAIN: Kind<NewJob, string> = { most: 1_000, call: (store, request) => store.add(request) }
-const NAMED: Kind<NamedJob, NamedAdd> = {
-  most: 100,
-  call: (store, request) => store.addNamed(request),
-}
-
-const KEYED: Kind<KeyedJob, string | null> = {
-  most: 100,
-  call: (store, request) => store.addKeyed(request),
-}
 
 interface Waiting {
   kind: Kind<NewJob, unknown>
@@ -37,6 +22,12 @@ interface Waiting {
   resolve: (answers: never[]) => void
   reject: (error: unknown) => void
   deadline: Deadline
+  /** With what else it has that deadline; null for one of its own. */
+  together: Together | null
+  /** Of those that take several calls. */
+  addedCount: number
+  /** Its adder was told that the deadline is over. */
+  isOver: boolean
 }
 
 /** All of one call would be told as not added, and some are. */
@@ -87,37 +78,45 @@ export class Producer {
     )
   }
 
-  add(jobs: NewJob[], demand: Demand | null = null): Promise<string[]> {
-    return this.addOfKind(PLAIN, jobs, demand)
+  add(jobs: NewJob[], demand: Demand | null, together: Together | null): Promise<string[]> {
+    return this.addOfKind(PLAIN, jobs, demand, together)
   }
 
   /** One plain job. @param give what its adder gets for the id */
   addOne<Given>(job: NewJob, give: (id: string) => Given): Promise<Given> {
     return new Promise((resolve, reject) => {
-      this.enqueue(PLAIN, [job], null, (ids) => resolve(give(ids[0] ?? '')), reject)
+      this.enqueue(PLAIN, [job], null, null, (ids) => resolve(give(ids[0] ?? '')), reject)
     })
   }
 
-  addNamed(jobs: NamedJob[], demand: Demand | null = null): Promise<NamedAdd[]> {
-    return this.addOfKind(NAMED, jobs, demand)
+  addNamed(
+    jobs: NamedJob[],
+    demand: Demand | null,
+    together: Together | null,
+  ): Promise<NamedAdd[]> {
+    return this.addOfKind(NAMED, jobs, demand, together)
   }
 
-  addKeyed(jobs: KeyedJob[]): Promise<(string | null)[]> {
-    return this.addOfKind(KEYED, jobs, null)
+  addKeyed(jobs: KeyedJob[], together: Together | null): Promise<(string | null)[]> {
+    return this.addOfKind(KEYED, jobs, null, together)
   }
 
   private addOfKind<Job extends NewJob, Answer>(
     kind: Kind<Job, Answer>,
     jobs: Job[],
     demand: Demand | null,
+    together: Together | null,
   ): Promise<Answer[]> {
-    return new Promise((resolve, reject) => this.enqueue(kind, jobs, demand, resolve, reject))
+    return new Promise((resolve, reject) =>
+      this.enqueue(kind, jobs, demand, together, resolve, reject),
+    )
   }
 
   private enqueue<Job extends NewJob, Answer>(
     kind: Kind<Job, Answer>,
     jobs: Job[],
     demand: Demand | null,
+    together: Together | null,
     resolve: (answers: Answer[]) => void,
     reject: Waiting['reject'],
   ): void {
@@ -128,24 +127,40 @@ export class Producer {
       underWay: false,
       resolve,
       reject,
-      deadline: this.deadlines.begin(() => this.expire(one)),
+      deadline: (together ?? this.deadlines).begin(() => this.expire(one)),
+      together,
+      addedCount: 0,
+      isOver: false,
     }
     this.waiting.push(one)
     this.running ??= this.run()
   }
 
+  private endDeadline({ together, deadline }: Waiting): void {
+    const deadlines = together ?? this.deadlines
+    deadlines.end(deadline)
+  }
+
+  /** Some of it was answered, and the rest has as long again. */
+  private goOn(one: Waiting): void {
+    if (one.together) return one.together.goOn()
+    this.deadlines.end(one.deadline)
+    one.deadline = this.deadlines.begin(() => this.expire(one))
+  }
+
+  /** Its place is left to the next batch: taking many out one by one would hold up the event loop for seconds. */
   private expire(one: Waiting): void {
-    const index = this.waiting.indexOf(one)
-    if (index >= 0) this.waiting.splice(index, 1)
+    one.isOver = true
     const [outcome, state] = one.underWay
       ? (['unknown', 'is under way without an answer'] as const)
       : (['not-applied', 'still waited for those added before'] as const)
-    one.reject(
-      new EngineUnavailableError(
-        `Queue ${JSON.stringify(this.queue)}: what was added ${state} at the deadline.`,
-        { outcome },
-      ),
+    const error = new EngineUnavailableError(
+      `Queue ${JSON.stringify(this.queue)}: what was added ${state} at the deadline.`,
+      { outcome },
     )
+    const { addedCount, jobs } = one
+    one.reject(addedCount > 0 ? partlyAdded(error, addedCount, jobs.length) : error)
+    if (!one.underWay) one.jobs = []
   }
 
   /** Resolves when every add so far is settled. */
@@ -160,7 +175,8 @@ export class Producer {
     this.wakeIdle()
     await turn
     while (this.waiting.length > 0) {
-      await this.sendBatch(this.nextBatch())
+      const batch = this.nextBatch()
+      if (batch.length > 0) await this.sendBatch(batch)
       this.wakeIdle()
     }
     this.running = null
@@ -175,29 +191,37 @@ export class Producer {
     if (first && first.delayMs === 0 && first.dueAtMs === undefined) this.idle.wakeNext()
   }
 
+  /** Those from the first on that one call takes. Who was told that the deadline is over goes, too. */
   private nextBatch(): Waiting[] {
+    let kind: Waiting['kind'] | null = null
     let jobs = 0
     let end = 0
-    const kind = this.waiting[0]?.kind ?? null
+    let overCount = 0
     for (const one of this.waiting) {
-      jobs += one.jobs.length
-      if (one.kind !== kind || (end > 0 && jobs > one.kind.most)) break
+      if (one.isOver) {
+        overCount++
+      } else {
+        jobs += one.jobs.length
+        if (kind !== null && (one.kind !== kind || jobs > kind.most)) break
+        kind = one.kind
+        one.underWay = true
+      }
       end++
     }
-    const batch = this.waiting.splice(0, end)
-    for (const one of batch) one.underWay = true
-    return batch
+    const first = this.waiting.splice(0, end)
+    return overCount === 0 ? first : first.filter(({ isOver }) => !isOver)
   }
 
   private async sendBatch(batch: Waiting[]): Promise<void> {
     try {
-      const answers = await this.addAll(
-        batch[0]?.kind ?? PLAIN,
-        batch.flatMap(({ jobs }) => jobs),
-      )
+      const answers = await this.addAll(batch)
       let start = 0
+      let last: Together | null = null
       for (const one of batch) {
-        this.deadlines.end(one.deadline)
+        this.endDeadline(one)
+        // Those of one call stand side by side.
+        if (one.together && one.together !== last) one.together.goOn()
+        last = one.together
         const own = answers.slice(start, start + one.jobs.length) as never[]
         if (one.demand) this.resolveWhenSafe(one, one.demand, own)
         else one.resolve(own)
@@ -211,9 +235,9 @@ export class Producer {
         return
       }
       const fitting = isFull ? thoseThatFit(batch, this.limits, error) : []
-      for (const { reject, deadline } of batch.slice(fitting.length)) {
-        this.deadlines.end(deadline)
-        reject(error)
+      for (const one of batch.slice(fitting.length)) {
+        this.endDeadline(one)
+        one.reject(error)
       }
       if (fitting.length > 0) await this.sendBatch(fitting)
     }
@@ -231,10 +255,19 @@ export class Producer {
     )
   }
 
-  /** More jobs than one call may carry, all of one `addMany`, take several calls. */
-  private async addAll(kind: Waiting['kind'], jobs: NewJob[]): Promise<unknown[]> {
+  /** More jobs than one call may carry, which are those of one adder, take several calls. */
+  private async addAll(batch: Waiting[]): Promise<unknown[]> {
+    const [first] = batch
+    const kind = first?.kind ?? PLAIN
+    const jobs = batch.flatMap((one) => one.jobs)
     const answers: unknown[] = []
     for (let start = 0; start < jobs.length; start += kind.most) {
+      if (first && start > 0) {
+        // It has been told that nobody knows: what was not sent by then is not added behind its back.
+        if (first.isOver) break
+        first.addedCount = answers.length
+        this.goOn(first)
+      }
       const part = jobs.slice(start, start + kind.most)
       const request = {
         queue: this.queue,

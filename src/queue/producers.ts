@@ -6,6 +6,7 @@ import { Producer } from './producer.ts'
 import type { NamedAdd, NamedJob } from './record-store.ts'
 import type { Limits } from './room.ts'
 import type { NewJob, QueueStore } from './store.ts'
+import { Together } from './together.ts'
 import { endOfTurn } from './turn.ts'
 
 interface Terms {
@@ -38,11 +39,16 @@ export class Producers {
     await Promise.all(names.map((name) => store.checkDemand(name, demand)))
   }
 
+  /** What one call of a user's adds in several goes: it is passed with each of them. */
+  together(): Together {
+    return new Together(this.terms.deadlines)
+  }
+
   /** All of one turn go to one partition, and those of the next to the next one. */
-  add(jobs: NewJob[], demand: Demand | null): Promise<string[]> {
+  add(jobs: NewJob[], demand: Demand | null, together: Together | null): Promise<string[]> {
     return this.inOrder(this.partitions.atOnce, async (names) => {
       const partition = this.partitionOfTurn(names.length)
-      const ids = await this.producer(names, partition).add(jobs, demand)
+      const ids = await this.producer(names, partition).add(jobs, demand, together)
       return partition === 0 ? ids : ids.map((id) => outerId(id, partition))
     })
   }
@@ -52,29 +58,33 @@ export class Producers {
     const names = this.partitions.atOnce
     if (names?.length === 1 && this.waitingCount === 0)
       return this.producer(names, 0).addOne(job, give)
-    return this.add([job], null).then(([id = '']) => give(id))
+    return this.add([job], null, null).then(([id = '']) => give(id))
   }
 
   /** All of one key. */
-  addKeyed(jobs: NewJob[], key: string): Promise<(string | null)[]> {
+  addKeyed(jobs: NewJob[], key: string, together: Together | null): Promise<(string | null)[]> {
     return this.inOrder(this.partitions.names, async (names) => {
       const partition = partitionOf(key, names.length)
       const keyed = jobs.map((job) => ({ ...job, key }))
-      const ids = await this.producer(names, partition).addKeyed(keyed)
+      const ids = await this.producer(names, partition).addKeyed(keyed, together)
       return ids.map((id) => id && outerId(id, partition))
     })
   }
 
   /** Each goes to the partition of its id. */
-  addNamed(jobs: NamedJob[], demand: Demand | null): Promise<NamedAdd[]> {
+  addNamed(
+    jobs: NamedJob[],
+    demand: Demand | null,
+    together: Together | null,
+  ): Promise<NamedAdd[]> {
     return this.inOrder(this.partitions.names, async (names) => {
-      if (names.length === 1) return this.producer(names, 0).addNamed(jobs, demand)
+      if (names.length === 1) return this.producer(names, 0).addNamed(jobs, demand, together)
       const parts = names.map((_, partition) =>
         jobs.filter(({ name }) => partitionOf(name, names.length) === partition),
       )
       const answers = await Promise.all(
         parts.map((part, partition) =>
-          part.length === 0 ? [] : this.producer(names, partition).addNamed(part, demand),
+          part.length === 0 ? [] : this.producer(names, partition).addNamed(part, demand, together),
         ),
       )
       return jobs.map(({ name }) => answers[partitionOf(name, names.length)]?.shift() as NamedAdd)

@@ -6,7 +6,8 @@ import {
   BAD_OPTIONS,
   BAD_TEXTS,
   expectRefusal,
-  title,
+  type Refused,
+  refusesEach,
   unchecked,
   untouchable,
   without,
@@ -22,7 +23,7 @@ const NAMES = [...BAD_TEXTS, 'x'.repeat(129)]
 const ruled = (rule: object) => queue.schedule('a', unchecked(rule), 1)
 const withOptions = (options: object) => queue.schedule('a', HOURLY, 1, unchecked(options))
 
-const TABLE: { argument: string; values: unknown[]; pass: (value: unknown) => unknown }[] = [
+const TABLE: Refused[] = [
   {
     argument: 'schedule.name',
     values: NAMES,
@@ -148,11 +149,7 @@ const TABLE: { argument: string; values: unknown[]; pass: (value: unknown) => un
 ]
 
 describe('refuses before anything is sent', () => {
-  for (const { argument, values, pass } of TABLE) {
-    for (const value of values) {
-      it(`${argument} ${title(value)}`, () => expectRefusal(async () => pass(value), argument))
-    }
-  }
+  refusesEach(TABLE)
 })
 
 it('a pattern that fits no day to come is refused once the time is known', async () => {

@@ -1,11 +1,11 @@
 // Schedules as users see them, on every engine.
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { engines } from '../../test/engines.ts'
 import { gate, gone, refusal } from '../../test/faults.ts'
+import { openQueueClients } from '../../test/queue-clients.ts'
 import { StoreFullError } from '../errors.ts'
 import type { TestClock } from '../testing/clock.ts'
-import { type FaultPlan, faulty } from '../testing/faulty.ts'
-import { createQueues } from './queue.ts'
+import type { FaultPlan } from '../testing/faulty.ts'
 import type { Job } from './run.ts'
 import type { QueueStore } from './store.ts'
 
@@ -19,27 +19,10 @@ const until = <T>(clock: TestClock, look: () => T | Promise<T>, stepMs = 5 * SEC
   expect.poll(() => clock.advance(stepMs).then(look), { interval: 1, timeout: 10_000 })
 
 describe.each(engines)('schedules on $name', ({ open }) => {
-  const cleanUps: (() => Promise<unknown>)[] = []
-  afterEach(async () => {
-    for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp()
-  })
-
-  async function start(plan: FaultPlan<QueueStore> = () => undefined) {
-    const opened = await open()
-    cleanUps.push(() => opened.close())
-    const second = await opened.second()
-    const errors: unknown[] = []
-    const logger = { info() {}, warn() {}, error: (text: string) => errors.push(text) }
-    const queuesOf = (store: QueueStore, clientId: string) => {
-      const queues = createQueues(store, opened.clock, clientId, 2_000, logger)
-      cleanUps.push(() => queues.close({ timeout: 0 }))
-      return queues
-    }
-    const ours = queuesOf(faulty(opened.first.queue, plan), 'here:1:a').queue<unknown>('q')
-    const theirs = queuesOf(second.queue, 'there:1:b').queue<unknown>('q')
-    const { clock } = opened
-    const nowMs = () => Number(clock.storeUs()) / 1000
-    return { clock, ours, theirs, store: opened.first.queue, errors, nowMs }
+  async function start(plan?: FaultPlan<QueueStore>) {
+    const { ours, theirs, ...opened } = await openQueueClients(open, plan)
+    const nowMs = () => Number(opened.clock.storeUs()) / 1000
+    return { ...opened, ours: ours.queue<unknown>('q'), theirs: theirs.queue<unknown>('q'), nowMs }
   }
 
   type Started = Awaited<ReturnType<typeof start>>
@@ -244,8 +227,7 @@ describe.each(engines)('schedules on $name', ({ open }) => {
     await theirs.schedule('hourly', { every: '1h' }, 1)
     const seen = slotsSeen(ours)
     await clock.advance(HOUR_MS)
-    const oddCount = () =>
-      errors.filter((text) => String(text).includes('"odd" of queue "q"')).length
+    const oddCount = () => errors.filter(({ text }) => text.includes('"odd" of queue "q"')).length
     await until(clock, () => seen.length).toBeGreaterThanOrEqual(1)
     await until(clock, oddCount).toBeGreaterThanOrEqual(2)
     const { nextAtMs } = await ours.schedule('odd', { every: '1h', at: nowMs() }, 1)

@@ -1,6 +1,7 @@
 // Adding within a transaction of the user's own, as they see it.
 import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { Redis } from 'ioredis'
@@ -15,6 +16,21 @@ import { createSluice, QueueFullError, type Schema, type Sluice } from '../index
 import { transaction } from '../redis/index.ts'
 
 const ARGUMENT = { code: 'SLUICE_ARGUMENT', argument: 'addWithin.transaction' }
+interface BetterDatabase {
+  exec(sql: string): unknown
+  close(): unknown
+}
+
+/** Only the benchmarks have it: it needs a compiler. */
+function betterSqlite(): (new (place: string) => BetterDatabase) | null {
+  try {
+    return createRequire(new URL('../../bench/package.json', import.meta.url))('better-sqlite3')
+  } catch {
+    return null
+  }
+}
+const Better = betterSqlite()
+
 const refusal = (more: object) => expect.objectContaining({ ...ARGUMENT, ...more })
 
 describe('on SQLite', () => {
@@ -116,6 +132,22 @@ describe('on SQLite', () => {
     expect(() => queue.addWithin(betterSqlite, 'a')).toThrow(/Two libraries in one process/)
     expect(await queue.counts()).toMatchObject({ ready: 0 })
   })
+
+  // Skipped where that is not installed.
+  it.skipIf(!Better)(
+    'refuses a handle of better-sqlite3, which is in bench/node_modules',
+    async () => {
+      // Not on the file of the store: closing it would drop the locks that this process has on that.
+      const database = Better && new Better(path.join(folder, 'theirs.db'))
+      database?.exec('BEGIN IMMEDIATE')
+      expect(() => sluice.queue('mails').addWithin(database ?? {}, 'a')).toThrow(
+        refusal({ message: expect.stringContaining('Two libraries in one process') }),
+      )
+      database?.exec('ROLLBACK')
+      database?.close()
+      expect(await sluice.queue('mails').counts()).toMatchObject({ ready: 0 })
+    },
+  )
 
   it('refuses a file that is no store of Sluice, or one of another version', async () => {
     const empty = path.join(folder, 'mine.db')

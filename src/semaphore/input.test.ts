@@ -1,11 +1,11 @@
-import { describe, it } from 'vitest'
+import { describe } from 'vitest'
 import {
   BAD_DURATIONS,
   BAD_NUMBERS,
   BAD_OPTIONS,
   BAD_TEXTS,
-  expectRefusal,
-  title,
+  type Refused,
+  refusesEach,
   unchecked,
   untouchable,
   without,
@@ -21,7 +21,7 @@ const make = (options: object) => semaphores.semaphore('it', unchecked({ permits
 const NO_COUNTS = [...BAD_NUMBERS, 0, -0, 1_000_001]
 const NO_SIGNALS = [null, {}, [], 'x', 5, true, () => {}, { aborted: false }]
 
-const TABLE: { argument: string; values: unknown[]; pass: (value: unknown) => unknown }[] = [
+const TABLE: Refused[] = [
   {
     argument: 'semaphore.name',
     values: BAD_TEXTS,
@@ -132,9 +132,5 @@ const TABLE: { argument: string; values: unknown[]; pass: (value: unknown) => un
 ]
 
 describe('refuses before anything is sent', () => {
-  for (const { argument, values, pass } of TABLE) {
-    for (const value of values) {
-      it(`${argument} ${title(value)}`, () => expectRefusal(() => pass(value), argument))
-    }
-  }
+  refusesEach(TABLE)
 })

@@ -1,0 +1,23 @@
+import type { NamedAdd, NamedJob } from './record-store.ts'
+import type { AddRequest, NewJob, QueueStore } from './store.ts'
+import type { KeyedJob } from './strand-store.ts'
+
+/** One call of the store, and how many jobs it takes. Those of a batch are of one kind. */
+export interface Kind<Job, Answer> {
+  most: number
+  call(store: QueueStore, request: Omit<AddRequest, 'jobs'> & { jobs: Job[] }): Promise<Answer[]>
+}
+
+export const PLAIN: Kind<NewJob, string> = {
+  most: 1_000,
+  call: (store, request) => store.add(request),
+}
+export const NAMED: Kind<NamedJob, NamedAdd> = {
+  most: 100,
+  call: (store, request) => store.addNamed(request),
+}
+
+export const KEYED: Kind<KeyedJob, string | null> = {
+  most: 100,
+  call: (store, request) => store.addKeyed(request),
+}

@@ -1,0 +1,49 @@
+// Queues of two clients on an engine of a test's own, closed after it.
+import { afterEach } from 'vitest'
+import type { Queues } from '../src/queue/api.ts'
+import { createQueues } from '../src/queue/queue.ts'
+import type { QueueStore } from '../src/queue/store.ts'
+import type { TestClock } from '../src/testing/clock.ts'
+import { type FaultPlan, faulty } from '../src/testing/faulty.ts'
+import type { TestEngine } from './engines.ts'
+
+const CALL_TIMEOUT_MS = 2_000
+
+export interface QueueClients {
+  clock: TestClock
+  /** Queues whose store fails as planned. */
+  ours: Queues
+  /** Queues of another client, whose store fails as planned for it. */
+  theirs: Queues
+  /** The store of ours, without faults. */
+  store: QueueStore
+  /** What both logged as errors. */
+  errors: { text: string; error: unknown }[]
+}
+
+const cleanUps: (() => Promise<unknown>)[] = []
+afterEach(async () => {
+  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp()
+})
+
+export async function openQueueClients(
+  open: TestEngine['open'],
+  plan: FaultPlan<QueueStore> = () => undefined,
+  theirPlan: FaultPlan<QueueStore> = () => undefined,
+): Promise<QueueClients> {
+  const opened = await open()
+  cleanUps.push(() => opened.close())
+  const { clock, first } = opened
+  const second = await opened.second()
+  const errors: QueueClients['errors'] = []
+  const log = (text: string, error: unknown) => void errors.push({ text, error })
+  const logger = { info() {}, warn() {}, error: log }
+  const queuesOf = (store: QueueStore, clientId: string) => {
+    const queues = createQueues(store, clock, clientId, CALL_TIMEOUT_MS, logger)
+    cleanUps.push(() => queues.close({ timeout: 0 }))
+    return queues
+  }
+  const ours = queuesOf(faulty(first.queue, plan), 'here:1:a')
+  const theirs = queuesOf(faulty(second.queue, theirPlan), 'there:1:b')
+  return { clock, ours, theirs, store: first.queue, errors }
+}
