@@ -283,5 +283,6 @@ export class RecordGame {
 
 function outcomeOf(how: End): RecordOutcome {
   if (how.tag === 'done') return { tag: 'done', result: null, reason: null }
-  return how.tag === 'dead' ? { tag: 'dead', reason: 'no' } : how
+  if (how.tag === 'dead') return { tag: 'dead', reason: 'no' }
+  return how.tag === 'back' ? { tag: 'back', delayMs: 0 } : how
 }
