@@ -24,6 +24,9 @@ export interface JobEntry<Data> {
   /** Of dead ones: why, and since when. */
   reason?: string
   diedAt?: Date
+  /** Of those that are done: since when, and what the handler returned, of a job that was added with an `id`. */
+  doneAt?: Date
+  result?: unknown
   /** Of which slot of which schedule it is. */
   schedule?: ScheduleSlot
   /** Its failed attempts, the oldest first, where the queue's `history` says to keep them. */
@@ -60,7 +63,8 @@ export class Contents {
 
   /** Null for a ticket that stands for no job any more. */
   private async entryOf(job: ListedJob): Promise<JobEntry<unknown> | null> {
-    const { name, id } = job
+    const { name, id, doneAtMs } = job
+    if (doneAtMs !== undefined) return viewOf({ ...job, id: name ?? id })
     if (name === null) return viewOf(job)
     const record = await this.store.readRecord(this.queue, name)
     if (record?.ticket !== innerId(id)[0] || record.ended?.number === record.number) return null
@@ -93,7 +97,7 @@ export class Contents {
 const isJob = ({ name }: ListedJob) => !name?.startsWith(SCHEDULE_PREFIX)
 
 const viewOf = ({ id, payload, attempt, ...job }: ListedJob): JobEntry<unknown> => {
-  const { key, behind, dueAtMs, reason, diedAtMs, schedule, history } = job
+  const { key, behind, dueAtMs, reason, diedAtMs, doneAtMs, result, schedule, history } = job
   return {
     id,
     data: decodeForView(payload),
@@ -103,6 +107,8 @@ const viewOf = ({ id, payload, attempt, ...job }: ListedJob): JobEntry<unknown> 
     ...(dueAtMs === undefined ? {} : { dueAt: new Date(dueAtMs) }),
     ...(reason === undefined ? {} : { reason }),
     ...(diedAtMs === undefined ? {} : { diedAt: new Date(diedAtMs) }),
+    ...(doneAtMs === undefined ? {} : { doneAt: new Date(doneAtMs) }),
+    ...(result === undefined ? {} : { result: decodeForView(result) }),
     ...(schedule ? { schedule } : {}),
     ...(history ? { history } : {}),
   }

@@ -204,6 +204,21 @@ const KNOWN_TABLES: readonly KnownTable[] = [
       },
     ],
   },
+  {
+    name: 'done_job',
+    ends: { column: 'until_us', withinUs: 30 * DAY_US },
+    contradictions: [
+      {
+        what: 'a job of no queue that is done',
+        sql: 'SELECT job FROM done_job WHERE queue NOT IN (SELECT id FROM queue)',
+      },
+      {
+        what: 'a gap between those that are done',
+        sql: `SELECT queue FROM done_job GROUP BY queue
+              HAVING max(number) - min(number) + 1 <> count(*)`,
+      },
+    ],
+  },
   { name: 'producer', ends: { column: 'added_us', withinUs: 0 } },
   { name: 'funnel', ends: { column: 'until_us', withinUs: 366 * DAY_US } },
   { name: 'bucket', ends: { column: 'until_us', withinUs: 366 * DAY_US } },
