@@ -111,7 +111,7 @@ export function retainedContract(bench: Bench): void {
 
     it('Q33 Q56 by name: once, under it, with their result', async () => {
       const client = retaining(100)
-      const names = ['a', '限 "\n"', `${'n'.repeat(127)}限`, 'back', 'dead', 'cancelled']
+      const names = ['a', '限 "\n"', `${'n'.repeat(127)}限`, 'back', 'dead', 'cancelled', 'gone']
       for (const name of names) await desk.add([name], { payload: JSON.stringify(name) })
       const worker = consumer(client)
       const opened = await desk.open(worker, bench.first)
@@ -123,6 +123,7 @@ export function retainedContract(bench: Bench): void {
         { tag: 'back' as const },
         { tag: 'dead' as const, reason: 'no' },
         DONE,
+        { tag: 'cancelled' as const },
       ]
       const closings = opened.map(({ ticket, fence }, index) => {
         return { name: ticket.name ?? '', fence, outcome: outcomes[index] ?? DONE }
@@ -131,9 +132,9 @@ export function retainedContract(bench: Bench): void {
         client.queue.closeRecords({ queue: bench.queue, rememberMs: 1_000, closings })
       await close()
       await close()
-      const [a, b, c, back, dead, cancelled] = opened.map(({ ticket }) => ticket) as StoredJob[]
+      const [a, b, c, back, dead, ...ended] = opened.map(({ ticket }) => ticket) as StoredJob[]
       await worker.say({
-        acks: [a, b, c, cancelled].flatMap((job) => job ?? []),
+        acks: [a, b, c, ...ended].flatMap((job) => job ?? []),
         retries: back ? [{ job: back, delayMs: 0, failed: false }] : [],
         deaths: dead ? [{ job: dead, reason: 'no', payload: '"dead"' }] : [],
       })
@@ -226,6 +227,12 @@ export function retainedContract(bench: Bench): void {
       const jobs = await worker.claim(400)
       await worker.say({ acks: [...jobs, ...jobs] })
       expect(idsOf(await kept())).toEqual(idsOf(jobs.slice(-7)))
+      const other = consumer(retaining(1_000))
+      await bench.add(['a', 'b'])
+      const [a, b] = await other.claim(2)
+      if (!a || !b) throw new Error('not all were claimed')
+      await other.say({ acks: [a, b, a] })
+      expect(idsOf(await kept()).slice(7)).toEqual([a.id, b.id])
     })
 
     it('Q57 none is on a page for longer than was said, whatever others say', async () => {

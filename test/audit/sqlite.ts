@@ -212,11 +212,6 @@ const KNOWN_TABLES: readonly KnownTable[] = [
         what: 'a job of no queue that is done',
         sql: 'SELECT job FROM done_job WHERE queue NOT IN (SELECT id FROM queue)',
       },
-      {
-        what: 'a gap between those that are done',
-        sql: `SELECT queue FROM done_job GROUP BY queue
-              HAVING max(number) - min(number) + 1 <> count(*)`,
-      },
     ],
   },
   { name: 'producer', ends: { column: 'added_us', withinUs: 0 } },

@@ -4,8 +4,8 @@ import type { Retention } from '../retention.ts'
 import type { ListedJob, ListPage, ListRequest } from '../store.ts'
 import { type JobRow, storedJob } from './job-row.ts'
 
-/** Entries that are over and that one call removes: more than it can add. */
-const MOST_SWEPT = 1_000
+/** One call removes so many that have been kept for long enough; those that are left are on no page. */
+const MOST_SWEPT = 200
 
 /** A job that is done, and is not in line as it is. */
 export interface DoneJob {
@@ -81,7 +81,6 @@ function nextNumber(transaction: Transaction, queue: number): number {
 
 function trim(transaction: Transaction, queue: number, last: number, { count }: Retention): void {
   transaction.run('DELETE FROM done_job WHERE queue = ? AND number <= ?', queue, last - count)
-  sweepDone(transaction)
 }
 
 /** Forgets some that have been kept for long enough. Answers the queues that had them. */

@@ -219,7 +219,7 @@ CREATE INDEX IF NOT EXISTS strand_behind ON strand_job (queue) WHERE is_first = 
 -- Jobs that are done, of queues that keep them: the last ones.
 CREATE TABLE IF NOT EXISTS done_job (
   queue INTEGER NOT NULL,
-  -- In the order in which they ended, without gaps among those that are there.
+  -- In the order in which they ended.
   number INTEGER NOT NULL,
   job INTEGER NOT NULL,
   -- Its own, where it was added with one.
