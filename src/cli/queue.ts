@@ -49,7 +49,7 @@ function addQueue(program: Command): void {
   withStore(queue.command('show'))
     .description('Shows how many jobs are where, and the first ones with their data.')
     .argument('<name>', 'of the queue')
-    .option('--state <state>', 'of jobs: ready, timed, inFlight or dead; all without it')
+    .option('--state <state>', 'of jobs: ready, timed, inFlight, dead or done; all without it')
     .option(...LIMIT)
     .option(...RESUME)
     .addHelpText('after', examples('queue show emails', 'queue show emails --state timed --json'))

@@ -1,12 +1,23 @@
-import { flag, readOptions, withDefault } from '../options.ts'
+import { ArgumentError } from '../errors.ts'
+import { flag, oneOf, type Reader, readOptions, withDefault } from '../options.ts'
+import { describe } from '../text.ts'
 import { QueueBusyError } from './errors.ts'
 import type { FailedAttempt } from './history.ts'
-import { type ListOptions, listOptions } from './options.ts'
+import type { ListedJob } from './listing-store.ts'
+import { pageLimit } from './options.ts'
 import { innerId } from './partitions.ts'
 import { decodeForView } from './payload.ts'
 import { SCHEDULE_PREFIX, type ScheduleSlot } from './schedule-store.ts'
-import type { ListedJob } from './store.ts'
 import type { WholeQueue } from './whole-queue.ts'
+
+export interface ListOptions {
+  /** `done` are those that `retain` keeps. */
+  state: 'ready' | 'timed' | 'inFlight' | 'dead' | 'done'
+  /** At most this many, 1 to 1000. Defaults to 100. */
+  limit?: number
+  /** As the page before said. Defaults to the first page. */
+  cursor?: string | null
+}
 
 /** A job as it is stored. */
 export interface JobEntry<Data> {
@@ -41,6 +52,18 @@ export interface JobPage<Data> {
 
 /** Jobs that one call of the store removes or moves. */
 const JOBS_IN_A_CALL = 100
+
+const readCursor: Reader<string | null> = (value, argument) => {
+  if (value === null) return null
+  if (typeof value === 'string' && /^[\w:-]{0,99}@\d{1,16}$/.test(value)) return value
+  throw new ArgumentError(argument, 'the cursor of an earlier page', describe(value))
+}
+
+const listOptions = {
+  state: oneOf('ready', 'timed', 'inFlight', 'dead', 'done'),
+  limit: pageLimit,
+  cursor: withDefault(readCursor, null),
+}
 
 const obliterateOptions = { force: withDefault(flag, false) }
 

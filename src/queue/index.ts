@@ -2,7 +2,7 @@ export type { AddedJob, Addressed, JobView } from './addressed.ts'
 export type { OpenQueue, Queue } from './api.ts'
 export type { Backoff, BackoffFunction } from './backoff.ts'
 export type { BatchHandler, BatchResult } from './batch.ts'
-export type { JobEntry, JobPage } from './contents.ts'
+export type { JobEntry, JobPage, ListOptions } from './contents.ts'
 export type { DeadLetter, DeadLetters } from './dead-letters.ts'
 export type { Delivery } from './delivery.ts'
 export type { Durability } from './durability.ts'
@@ -26,7 +26,6 @@ export type {
   CloseOptions,
   DeliveriesOptions,
   EventsOptions,
-  ListOptions,
   QueueOptions,
   SchemaQueueOptions,
   SureAddOptions,

@@ -168,15 +168,6 @@ export interface EventsOptions {
   signal?: AbortSignal
 }
 
-export interface ListOptions {
-  /** `done` are those that `retain` keeps. */
-  state: 'ready' | 'timed' | 'inFlight' | 'dead' | 'done'
-  /** At most this many, 1 to 1000. Defaults to 100. */
-  limit?: number
-  /** As the page before said. Defaults to the first page. */
-  cursor?: string | null
-}
-
 export interface CloseOptions {
   /** How long running handlers may take to finish; then their signals abort. Defaults to 25 s. */
   timeout?: Duration
@@ -226,11 +217,6 @@ export const takeOptions = {
 }
 
 export const deliveriesOptions = { max: takeOptions.max, signal: takeOptions.signal }
-const readCursor: Reader<string | null> = (value, argument) => {
-  if (value === null) return null
-  if (typeof value === 'string' && /^[\w:-]{0,99}@\d{1,16}$/.test(value)) return value
-  throw new ArgumentError(argument, 'the cursor of an earlier page', describe(value))
-}
 
 /** A place in each partition. */
 const readFrom: Reader<string> = (value, argument) => {
@@ -247,12 +233,6 @@ export const eventsOptions = {
 
 /** Entries of one page. */
 export const pageLimit = withDefault(count(1, 1_000), 100)
-
-export const listOptions = {
-  state: oneOf('ready', 'timed', 'inFlight', 'dead', 'done'),
-  limit: pageLimit,
-  cursor: withDefault(readCursor, null),
-}
 
 export const retryOptions = { delay: withDefault(duration(), undefined) }
 export const closeOptions = { timeout: withDefault(duration(), 25_000) }

@@ -8,7 +8,8 @@ import {
   type QueueClient,
 } from './bench.contract.ts'
 import { DONE, deskOf } from './desk.contract.ts'
-import type { ListedJob, StoredJob } from './store.ts'
+import type { ListedJob } from './listing-store.ts'
+import type { StoredJob } from './store.ts'
 
 const DAY_MS = 86_400_000
 

@@ -1,6 +1,7 @@
 import type { AddStore } from './add-store.ts'
 import type { EventStore } from './event-store.ts'
 import type { FailedAttempt, FailureNote } from './history.ts'
+import type { ListingStore } from './listing-store.ts'
 import type { RecordStore } from './record-store.ts'
 import type { RetentionStore } from './retention.ts'
 import type { ScheduleSlot, ScheduleStore } from './schedule-store.ts'
@@ -230,37 +231,10 @@ export type Obliteration =
   | { tag: 'step'; count: number; epoch: string }
   | { tag: 'gone'; count: number }
 
-export type ListedState = 'ready' | 'timed' | 'inFlight' | 'dead' | 'done'
-
-export interface ListRequest {
-  state: ListedState
-  limit: number
-  /** As the page before said; null for the first. Matches `/^[\w:-]{0,99}@\d{1,16}$/`. */
-  cursor: string | null
-}
-
-export interface ListedJob extends StoredJob {
-  /** Of the first job of a key: how many wait behind it. These are on no page. */
-  behind?: number
-  /** Of timed jobs. */
-  dueAtMs?: number
-  /** Of dead ones. */
-  reason?: string
-  diedAtMs?: number
-  /** Of those that are done, whose name is no ticket's: when, and what came of it as JSON, where that is known. */
-  doneAtMs?: number
-  result?: string
-}
-
-export interface ListPage {
-  jobs: ListedJob[]
-  /** Where the next page begins; null if there is none. */
-  cursor: string | null
-}
-
 export interface QueueStore
   extends AddStore,
     EventStore,
+    ListingStore,
     RecordStore,
     RetentionStore,
     ScheduleStore,
@@ -279,8 +253,6 @@ export interface QueueStore
    */
   agreePartitions(queue: string, count: number | null): Promise<string[]>
   counts(queue: string): Promise<QueueCounts>
-  /** Jobs of a state, page by page. */
-  listJobs(queue: string, request: ListRequest): Promise<ListPage>
   /** Oldest first. */
   listDead(queue: string, limit: number): Promise<DeadJob[]>
   /** Makes dead jobs ready again, the oldest first, at most `limit`. Answers how many. */

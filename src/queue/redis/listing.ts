@@ -1,13 +1,12 @@
 import type { RedisEngine } from '../../engine/redis/engine.ts'
 import type {
-  DeadJob,
   ListedJob,
   ListedState,
+  ListingStore,
   ListPage,
   ListRequest,
-  QueueStore,
-  StoredJob,
-} from '../store.ts'
+} from '../listing-store.ts'
+import type { DeadJob, StoredJob } from '../store.ts'
 import { splitHistory } from './body.ts'
 import type { QueueKeys } from './keys.ts'
 import { readRetained } from './retained.ts'
@@ -34,7 +33,7 @@ export function redisListing(
     job(queue: string, body: string): StoredJob
     letter(queue: string, text: string): DeadJob
   },
-): Pick<QueueStore, 'listJobs'> {
+): ListingStore {
   /** Their places in the list move as it is trimmed; their numbers do not. */
   async function donePage(queue: string, { limit, cursor }: ListRequest): Promise<ListPage> {
     const { done } = keysOf(queue)

@@ -1,7 +1,8 @@
 import { toUs } from '../../duration.ts'
 import { StoreCorruptError } from '../../errors.ts'
+import type { ListedJob } from '../listing-store.ts'
 import type { Retention } from '../retention.ts'
-import type { ListedJob, StoredJob } from '../store.ts'
+import type { StoredJob } from '../store.ts'
 
 /** What scripts are told of the jobs that are to be kept. */
 export interface RetainedArgs {

@@ -1,5 +1,5 @@
 import type { Transaction } from '../../engine/sqlite/engine.ts'
-import type { ListedJob, ListPage, ListRequest } from '../store.ts'
+import type { ListedJob, ListPage, ListRequest } from '../listing-store.ts'
 import { findQueue } from './epochs.ts'
 import { JOB_COLUMNS, type JobRow, storedJob } from './job-row.ts'
 import { listDone } from './retained.ts'

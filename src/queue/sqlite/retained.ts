@@ -1,7 +1,7 @@
 import { toUs } from '../../duration.ts'
 import type { Transaction } from '../../engine/sqlite/engine.ts'
+import type { ListedJob, ListPage, ListRequest } from '../listing-store.ts'
 import type { Retention } from '../retention.ts'
-import type { ListedJob, ListPage, ListRequest } from '../store.ts'
 import { type JobRow, storedJob } from './job-row.ts'
 
 /** One call removes so many that have been kept for long enough; those that are left are on no page. */
