@@ -46,8 +46,9 @@ local function open_retained(done, wake)
   list.count_over = function() return count_over(list.length, list.last and list.last.total or 0) end
 
   list.add = function(name, result, body)
-    added[#added + 1] = string.format('%03d%05d', #name, #result) .. name .. result .. body
-    added_bytes = added_bytes + #added[#added]
+    local text = '00000000' .. body
+    if name ~= '' then text = string.format('%03d%05d', #name, #result) .. name .. result .. body end
+    added[#added + 1], added_bytes = text, added_bytes + #text
     -- It would be trimmed at once.
     while added_bytes > MOST_BYTES do added_bytes = added_bytes - #table.remove(added, 1) end
   end
@@ -55,10 +56,10 @@ local function open_retained(done, wake)
   list.write = function(count, for_us)
     if #added == 0 then return end
     local number, total = list.last and list.last.number or now_us, list.last and list.last.total or 0
-    local until_text = string.format('%016.0f', now_us + for_us)
+    local times = now_text .. string.format('%016.0f', now_us + for_us)
     for i = 1, #added do
       total = total + FRAME_BYTES + #added[i]
-      added[i] = string.format('%016.0f', number + i) .. now_text .. until_text .. string.format('%016.0f', total) .. added[i]
+      added[i] = string.format('%016.0f%s%016.0f%s', number + i, times, total, added[i])
     end
     local length = redis.call('RPUSH', done, unpack(added))
     local over = math.max(length - count, count_over(length, total))
