@@ -8,7 +8,7 @@ await runBench({
   one: 'job',
   unit: 'jobs/s',
   peers: ['bullmq', 'bull', 'bee-queue', 'groupmq', 'platformatic-job-queue'],
-  full: { warmUpMs: 600, durationMs: 2_000 },
+  full: { warmUpMs: 2_000, durationMs: 2_000 },
   quick: { warmUpMs: 200, durationMs: 500 },
   cases: [
     { name: 'one-by-one', task: { inFlight: 100, jobsPerCall: 1 } },

@@ -1,6 +1,7 @@
 import type { Clock, Timer } from './clock.ts'
 
-interface Watched {
+/** Of what is under way; nothing expires any more once it is settled. */
+export interface Deadline {
   atMs: number
   expire: (() => void) | null
 }
@@ -13,7 +14,7 @@ const GRACE_MS = 100
 
 /** How many settled ones may be left in front before they are cut off. */
 const MOST_SETTLED = 1_024
-const SETTLED: Watched = { atMs: 0, expire: null }
+const SETTLED: Deadline = { atMs: 0, expire: null }
 
 /**
  * Ends what has waited for as long as a call may take. All of it may take equally long, so one timer
@@ -22,7 +23,7 @@ const SETTLED: Watched = { atMs: 0, expire: null }
 export class Deadlines {
   private readonly clock: Clock
   private readonly afterMs: number
-  private watched: Watched[] = []
+  private watched: Deadline[] = []
   /** What is in front of it is over. Kept any longer, it would outlive many collections of garbage. */
   private head = 0
   private timer: Timer | null = null
@@ -34,13 +35,21 @@ export class Deadlines {
 
   /** Calls `expire` once, unless what is returned was called before. */
   watch(expire: () => void): () => void {
-    const one: Watched = { atMs: this.clock.monotonicMs() + this.afterMs, expire }
+    const one = this.begin(expire)
+    return () => this.end(one)
+  }
+
+  /** The same for who ends many: no function is made for each. */
+  begin(expire: () => void): Deadline {
+    const one: Deadline = { atMs: this.clock.monotonicMs() + this.afterMs, expire }
     this.watched.push(one)
     if (!this.timer) this.arm(this.afterMs)
-    return () => {
-      one.expire = null
-      this.dropSettled()
-    }
+    return one
+  }
+
+  end(one: Deadline): void {
+    one.expire = null
+    this.dropSettled()
   }
 
   private dropSettled(): void {

@@ -13,7 +13,8 @@ export function benchQueueOf(sluice) {
   )
   return {
     add: (payloads) => queue.addMany(payloads),
-    addOne: (payload, delayMs = 0) => queue.add(payload, { delay: delayMs }),
+    addOne: (payload, delayMs = 0) =>
+      delayMs > 0 ? queue.add(payload, { delay: delayMs }) : queue.add(payload),
     addBulk: (payloads, delayMs = 0) => queue.addMany(payloads, { delay: delayMs }),
     holdsManyWorkers: true,
     work: async (concurrency, handle) => queue.work((job) => handle(job.data), { concurrency }),

@@ -1,4 +1,4 @@
-import type { Deadlines } from '../deadlines.ts'
+import type { Deadline, Deadlines } from '../deadlines.ts'
 import { EngineUnavailableError, InternalError } from '../errors.ts'
 import type { Demand } from './add-store.ts'
 import { Confirmations } from './durability.ts'
@@ -36,8 +36,7 @@ interface Waiting {
   underWay: boolean
   resolve: (answers: never[]) => void
   reject: (error: unknown) => void
-  /** Ends the watch of its deadline. */
-  stop: () => void
+  deadline: Deadline
 }
 
 /** All of one call would be told as not added, and some are. */
@@ -89,30 +88,50 @@ export class Producer {
   }
 
   add(jobs: NewJob[], demand: Demand | null = null): Promise<string[]> {
-    return this.enqueue(PLAIN, jobs, demand)
+    return this.addOfKind(PLAIN, jobs, demand)
+  }
+
+  /** One plain job. @param give what its adder gets for the id */
+  addOne<Given>(job: NewJob, give: (id: string) => Given): Promise<Given> {
+    return new Promise((resolve, reject) => {
+      this.enqueue(PLAIN, [job], null, (ids) => resolve(give(ids[0] ?? '')), reject)
+    })
   }
 
   addNamed(jobs: NamedJob[], demand: Demand | null = null): Promise<NamedAdd[]> {
-    return this.enqueue(NAMED, jobs, demand)
+    return this.addOfKind(NAMED, jobs, demand)
   }
 
   addKeyed(jobs: KeyedJob[]): Promise<(string | null)[]> {
-    return this.enqueue(KEYED, jobs, null)
+    return this.addOfKind(KEYED, jobs, null)
+  }
+
+  private addOfKind<Job extends NewJob, Answer>(
+    kind: Kind<Job, Answer>,
+    jobs: Job[],
+    demand: Demand | null,
+  ): Promise<Answer[]> {
+    return new Promise((resolve, reject) => this.enqueue(kind, jobs, demand, resolve, reject))
   }
 
   private enqueue<Job extends NewJob, Answer>(
     kind: Kind<Job, Answer>,
     jobs: Job[],
     demand: Demand | null,
-  ): Promise<Answer[]> {
-    return new Promise((resolve, reject) => {
-      const untyped = kind as unknown as Waiting['kind']
-      const state = { underWay: false, resolve, reject, stop: () => {} }
-      const one: Waiting = { kind: untyped, jobs, demand, ...state }
-      one.stop = this.deadlines.watch(() => this.expire(one))
-      this.waiting.push(one)
-      this.running ??= this.run()
-    })
+    resolve: (answers: Answer[]) => void,
+    reject: Waiting['reject'],
+  ): void {
+    const one: Waiting = {
+      kind: kind as unknown as Waiting['kind'],
+      jobs,
+      demand,
+      underWay: false,
+      resolve,
+      reject,
+      deadline: this.deadlines.begin(() => this.expire(one)),
+    }
+    this.waiting.push(one)
+    this.running ??= this.run()
   }
 
   private expire(one: Waiting): void {
@@ -178,7 +197,7 @@ export class Producer {
       )
       let start = 0
       for (const one of batch) {
-        one.stop()
+        this.deadlines.end(one.deadline)
         const own = answers.slice(start, start + one.jobs.length) as never[]
         if (one.demand) this.resolveWhenSafe(one, one.demand, own)
         else one.resolve(own)
@@ -192,8 +211,8 @@ export class Producer {
         return
       }
       const fitting = isFull ? thoseThatFit(batch, this.limits, error) : []
-      for (const { reject, stop } of batch.slice(fitting.length)) {
-        stop()
+      for (const { reject, deadline } of batch.slice(fitting.length)) {
+        this.deadlines.end(deadline)
         reject(error)
       }
       if (fitting.length > 0) await this.sendBatch(fitting)

@@ -47,6 +47,14 @@ export class Producers {
     })
   }
 
+  /** The same of one job, where it need not be asked first what the partitions are: the short way. */
+  addOne<Given>(job: NewJob, give: (id: string) => Given): Promise<Given> {
+    const names = this.partitions.atOnce
+    if (names?.length === 1 && this.waitingCount === 0)
+      return this.producer(names, 0).addOne(job, give)
+    return this.add([job], null).then(([id = '']) => give(id))
+  }
+
   /** All of one key. */
   addKeyed(jobs: NewJob[], key: string): Promise<(string | null)[]> {
     return this.inOrder(this.partitions.names, async (names) => {

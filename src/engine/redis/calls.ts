@@ -5,17 +5,15 @@ import {
   type AnyScript,
   areAlike,
   decodeReply,
-  encodeItem,
   type Facts,
+  type ItemWords,
+  ItemWriter,
   type Script,
   type Sent,
 } from './script.ts'
 import type { Servers } from './servers.ts'
 
-interface Item {
-  keys: string[]
-  once: readonly string[]
-  args: string[]
+interface Item extends ItemWords {
   resolve: (reply: never) => void
   reject: (error: unknown) => void
 }
@@ -57,6 +55,7 @@ export class ScriptCalls {
   private readonly writes: WriteEvents
   private readonly facts: () => Facts
   private readonly sharedKey: (kind: string, group: number) => string
+  private readonly writer = new ItemWriter()
   /** By group: what is sent when the tick is over. */
   private waiting = new Map<number, Batch[]>()
   private readonly idleListeners: (() => void)[] = []
@@ -92,7 +91,7 @@ export class ScriptCalls {
     const plain = script as unknown as AnyScript
     return new Promise((resolve, reject) => {
       // Spread, such an object costs 4 us: as much as all the rest.
-      const item = encodeItem(plain, keys, args)
+      const item = this.writer.write(plain, keys, args)
       this.enqueue(plain, { keys: item.keys, once: item.once, args: item.args, resolve, reject })
     })
   }
@@ -104,7 +103,7 @@ export class ScriptCalls {
     args: Args,
   ): { keys: string[]; args: string[] } {
     const plain = script as unknown as AnyScript
-    const item = { ...encodeItem(plain, keys, args), resolve() {}, reject() {} }
+    const item = { ...this.writer.write(plain, keys, args), resolve() {}, reject() {} }
     const group = this.servers.groupOf(item.keys[0] ?? '')
     const [, keyCount, ...words] = this.argumentsOf(plain, group, [item])
     return { keys: words.slice(0, Number(keyCount)), args: words.slice(Number(keyCount)) }
@@ -257,14 +256,14 @@ const batchOf = (script: AnyScript, group: number, item: Item, bytes: number): B
 /** Whether all that items of a call share is the same. */
 function goesWith({ items }: Batch, { once }: Item): boolean {
   const shared = items[0]?.once
-  return once.every((text, index) => text === shared?.[index])
+  return once === shared || once.every((text, index) => text === shared?.[index])
 }
 
 /** Answers that are all plain come as one text. The first is the number of the call. */
 const repliesOf = (reply: unknown): readonly unknown[] =>
   Array.isArray(reply) ? reply : String(reply).split(' ')
 
-function sizeOf(args: string[]): number {
+function sizeOf(args: readonly string[]): number {
   let bytes = 0
   for (const text of args) bytes += text.length + 16
   return bytes

@@ -56,18 +56,43 @@ export interface Sent {
 }
 
 /** What is sent of one item. */
-export function encodeItem(script: AnyScript, keys: unknown, args: unknown) {
-  const itemKeys = encodeKeys(script, keys as Record<string, string | string[]>)
-  return {
-    keys: itemKeys,
-    once: encodeOnce(script, args as Record<string, unknown>),
-    args: encodeArgs(script, args as Record<string, unknown>, itemKeys.length),
+export interface ItemWords {
+  keys: string[]
+  once: readonly string[]
+  args: readonly string[]
+}
+
+/** What has more is no longer the same for all: a batch of jobs, which must not be kept either. */
+const MOST_SHARED_ARGS = 16
+
+/** Writes items out. Whose arguments are the very object of the item before, are written once for both. */
+export class ItemWriter {
+  private script: AnyScript | null = null
+  private given: unknown = null
+  private once = NOTHING
+  private args = NOTHING
+
+  write(script: AnyScript, keys: unknown, given: unknown): ItemWords {
+    const itemKeys = encodeKeys(script, keys as Record<string, string | string[]>)
+    if (given === this.given && script === this.script) {
+      return { keys: itemKeys, once: this.once, args: this.args }
+    }
+    const once = encodeOnce(script, given as Record<string, unknown>)
+    const args = encodeArgs(script, given as Record<string, unknown>, itemKeys.length)
+    const isShort = args.length <= MOST_SHARED_ARGS && script.hasKeyList !== true
+    this.script = script
+    this.given = isShort ? given : null
+    this.once = isShort ? once : NOTHING
+    this.args = isShort ? args : NOTHING
+    return { keys: itemKeys, once, args }
   }
 }
 
 function encodeKeys(script: AnyScript, keys: Record<string, string | string[]>): string[] {
   if (script.hasKeyList) return [...(keys[script.keys[0] ?? ''] ?? [])]
-  return script.keys.map((name) => (keys[name] as string | undefined) ?? '')
+  const encoded: string[] = []
+  for (const name of script.keys) encoded.push((keys[name] as string | undefined) ?? '')
+  return encoded
 }
 
 /** What an item shares with all of its call, as it is sent. */
@@ -83,21 +108,24 @@ const NOTHING: readonly string[] = []
  * @param keyCount said first where it differs from item to item
  */
 function encodeArgs(script: AnyScript, args: Record<string, unknown>, keyCount: number): string[] {
-  let lists = false
-  const encoded = script.args.map((spec) => {
+  const encoded: string[] = script.hasKeyList ? [String(keyCount)] : []
+  for (const spec of script.args) {
     const value = args[spec[0]]
-    if (spec[1] !== 'list') return encodeScalar(value)
-    lists = true
-    return encodeList(value as Record<string, unknown>[], spec[2])
-  })
-  const flat = lists ? encoded.flat() : (encoded as string[])
-  return script.hasKeyList ? [String(keyCount), ...flat] : flat
+    if (spec[1] === 'list') encodeList(encoded, value as Record<string, unknown>[], spec[2])
+    else encoded.push(encodeScalar(value))
+  }
+  return encoded
 }
 
-const encodeList = (items: Record<string, unknown>[], fields: readonly string[]): string[] => [
-  String(items.length * fields.length),
-  ...items.flatMap((item) => fields.map((field) => encodeScalar(item[field]))),
-]
+/** A thousand jobs are a list of a thousand: no array is made for each. */
+function encodeList(
+  encoded: string[],
+  items: Record<string, unknown>[],
+  fields: readonly string[],
+): void {
+  encoded.push(String(items.length * fields.length))
+  for (const item of items) for (const field of fields) encoded.push(encodeScalar(item[field]))
+}
 
 /** Whether the arguments of all items are the same: then they are sent once. */
 export function areAlike(items: readonly { args: readonly string[] }[]): boolean {
@@ -109,7 +137,8 @@ export function areAlike(items: readonly { args: readonly string[] }[]): boolean
   )
 }
 
-const encodeScalar = (value: unknown): string => (value === null ? '' : String(value))
+const encodeScalar = (value: unknown): string =>
+  typeof value === 'string' ? value : value === null ? '' : String(value)
 
 /** Reads `[tag, …fields]`, or the numbers of the plain reply, as the script's header declares it. */
 export function decodeReply(

@@ -20,27 +20,16 @@ export function redisLimitStore(engine: RedisEngine): LimitStore {
   /** A script of its own for each kind: a short one costs the server less. */
   function judge(state: string, rule: RateRule, cost: number, times: number) {
     switch (rule.kind) {
-      case 'funnel': {
-        const { capacity, emissionUs } = rule
-        return engine.call(scripts.takeFunnel, { state }, { capacity, emissionUs, cost, times })
-      }
+      case 'funnel':
+        return engine.call(scripts.takeFunnel, { state }, funnelTerms(rule, cost, times))
       case 'slidingLog': {
-        const { limit, perUs, isLong } = rule
-        const script = isLong ? scripts.takeLongLog : scripts.takeLog
-        return engine.call(script, { state }, { limit, perUs, cost, times })
+        const script = rule.isLong ? scripts.takeLongLog : scripts.takeLog
+        return engine.call(script, { state }, logTerms(rule, cost, times))
       }
       case 'bucket':
-        return engine.call(
-          scripts.takeBucket,
-          { state },
-          { ...rule, isAligned: rule.isAligned ? 1 : 0, cost, times },
-        )
+        return engine.call(scripts.takeBucket, { state }, bucketTerms(rule, cost, times))
       case 'counter':
-        return engine.call(
-          scripts.takeCounter,
-          { state },
-          { ...rule, isStrict: rule.isStrict ? 1 : 0, cost, times },
-        )
+        return engine.call(scripts.takeCounter, { state }, counterTerms(rule, cost, times))
     }
   }
 
@@ -113,6 +102,35 @@ export function redisLimitStore(engine: RedisEngine): LimitStore {
 }
 
 const CORRUPT = { tag: 'corrupt' } as const
+
+type RuleOf<Kind extends RateRule['kind']> = RateRule & { kind: Kind }
+
+const funnelTerms = madeOnce(({ capacity, emissionUs }: RuleOf<'funnel'>, cost, times) => {
+  return { capacity, emissionUs, cost, times }
+})
+const logTerms = madeOnce(({ limit, perUs }: RuleOf<'slidingLog'>, cost, times) => {
+  return { limit, perUs, cost, times }
+})
+const bucketTerms = madeOnce((rule: RuleOf<'bucket'>, cost, times) => {
+  return { ...rule, isAligned: rule.isAligned ? 1 : 0, cost, times }
+})
+const counterTerms = madeOnce((rule: RuleOf<'counter'>, cost, times) => {
+  return { ...rule, isStrict: rule.isStrict ? 1 : 0, cost, times }
+})
+
+/** Most takes say the same of their rule as the one before: then it is the same object, and is written out once. */
+function madeOnce<OneRule extends RateRule, Terms>(
+  make: (rule: OneRule, cost: number, times: number) => Terms,
+): (rule: OneRule, cost: number, times: number) => Terms {
+  const last = new WeakMap<OneRule, { cost: number; times: number; terms: Terms }>()
+  return (rule, cost, times) => {
+    const known = last.get(rule)
+    if (known !== undefined && known.cost === cost && known.times === times) return known.terms
+    const terms = make(rule, cost, times)
+    last.set(rule, { cost, times, terms })
+    return terms
+  }
+}
 
 const isRate = (rule: StoredRule): rule is RateRule => rule.kind !== 'concurrency'
 

@@ -17,7 +17,7 @@
 -- REPLY refused
 -- COST  O(log waiters)
 -- REPEAT safe  the same owner gets the same answer
--- USE   clock facts gate/line lock/state lock/fresh lock/ownership
+-- USE   clock facts gate/line engine/digits lock/state lock/fresh lock/ownership
 local state = lock_read(lock)
 local busy = state and string.sub(state, 4, 19) or ''
 -- Who withdraws makes it busy for as long.

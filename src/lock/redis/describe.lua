@@ -6,7 +6,7 @@
 -- REPLY lost
 -- COST  O(1)
 -- REPEAT safe
--- USE   clock lock/state
+-- USE   clock engine/digits lock/state
 local state = lock_read(lock)
 if not state or not is_held(state) or not is_owner(state, owner) then return { 'lost' } end
 local left_us = tonumber(string.sub(state, 55, 70)) - now_us

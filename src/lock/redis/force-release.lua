@@ -11,7 +11,7 @@
 -- REPLY changed
 -- COST  O(log waiters)
 -- REPEAT unsafe  the next holder is not the one that was meant
--- USE   clock facts gate/line lock/state lock/ownership lock/grant
+-- USE   clock facts gate/line engine/digits lock/state lock/ownership lock/grant
 local state = lock_read(lock)
 redis.call('ZCARD', line)
 redis.call('HLEN', waiters)

@@ -12,7 +12,7 @@
 -- REPLY lost
 -- COST  O(log waiters)
 -- REPEAT safe  the successor owns it, with that fence
--- USE   clock facts gate/line lock/state lock/ownership
+-- USE   clock facts gate/line engine/digits lock/state lock/ownership
 local state = lock_read(lock)
 local first = line_first_of(self, line, successor)
 redis.call('HLEN', waiters)

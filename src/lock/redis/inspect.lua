@@ -5,7 +5,7 @@
 -- REPLY view  holder:string since_us:integer remaining_us:integer fence:integer metadata:string owners:strings kinds:strings metadatas:strings
 -- COST  O(waiters), at most 100
 -- REPEAT safe
--- USE   clock gate/line lock/state
+-- USE   clock gate/line engine/digits lock/state
 local state = lock_read(lock)
 local owners, kinds, metadatas = {}, {}, {}
 for _, owner in ipairs(redis.call('ZRANGE', line, 0, 99)) do

@@ -5,7 +5,7 @@
 -- REPLY nobody
 -- COST  O(log watchers)
 -- REPEAT safe
--- USE   clock facts lock/state lock/watchers
+-- USE   clock facts engine/digits lock/state lock/watchers
 local state = lock_read(lock)
 watch(watchers)
 local owner, since_us, remaining_us = holder_of(state)

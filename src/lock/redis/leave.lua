@@ -11,7 +11,7 @@
 -- REPLY left  granted:string fence:integer
 -- COST  O(log waiters)
 -- REPEAT safe
--- USE   clock facts gate/line lock/state lock/fresh lock/ownership lock/grant
+-- USE   clock facts gate/line engine/digits lock/state lock/fresh lock/ownership lock/grant
 local state = lock_read(lock)
 local is_blank = not state
 if is_blank then state = blank_state(shared_fence) end

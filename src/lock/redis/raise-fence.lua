@@ -7,7 +7,7 @@
 -- REPLY lost
 -- COST  O(1)
 -- REPEAT safe
--- USE   clock facts lock/state lock/fresh
+-- USE   clock facts engine/digits lock/state lock/fresh
 local state = lock_read(lock)
 if not state or not is_held(state) or not is_owner(state, owner) then return { 'lost' } end
 -- Of a lock that leaves nothing behind, the shared one is what remembers.

@@ -9,7 +9,7 @@
 -- REPLY lost
 -- COST  O(log waiters)
 -- REPEAT safe  the lock remembers who released it last
--- USE   clock facts gate/line lock/state lock/ownership lock/grant
+-- USE   clock facts gate/line engine/digits lock/state lock/ownership lock/grant
 local state = lock_read(lock)
 if not state then return { 'lost' } end
 if not is_held(state) or not is_owner(state, owner) then

@@ -8,7 +8,7 @@
 -- PLAIN renewed
 -- COST  O(1)
 -- REPEAT safe
--- USE   clock facts gate/line lock/state lock/ownership
+-- USE   clock facts gate/line engine/digits lock/state lock/ownership
 local state = lock_read(lock)
 if not state or not is_owner(state, owner) then return { 'lost' } end
 if string.byte(state) == 88 then

@@ -11,16 +11,10 @@
 -- with them goes the memory of their fences, that of N is in the key of fresh.lua.
 -- Who takes a free lock the short way leaves it to the key when the lease is over: then expires_us is
 -- 9999999999999999, since_us is how long the lease is, and what is read has both, to the millisecond.
--- BRINGS FENCE_IDLE_MS NOTHING digits_of until_text keep_ms lock_read is_held is_owner releaser_of holder_of
+-- BRINGS FENCE_IDLE_MS NOTHING until_text keep_ms lock_read is_held is_owner releaser_of holder_of
 
 local FENCE_IDLE_MS = 86400000
 local NOTHING = '0000000000000000'
-
--- In two parts: whole numbers are written four times as fast, and in 32 bits on some servers.
-local function digits_of(us)
-  local micros = us % 1000000
-  return string.format('%010d%06d', (us - micros) / 1000000, micros)
-end
 
 local until_lease, until_last
 local function until_text(lease_us)

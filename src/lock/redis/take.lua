@@ -11,7 +11,7 @@
 -- PLAIN acquired
 -- COST  O(1)
 -- REPEAT safe  the same owner gets the same answer
--- USE   clock facts lock/state lock/fresh
+-- USE   clock facts engine/digits lock/state lock/fresh
 if not fresh_fence then prepare_fresh(shared_fence, lease_us, lease_ms) end
 local text = fresh_head .. owner .. ' - ' .. metadata
 if not taken_now[lock] and redis.call('SET', lock, text, 'PX', fresh_ms, 'NX') then

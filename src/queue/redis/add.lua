@@ -28,7 +28,7 @@
 -- after that long, or '@us' for that time.
 -- COST  O(jobs), at most 1000
 -- REPEAT safe  by the producer's sequence
--- USE   clock queue/line queue/buckets queue/ranks queue/history queue/events queue/settle queue/deadline
+-- USE   clock engine/digits queue/line queue/buckets queue/ranks queue/history queue/events queue/settle queue/deadline
 -- Characters in front of what is counted as payload, with the id and without.
 local HEADER, NEW_HEADER = 28, 12
 local kept = redis.call('HMGET', meta, 'first_segment', 'next_segment', 'in_segments', 'filled', 'bytes',
@@ -64,7 +64,7 @@ local first_id = math.max(tonumber(kept[8] or 0) + 1, now_us)
 local pushed, bytes, put_timed, put_ranked, earliest_us = {}, 0, {}, {}, math.huge
 local has_deadlines, due_of = false, dues ~= '' and string.gmatch(dues, '([^,]*),')
 for i = 1, #bodies do
-  local body = string.format('%016.0f', first_id + i - 1) .. bodies[i]
+  local body = digits_of(first_id + i - 1) .. bodies[i]
   local rank, is_limited = nil, false
   if has_flags == 1 then
     rank, body, is_limited = rank_of(body), date_deadline(body)
