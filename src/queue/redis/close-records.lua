@@ -14,7 +14,7 @@
 -- A verdict is a letter: C closed, S stale, X it has ended as cancelled.
 -- COST  O(closings), at most 100
 -- REPEAT safe  a delivery ends once
--- USE   clock facts queue/line queue/buckets queue/ranks queue/record queue/history queue/tickets queue/filing queue/events queue/retained
+-- USE   clock facts queue/line queue/buckets queue/ranks queue/record queue/history queue/tickets queue/filing queue/events engine/digits queue/retained
 local meta, reads, queue, ended_bytes = keys[1], {}, nil, 0
 local told = open_events(keys[10], keys[11], events_kept)
 local retained = retain_count > 0 and open_retained(keys[12], keys[7]) or nil

@@ -11,7 +11,7 @@
 -- The outcome is done or dead; the past of one is a note as history.lua says, or nothing, a line feed, and its lines. A verdict is a letter: C closed, S stale, another delivery has it.
 -- COST  O(closings), at most 100
 -- REPEAT safe  a job ends once
--- USE   clock queue/line queue/buckets queue/ranks queue/history queue/events queue/retained queue/settle queue/tickets queue/strands
+-- USE   clock queue/line queue/buckets queue/ranks queue/history queue/events engine/digits queue/retained queue/settle queue/tickets queue/strands
 local queue, dead, verdicts, told = open_line(keys), keys[12], {}, open_events(keys[10], keys[11], events_kept)
 redis.call('LLEN', dead)
 local retained = retain_count > 0 and open_retained(keys[13], keys[7]) or nil

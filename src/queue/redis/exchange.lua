@@ -41,7 +41,7 @@
 -- REPLY lost
 -- COST  O(settled + wanted), at most 1000 each
 -- REPEAT safe  by the sequence
--- USE   clock queue/history queue/events queue/retained queue/settle queue/deadline queue/line queue/buckets queue/ranks queue/progress
+-- USE   clock queue/history queue/events engine/digits queue/retained queue/settle queue/deadline queue/line queue/buckets queue/ranks queue/progress
 local lease, previous = redis.call('ZSCORE', leases, epoch), redis.call('GET', last)
 -- A key of another type fails here, before the first write.
 local kept = redis.call('HMGET', meta, 'first_segment', 'next_segment', 'in_segments', 'filled', 'bytes',

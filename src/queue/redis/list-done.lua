@@ -6,7 +6,7 @@
 -- The number of the last one that was looked at, where there may be more; else 0.
 -- COST  O(limit), at most 1000
 -- REPEAT safe
--- USE   clock queue/retained
+-- USE   clock engine/digits queue/retained
 local list, entries = open_retained(done), {}
 if not list.first then return { 'read', entries, 0 } end
 local from = math.max(list.count_over(), after - list.first.number + 1)

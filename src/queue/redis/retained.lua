@@ -8,7 +8,7 @@
 -- With `wake` it is to be written to: nil on a full server, where what is kept would keep it full.
 local function open_retained(done, wake)
   local MOST_BYTES, FRAME_BYTES = 3000000, 64
-  local list, added, added_bytes = {}, {}, 0
+  local list, heads, added, added_bytes = {}, {}, {}, 0
 
   -- What something else wrote fails here, before the first write.
   local function read(index)
@@ -46,20 +46,20 @@ local function open_retained(done, wake)
   list.count_over = function() return count_over(list.length, list.last and list.last.total or 0) end
 
   list.add = function(name, result, body)
-    local text = '00000000' .. body
-    if name ~= '' then text = string.format('%03d%05d', #name, #result) .. name .. result .. body end
-    added[#added + 1], added_bytes = text, added_bytes + #text
+    local i = #added + 1
+    heads[i] = name == '' and '00000000' or string.format('%03d%05d', #name, #result) .. name .. result
+    added[i], added_bytes = body, added_bytes + #heads[i] + #body
     -- It would be trimmed at once.
-    while added_bytes > MOST_BYTES do added_bytes = added_bytes - #table.remove(added, 1) end
+    while added_bytes > MOST_BYTES do added_bytes = added_bytes - #table.remove(heads, 1) - #table.remove(added, 1) end
   end
 
   list.write = function(count, for_us)
     if #added == 0 then return end
     local number, total = list.last and list.last.number or now_us, list.last and list.last.total or 0
-    local times = now_text .. string.format('%016.0f', now_us + for_us)
+    local times = now_text .. digits_of(now_us + for_us)
     for i = 1, #added do
-      total = total + FRAME_BYTES + #added[i]
-      added[i] = string.format('%016.0f%s%016.0f%s', number + i, times, total, added[i])
+      total = total + FRAME_BYTES + #heads[i] + #added[i]
+      added[i] = digits_of(number + i) .. times .. digits_of(total) .. heads[i] .. added[i]
     end
     local length = redis.call('RPUSH', done, unpack(added))
     local over = math.max(length - count, count_over(length, total))
