@@ -2,7 +2,7 @@
 -- for when it was done, for until when it is kept, and for the bytes of all entries up to its own since the list began; 3
 -- for the length of the job's name, where it has one of its own, and 5 for that of its result; then these, and the body as a
 -- plain one. Numbers have no gaps, so that a page of a list that loses its head begins where the last one ended.
--- Nothing but `open_retained` is made by a script that keeps nothing.
+-- A script that keeps nothing makes no more of it than `open_retained`.
 -- BRINGS open_retained
 
 -- With `wake` it is to be written to: nil on a full server, where what is kept would keep it full.
