@@ -76,6 +76,31 @@ describe.each(cliEngines)('on $name', { timeout: 60_000 }, ({ open }) => {
     ])
   })
 
+  it('shows jobs that are done, where their queue keeps them', async () => {
+    const place = open(cleanUps)
+    const sluice = sluiceAt(place)
+    const client = clientOf(place, cleanUps)
+    const queue = client.queue<unknown>('mails', { retain: { count: 10 } })
+    await queue.add({ to: HOSTILE }, { id: 'mail-7' })
+    await queue.add({ to: 'ann' })
+    const worker = queue.work(({ data }) => ({ sent: data }))
+    await expect.poll(async () => (await queue.list({ state: 'done' })).jobs.length).toBe(2)
+    await worker.close()
+
+    const show = await sluice('queue', 'show', 'mails')
+    expect(show.stdout).toMatch(/^"mails": 0 ready, 0 timed, 0 in flight, 0 dead\ndone:\n/)
+    expect(show.stdout).toMatch(/ {2}mail-7 +done 2\S+Z, result {"sent":{"to":"\\u001b/)
+    expect(show.stdout).toMatch(/ {2}\d{16} {2}done 2\S+Z +{"to":"ann"}\n/)
+    expect(show.stdout.replaceAll('\n', '')).toMatch(/^[^\p{Cc}\u202e]*$/u)
+    const json = await answers(sluice('queue', 'show', 'mails', '--state', 'done', '--json'))
+    expect(json).toHaveLength(2)
+    expect(json).toContainEqual({
+      ...{ state: 'done', id: 'mail-7', attempts: 0, data: { to: HOSTILE } },
+      ...{ result: { sent: { to: HOSTILE } }, doneAt: expect.stringMatching(/Z$/) },
+    })
+    expect((await sluice('queue', 'show', 'nothing')).stdout).not.toContain('done:')
+  })
+
   it('shows one state page by page, and says how to go on', async () => {
     const place = open(cleanUps)
     const sluice = sluiceAt(place)
@@ -280,7 +305,7 @@ const PUT = ['schedule', 'put', 'q', 'a']
 
 describe('wrong words', { timeout: 60_000 }, () => {
   it.each([
-    [['queue', 'show', 'q', '--state', 'done'], 64, /ready or timed or inFlight or dead/],
+    [['queue', 'show', 'q', '--state', 'gone'], 64, /ready or timed or inFlight or dead/],
     [['queue', 'show', 'q', '--limit', '0'], 64, /--limit/],
     [['queue', 'show', 'q', '--resume', 'x@1'], 64, /--state/],
     [['queue', 'show', 'q', '--state', 'ready', '--resume', 'x y'], 64, /cursor/],

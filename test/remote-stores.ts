@@ -154,6 +154,9 @@ class StoreHost {
       keepingEvents() {
         throw new Error('what happens is told by the first client')
       },
+      retaining() {
+        throw new Error('what is done is kept by the first client')
+      },
       readEvents: (queue, from) => call('readEvents', queue, from),
       openRecords: (request) => call('openRecords', request),
       closeRecords: (request) => call('closeRecords', request),

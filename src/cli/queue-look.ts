@@ -7,7 +7,7 @@ import { quote } from './messages.ts'
 import type { QueueCall, QueueTexts } from './queue-call.ts'
 import { cut, tableOf } from './table.ts'
 
-const STATES = ['ready', 'timed', 'inFlight', 'dead'] as const
+const STATES = ['ready', 'timed', 'inFlight', 'dead', 'done'] as const
 type State = (typeof STATES)[number]
 
 /** Jobs that are asked for at one time. */
@@ -54,9 +54,8 @@ export async function showQueue(call: QueueCall, name: string, texts: ShowTexts)
   const inWords = `${ready} ready, ${timed} timed, ${inFlight} in flight, ${dead} dead`
   call.print({ name, ...counts }, `${quote(name)}: ${inWords}${paused ? ', paused' : ''}`)
   for (const one of STATES) {
-    if (counts[one] === 0) continue
-    if (!call.isJson) call.print({}, `${one}:`)
-    await listJobs(call, queue, one, limit)
+    // Nobody counts those that are done.
+    if (one === 'done' || counts[one] > 0) await listJobs(call, queue, one, limit, null, `${one}:`)
   }
   return 0
 }
@@ -74,12 +73,15 @@ async function listJobs(
   queue: QueueDesk,
   state: State,
   limit: number,
-  resume?: string,
+  resume: string | null = null,
+  heading: string | null = null,
 ) {
-  let cursor = resume ?? null
+  let cursor = resume
   let left = limit
   do {
     const page = await queue.list({ state, limit: Math.min(left, JOBS_IN_A_PAGE), cursor })
+    const isFirst = left === limit && page.jobs.length > 0
+    if (isFirst && heading !== null && !call.isJson) call.print({}, heading)
     printJobs(call, state, page.jobs)
     left -= page.jobs.length
     cursor = page.cursor
@@ -96,13 +98,15 @@ function printJobs({ isJson, print, columns }: Call, state: State, jobs: JobEntr
     for (const job of jobs) print({ state, ...job }, '')
     return
   }
-  const rows = jobs.map(({ id, data, attempts, dueAt, reason, diedAt }) => [
+  const rows = jobs.map(({ id, data, attempts, dueAt, reason, diedAt, doneAt, result }) => [
     `  ${printable(id)}`,
     [
       ...(attempts === 0 ? [] : [`${attempts} failed`]),
       ...(dueAt === undefined ? [] : [`due ${dueAt.toISOString()}`]),
       ...(diedAt === undefined ? [] : [`died ${diedAt.toISOString()}`]),
       ...(reason === undefined ? [] : [quote(reason)]),
+      ...(doneAt === undefined ? [] : [`done ${doneAt.toISOString()}`]),
+      ...(result === undefined ? [] : [`result ${inText(result)}`]),
     ].join(', '),
     inText(data),
   ])

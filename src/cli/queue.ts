@@ -40,7 +40,7 @@ function addQueue(program: Command): void {
   storeCommand(queue, 'list', list, '', ' --json').action(onQueues(listQueues))
   const show = 'Shows how many jobs are where, and the first ones with their data.'
   add('show', show, ' emails', ' emails --state timed --json')
-    .option('--state <state>', 'of jobs: ready, timed, inFlight or dead; all without it')
+    .option('--state <state>', 'of jobs: ready, timed, inFlight, dead or done; all without it')
     .option(...LIMIT)
     .option(...RESUME)
     .action(onQueues(showQueue))

@@ -1,6 +1,6 @@
 import type { AddedJob, Addressed } from './addressed.ts'
 import type { BatchHandler } from './batch.ts'
-import type { JobPage } from './contents.ts'
+import type { JobPage, ListOptions } from './contents.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import type { Delivery } from './delivery.ts'
 import type { QueueEvent } from './events.ts'
@@ -11,7 +11,6 @@ import type {
   CloseOptions,
   DeliveriesOptions,
   EventsOptions,
-  ListOptions,
   QueueOptions,
   SchemaQueueOptions,
   SureAddOptions,

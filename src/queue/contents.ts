@@ -1,12 +1,23 @@
-import { flag, readOptions, withDefault } from '../options.ts'
+import { ArgumentError } from '../errors.ts'
+import { flag, oneOf, type Reader, readOptions, withDefault } from '../options.ts'
+import { describe } from '../text.ts'
 import { QueueBusyError } from './errors.ts'
 import type { FailedAttempt } from './history.ts'
-import { type ListOptions, listOptions } from './options.ts'
+import type { ListedJob } from './listing-store.ts'
+import { pageLimit } from './options.ts'
 import { innerId } from './partitions.ts'
 import { decodeForView } from './payload.ts'
 import { SCHEDULE_PREFIX, type ScheduleSlot } from './schedule-store.ts'
-import type { ListedJob } from './store.ts'
 import type { WholeQueue } from './whole-queue.ts'
+
+export interface ListOptions {
+  /** `done` are those that `retain` keeps. */
+  state: 'ready' | 'timed' | 'inFlight' | 'dead' | 'done'
+  /** At most this many, 1 to 1000. Defaults to 100. */
+  limit?: number
+  /** As the page before said. Defaults to the first page. */
+  cursor?: string | null
+}
 
 /** A job as it is stored. */
 export interface JobEntry<Data> {
@@ -24,6 +35,9 @@ export interface JobEntry<Data> {
   /** Of dead ones: why, and since when. */
   reason?: string
   diedAt?: Date
+  /** Of those that are done: since when, and what the handler returned, of a job that was added with an `id`. */
+  doneAt?: Date
+  result?: unknown
   /** Of which slot of which schedule it is. */
   schedule?: ScheduleSlot
   /** Its failed attempts, the oldest first, where the queue's `history` says to keep them. */
@@ -38,6 +52,18 @@ export interface JobPage<Data> {
 
 /** Jobs that one call of the store removes or moves. */
 const JOBS_IN_A_CALL = 100
+
+const readCursor: Reader<string | null> = (value, argument) => {
+  if (value === null) return null
+  if (typeof value === 'string' && /^[\w:-]{0,99}@\d{1,16}$/.test(value)) return value
+  throw new ArgumentError(argument, 'the cursor of an earlier page', describe(value))
+}
+
+const listOptions = {
+  state: oneOf('ready', 'timed', 'inFlight', 'dead', 'done'),
+  limit: pageLimit,
+  cursor: withDefault(readCursor, null),
+}
 
 const obliterateOptions = { force: withDefault(flag, false) }
 
@@ -60,7 +86,8 @@ export class Contents {
 
   /** Null for a ticket that stands for no job any more. */
   private async entryOf(job: ListedJob): Promise<JobEntry<unknown> | null> {
-    const { name, id } = job
+    const { name, id, doneAtMs } = job
+    if (doneAtMs !== undefined) return viewOf({ ...job, id: name ?? id })
     if (name === null) return viewOf(job)
     const record = await this.store.readRecord(this.queue, name)
     if (record?.ticket !== innerId(id)[0] || record.ended?.number === record.number) return null
@@ -93,7 +120,7 @@ export class Contents {
 const isJob = ({ name }: ListedJob) => !name?.startsWith(SCHEDULE_PREFIX)
 
 const viewOf = ({ id, payload, attempt, ...job }: ListedJob): JobEntry<unknown> => {
-  const { key, behind, dueAtMs, reason, diedAtMs, schedule, history } = job
+  const { key, behind, dueAtMs, reason, diedAtMs, doneAtMs, result, schedule, history } = job
   return {
     id,
     data: decodeForView(payload),
@@ -103,6 +130,8 @@ const viewOf = ({ id, payload, attempt, ...job }: ListedJob): JobEntry<unknown> 
     ...(dueAtMs === undefined ? {} : { dueAt: new Date(dueAtMs) }),
     ...(reason === undefined ? {} : { reason }),
     ...(diedAtMs === undefined ? {} : { diedAt: new Date(diedAtMs) }),
+    ...(doneAtMs === undefined ? {} : { doneAt: new Date(doneAtMs) }),
+    ...(result === undefined ? {} : { result: decodeForView(result) }),
     ...(schedule ? { schedule } : {}),
     ...(history ? { history } : {}),
   }

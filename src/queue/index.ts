@@ -2,7 +2,7 @@ export type { AddedJob, Addressed, JobView } from './addressed.ts'
 export type { OpenQueue, Queue } from './api.ts'
 export type { Backoff, BackoffFunction } from './backoff.ts'
 export type { BatchHandler, BatchResult } from './batch.ts'
-export type { JobEntry, JobPage } from './contents.ts'
+export type { JobEntry, JobPage, ListOptions } from './contents.ts'
 export type { DeadLetter, DeadLetters } from './dead-letters.ts'
 export { Defer } from './defer.ts'
 export type { Delivery } from './delivery.ts'
@@ -27,7 +27,6 @@ export type {
   CloseOptions,
   DeliveriesOptions,
   EventsOptions,
-  ListOptions,
   QueueOptions,
   SchemaQueueOptions,
   SureAddOptions,

@@ -71,6 +71,21 @@ const TABLE: Refused[] = [
     pass: (keep) => queues.queue('it', { events: { keep: unchecked(keep) } }),
   },
   {
+    argument: 'queue.retain',
+    values: [...BAD_OPTIONS, null],
+    pass: (retain) => queues.queue('it', { retain: unchecked(retain) }),
+  },
+  {
+    argument: 'queue.retain.count',
+    values: [undefined, ...COUNTS, 100_001],
+    pass: (count) => queues.queue('it', { retain: { count: unchecked(count) } }),
+  },
+  {
+    argument: 'queue.retain.age',
+    values: [...BAD_DURATIONS, 0, 0.1, '31d'],
+    pass: (age) => queues.queue('it', { retain: { count: 1, age: unchecked(age) } }),
+  },
+  {
     argument: 'events',
     values: BAD_OPTIONS,
     pass: (options) => queue.events(unchecked(options)),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { type Bench, idsOf, LEASE_MS, numbered, payloadsOf } from './bench.contract.ts'
-import type { ListedJob, ListedState } from './store.ts'
+import type { ListedJob, ListedState } from './listing-store.ts'
 
 /** The part of the suite of queues that is about looking at their jobs. */
 export function listingContract(bench: Bench): void {

@@ -16,6 +16,7 @@ import type { Durability } from './durability.ts'
 import { PLACE } from './event-store.ts'
 import { MOST_REMEMBERED_FAILURES } from './history.ts'
 import { LONGEST_MEMORY_MS, type NamingOptions } from './naming.ts'
+import { readRetain } from './retention.ts'
 import { readSchema, type Schema } from './schema.ts'
 
 export interface QueueOptions {
@@ -40,6 +41,11 @@ export interface QueueOptions {
    * of each partition. Only a process that says so writes what it does. Defaults to none.
    */
   events?: { keep: number }
+  /**
+   * Keeps jobs that are done for `list({ state: 'done' })`: the last `count`, 1 to 100,000, for up to `age`, 1 ms to 30 d, on Redis
+   * at most 3 MB of each partition. What the process says counts that works. `age` defaults to 1 day, the whole to none.
+   */
+  retain?: { count: number; age?: Duration }
   /**
    * Jobs that may wait, ready or timed: where `add` would make them more, it rejects with
    * `QueueFullError`, as long as its own process says so. Defaults to no limit.
@@ -162,14 +168,6 @@ export interface EventsOptions {
   signal?: AbortSignal
 }
 
-export interface ListOptions {
-  state: 'ready' | 'timed' | 'inFlight' | 'dead'
-  /** At most this many, 1 to 1000. Defaults to 100. */
-  limit?: number
-  /** As the page before said. Defaults to the first page. */
-  cursor?: string | null
-}
-
 export interface CloseOptions {
   /** How long running handlers may take to finish; then their signals abort. Defaults to 25 s. */
   timeout?: Duration
@@ -194,6 +192,7 @@ export const queueOptions = {
   timeout: withDefault(duration({ minMs: 1 }), 300_000),
   maxCrashes: withDefault(count(1, 9), 3),
   events: withDefault(readEventsOption, null),
+  retain: withDefault(readRetain, null),
   history: withDefault(count(0, MOST_REMEMBERED_FAILURES), 0),
   remember: withDefault(duration({ maxMs: LONGEST_MEMORY_MS }), HOUR_MS),
   schema: withDefault(readSchema, undefined),
@@ -218,11 +217,6 @@ export const takeOptions = {
 }
 
 export const deliveriesOptions = { max: takeOptions.max, signal: takeOptions.signal }
-const readCursor: Reader<string | null> = (value, argument) => {
-  if (value === null) return null
-  if (typeof value === 'string' && /^[\w:-]{0,99}@\d{1,16}$/.test(value)) return value
-  throw new ArgumentError(argument, 'the cursor of an earlier page', describe(value))
-}
 
 /** A place in each partition. */
 const readFrom: Reader<string> = (value, argument) => {
@@ -239,12 +233,6 @@ export const eventsOptions = {
 
 /** Entries of one page. */
 export const pageLimit = withDefault(count(1, 1_000), 100)
-
-export const listOptions = {
-  state: oneOf('ready', 'timed', 'inFlight', 'dead'),
-  limit: pageLimit,
-  cursor: withDefault(readCursor, null),
-}
 
 export const retryOptions = { delay: withDefault(duration(), undefined) }
 export const closeOptions = { timeout: withDefault(duration(), 25_000) }

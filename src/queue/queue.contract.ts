@@ -26,6 +26,7 @@ import { ranksContract } from './ranks.contract.ts'
 import { recordsContract } from './records.contract.ts'
 import { recoveryContract } from './recovery.contract.ts'
 import { removalContract } from './removal.contract.ts'
+import { retainedContract } from './retained.contract.ts'
 import { roomContract } from './room.contract.ts'
 import { schedulesContract } from './schedules.contract.ts'
 import { strandsContract } from './strands.contract.ts'
@@ -65,6 +66,7 @@ export function queueContract(open: () => Promise<OpenedQueueStore>): void {
   partitionsContract(bench)
   historyContract(bench)
   eventsContract(bench)
+  retainedContract(bench)
   ranksContract(bench)
   deadlineContract(bench)
   pauseContract(bench)

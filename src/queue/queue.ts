@@ -30,6 +30,7 @@ import {
 import { Partitions, queueOfPartition, readQueueName } from './partitions.ts'
 import { Producers } from './producers.ts'
 import { Puller } from './puller.ts'
+import type { Retention } from './retention.ts'
 import { QueueSchedules } from './schedules.ts'
 import { payloadReader } from './schema.ts'
 import type { QueueStore } from './store.ts'
@@ -111,6 +112,15 @@ export function createQueues(
   }
 }
 
+/** The store as the options of a queue want it. */
+function keepingIn(
+  store: QueueStore,
+  { events, retain }: { events: { keep: number } | null; retain: Retention | null },
+): QueueStore {
+  const told = events ? store.keepingEvents(events.keep) : store
+  return retain ? told.retaining(retain) : told
+}
+
 function openQueue<Data, Input>(
   shared: Shared,
   name: string,
@@ -119,7 +129,7 @@ function openQueue<Data, Input>(
 ): Queue<Data, Input> {
   const { clock, deadlines, open, waits } = shared
   const read = readOptions('queue', options, queueOptions)
-  const store = read.events ? shared.store.keepingEvents(read.events.keep) : shared.store
+  const store = keepingIn(shared.store, read)
   const { attempts, backoff, timeout, maxCrashes, schema, maxLength, maxBytes } = read
   const retryDelay = delayAfter(backoff, (error) =>
     shared.logger.error(`sluice: the backoff of queue ${JSON.stringify(name)} failed`, error),

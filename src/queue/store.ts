@@ -1,7 +1,9 @@
 import type { AddStore } from './add-store.ts'
 import type { EventStore } from './event-store.ts'
 import type { FailedAttempt, FailureNote } from './history.ts'
+import type { ListingStore } from './listing-store.ts'
 import type { RecordStore } from './record-store.ts'
+import type { RetentionStore } from './retention.ts'
 import type { ScheduleSlot, ScheduleStore } from './schedule-store.ts'
 import type { StrandStore } from './strand-store.ts'
 
@@ -20,7 +22,7 @@ import type { StrandStore } from './strand-store.ts'
  * - Q8  A crash is never an attempt. Jobs of a crashed epoch come back as suspects, at most one per
  *       epoch; only a crash while holding it counts against it, and too many move it to `dead`.
  * - Q9  After a silence longer than a third of a lease every lease gets one fresh period.
- * - Q10 A settled job leaves nothing behind; a dead one is kept with its reason.
+ * - Q10 A settled job leaves nothing behind, unless Q56 says so; a dead one is kept with its reason.
  * - Q11 An idle consumer holds no lease.
  * - Q12 A dead job that is redriven is ready once, with its id, behind what was, as if never tried.
  * - Q20 Jobs with a rank are claimed by it: `lifo` first, the newest before older ones; then priorities
@@ -77,6 +79,9 @@ import type { StrandStore } from './strand-store.ts'
  * - Q53 A key has at most 4,000,000 bytes waiting: what is more is refused, with all of that key behind it.
  * - Q54 Jobs that wait behind others of their key are counted as ready, drained and obliterated as those in line.
  * - Q55 All clients of a queue agree on its partitions until it is obliterated: what the first one says that uses it.
+ * - Q56 A job that is done is kept by the very step that ends it, once, with what it had, where its consumer says so. Where
+ *       the store has no memory for that, it is done all the same.
+ * - Q57 The last ones that are done are kept, as many and for as long as is said: of a key of Redis, at most 3 MB.
  * - Q60 What is added within a transaction of the user's is there when that is committed, wakes a consumer
  *       then, and never was if it is rolled back. What is refused changes nothing of the transaction.
  * - Q61 Such an add belongs to no producer: it is never taken for another one, nor another one for it.
@@ -226,32 +231,14 @@ export type Obliteration =
   | { tag: 'step'; count: number; epoch: string }
   | { tag: 'gone'; count: number }
 
-export type ListedState = 'ready' | 'timed' | 'inFlight' | 'dead'
-
-export interface ListRequest {
-  state: ListedState
-  limit: number
-  /** As the page before said; null for the first. Matches `/^[\w:-]{0,99}@\d{1,16}$/`. */
-  cursor: string | null
-}
-
-export interface ListedJob extends StoredJob {
-  /** Of the first job of a key: how many wait behind it. These are on no page. */
-  behind?: number
-  /** Of timed jobs. */
-  dueAtMs?: number
-  /** Of dead ones. */
-  reason?: string
-  diedAtMs?: number
-}
-
-export interface ListPage {
-  jobs: ListedJob[]
-  /** Where the next page begins; null if there is none. */
-  cursor: string | null
-}
-
-export interface QueueStore extends AddStore, EventStore, RecordStore, ScheduleStore, StrandStore {
+export interface QueueStore
+  extends AddStore,
+    EventStore,
+    ListingStore,
+    RecordStore,
+    RetentionStore,
+    ScheduleStore,
+    StrandStore {
   /** Jobs that are worth claiming before there is room for them: the more, the fewer calls, and the longer each. */
   readonly mostAhead: number
   /** Answers the ids in the order of `jobs`. */
@@ -266,8 +253,6 @@ export interface QueueStore extends AddStore, EventStore, RecordStore, ScheduleS
    */
   agreePartitions(queue: string, count: number | null): Promise<string[]>
   counts(queue: string): Promise<QueueCounts>
-  /** Jobs of a state, page by page. */
-  listJobs(queue: string, request: ListRequest): Promise<ListPage>
   /** Oldest first. */
   listDead(queue: string, limit: number): Promise<DeadJob[]>
   /** Makes dead jobs ready again, the oldest first, at most `limit`. Answers how many. */

@@ -1,5 +1,6 @@
+import type { ListPage } from './listing-store.ts'
 import { innerId, outerJob, type Partitions, partitionOf } from './partitions.ts'
-import type { ListPage, QueueCounts, QueueStore } from './store.ts'
+import type { QueueCounts, QueueStore } from './store.ts'
 
 /** What is asked of a queue as a whole, however many partitions it has. */
 export type WholeQueue = Pick<

@@ -72,6 +72,7 @@ export const KNOWN_KEYS: readonly KnownKey[] = [
   known('jobs of one key', `queue:${NAME}:strand:.+`, 'list', 'none'),
   known('events of a queue', `queue:${NAME}:events`, 'stream', 7 * DAY_MS),
   known('readers of events', `queue:${NAME}:watchers`, 'zset', MINUTE_MS),
+  known('jobs that are done', `queue:${NAME}:done`, 'list', 30 * DAY_MS),
   known('dead letters', `queue:${NAME}:dead`, 'list', 'none'),
   known('funnel', `limit:${NAME}${TAGGED}:funnel${PLACE}`, 'string', 366 * DAY_MS),
   known('sliding log', `limit:${NAME}${TAGGED}:log${PLACE}`, 'zset or list', 366 * DAY_MS),

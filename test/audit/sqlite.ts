@@ -204,6 +204,16 @@ const KNOWN_TABLES: readonly KnownTable[] = [
       },
     ],
   },
+  {
+    name: 'done_job',
+    ends: { column: 'until_us', withinUs: 30 * DAY_US },
+    contradictions: [
+      {
+        what: 'a job of no queue that is done',
+        sql: 'SELECT job FROM done_job WHERE queue NOT IN (SELECT id FROM queue)',
+      },
+    ],
+  },
   { name: 'producer', ends: { column: 'added_us', withinUs: 0 } },
   { name: 'funnel', ends: { column: 'until_us', withinUs: 366 * DAY_US } },
   { name: 'bucket', ends: { column: 'until_us', withinUs: 366 * DAY_US } },

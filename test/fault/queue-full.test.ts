@@ -110,6 +110,27 @@ describe('a queue on a full server', { timeout: TIMEOUT_MS }, () => {
     await expect(queue.add(PAYLOAD)).rejects.toBeInstanceOf(StoreFullError)
   })
 
+  it('acknowledges and keeps nothing of it, until there is room again', async () => {
+    const { server, sluice, added } = await openFull()
+    await server.command('CONFIG', 'SET', 'maxmemory', 0)
+    const queue = sluice.queue<string>('work', { retain: { count: 100 } })
+    await queue.add(PAYLOAD, { id: 'named' })
+    await queue.add(PAYLOAD, { key: 'keyed' })
+    await server.command('CONFIG', 'SET', 'maxmemory', 1)
+    for (const delivery of await queue.take({ max: 2 })) await delivery.ack()
+    const worker = queue.work(() => 'result', { concurrency: 50 })
+    const nothing = { ready: 0, timed: 0, inFlight: 0, dead: 0 }
+    await expect.poll(() => queue.counts(), { timeout: 30_000 }).toEqual(nothing)
+    await worker.close()
+    expect(await queue.get('named')).toMatchObject({ state: 'done', result: 'result' })
+    expect((await queue.list({ state: 'done' })).jobs).toEqual([])
+    expect(added.length).toBeGreaterThan(100)
+    await server.command('CONFIG', 'SET', 'maxmemory', 0)
+    const later = await queue.add(PAYLOAD)
+    for (const delivery of await queue.take()) await delivery.ack()
+    expect((await queue.list({ state: 'done' })).jobs).toMatchObject([{ id: later.id }])
+  })
+
   it('emits the slots of a schedule once there is room, and drains the line meanwhile', async () => {
     const { sluice, added } = await openFull()
     const queue = sluice.queue<string>('work')

@@ -1,9 +1,11 @@
 -- Ends deliveries of tickets. What follows a job that has ended gets its ticket.
--- KEYLIST keys  of the line, as tickets.lua says; events, watchers, as events.lua says; then record and log of each
+-- KEYLIST keys  of the line, as tickets.lua says; events, watchers, as events.lua says; done, as retained.lua says; then record and log of each
 -- ARGV tail_number   integer
 -- ARGV filling_name  string
 -- ARGV rank_filling_name  string
 -- ARGV events_kept   integer  0: none
+-- ARGV retain_count integer  jobs that are done are kept; 0: none
+-- ARGV retain_us   integer  for so long
 -- ARGV remember_us   integer
 -- ARGV dead_us       integer  the same for dead ones: their tickets may come back, to be buried
 -- ARGV closings      list  name:string fence:integer outcome:string delay_us:integer result:string reason:string
@@ -12,10 +14,11 @@
 -- A verdict is a letter: C closed, S stale, X it has ended as cancelled.
 -- COST  O(closings), at most 100
 -- REPEAT safe  a delivery ends once
--- USE   clock facts queue/line queue/buckets queue/ranks queue/record queue/history queue/tickets queue/filing queue/events
+-- USE   clock facts queue/line queue/buckets queue/ranks queue/record queue/history queue/tickets queue/filing queue/events engine/digits queue/retained
 local meta, reads, queue, ended_bytes = keys[1], {}, nil, 0
 local told = open_events(keys[10], keys[11], events_kept)
-for at = 12, #keys, 2 do
+local retained = retain_count > 0 and open_retained(keys[12], keys[7]) or nil
+for at = 13, #keys, 2 do
   local record = keys[at]
   reads[at] = read_record(record)
   if reads[at].next_job then queue = queue or open_line(keys) end
@@ -32,6 +35,14 @@ local function note_failure(record, read, note)
   if note == '' then return end
   redis.call('HDEL', record, '')
   redis.call('HSET', record, 'history', with_line(redis.call('HGET', record, 'history') or '', note, read.attempt + 1))
+end
+
+-- As a plain job, whose own name stands beside it.
+local function keep_done(record, read, closing)
+  local values, header = redis.call('HMGET', record, 'payload', 'history'), read.header
+  local body = read.job .. string.sub(header, 1, 1) .. '0' .. string.format('%03d', math.min(read.attempt, 999))
+    .. string.sub(header, 6, 9) .. '0' .. string.sub(header, 11, 12) .. values[1]
+  retained.add(closing.name, closing.result, put_past(body, values[2] or ''))
 end
 
 local function close(record, log, read, closing)
@@ -55,6 +66,7 @@ local function close(record, log, read, closing)
     ended_bytes = ended_bytes + end_record(record, log, read, 'dead', '', closing.reason, dead_us)
     note_death(told, 'x', closing.name, closing.reason)
   else
+    if retained and closing.outcome == 'done' then keep_done(record, read, closing) end
     ended_bytes = ended_bytes + end_record(record, log, read, closing.outcome, closing.result, closing.reason, remember_us)
     note_event(told, closing.outcome == 'done' and 'd' or 'c', closing.name)
   end
@@ -64,12 +76,13 @@ local function close(record, log, read, closing)
 end
 
 local verdicts = {}
-for at = 12, #keys, 2 do
-  local i = (at - 12) * 3
+for at = 13, #keys, 2 do
+  local i = (at - 13) * 3
   verdicts[#verdicts + 1] = close(keys[at], keys[at + 1], reads[at], { name = closings[i + 1], fence = tonumber(closings[i + 2]),
     outcome = closings[i + 3], delay_us = tonumber(closings[i + 4]), result = closings[i + 5], reason = closings[i + 6] })
 end
 write_events(told)
+if retained then retained.write(retain_count, retain_us) end
 if not queue and ended_bytes > 0 then redis.call('HINCRBY', meta, 'bytes', -ended_bytes) end
 if not queue then return { 'closed', table.concat(verdicts), tail_number, tonumber(filling_name),
   tonumber(rank_filling_name) } end

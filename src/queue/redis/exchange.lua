@@ -16,6 +16,7 @@
 -- KEYS  last      string 'sequence;fence;claimed ids;stale ids', for ten minutes
 -- KEYS  wake      zset, one token while a claim may succeed
 -- KEYS  dead      list of dead letters
+-- KEYS  done      list, see retained.lua
 -- KEYS  events    stream, see events.lua
 -- KEYS  watchers  zset channel -> until_us
 -- ARGV  head_number  integer
@@ -30,6 +31,8 @@
 -- ARGV  held_count   integer
 -- ARGV  want         integer
 -- ARGV  events_kept  integer  0: none
+-- ARGV  retain_count  integer  jobs that are done are kept; 0: none
+-- ARGV  retain_us    integer  for so long
 -- ARGV  quiet        string   ids of tickets of which is told elsewhere what became of their jobs
 -- ARGV  acks         string   ids of 16 digits, one after the other
 -- ARGV  retries      list  id:string delay_us:integer failed:string  0, 1, or a note as history.lua says
@@ -38,9 +41,8 @@
 -- REPLY lost
 -- COST  O(settled + wanted), at most 1000 each
 -- REPEAT safe  by the sequence
--- USE   clock queue/history queue/events queue/settle queue/deadline queue/line queue/buckets queue/ranks queue/progress
-local lease = redis.call('ZSCORE', leases, epoch)
-local previous = redis.call('GET', last)
+-- USE   clock queue/history queue/events engine/digits queue/retained queue/settle queue/deadline queue/line queue/buckets queue/ranks queue/progress
+local lease, previous = redis.call('ZSCORE', leases, epoch), redis.call('GET', last)
 -- A key of another type fails here, before the first write.
 local kept = redis.call('HMGET', meta, 'first_segment', 'next_segment', 'in_segments', 'filled', 'bytes',
   'timed', 'ranked', 'last_us', 'last_fence', 'deadlines', 'paused')
@@ -56,6 +58,7 @@ if #retries > 0 then redis.call('ZCARD', filling) end
 if #deaths > 0 or has_deadlines then redis.call('LLEN', dead) end
 if heads[1] == due_name then redis.call('ZCARD', due) end
 local told = events_kept > 0 and open_events(events, watchers, events_kept) or nil
+local retained = retain_count > 0 and acks ~= '' and open_retained(done, wake) or nil
 local known, ids, fence, stale = recall(previous, sequence, lease)
 if known == 'lost' or (not known and held_count > 0 and not lease) then return { 'lost' } end
 if known == 'again' then
@@ -66,6 +69,7 @@ end
 -- A full server refuses a script whose first write may need memory. This one frees, so the rest runs.
 redis.call('HDEL', meta, '')
 local silent = refresh_after_silence(tonumber(kept[8] or now_us), leases, lease_us)
+if retained then retained.keep_acked(inflight, acks, retain_count, retain_us) end
 local settled = settle(inflight, dead, suspect, acks, retries, deaths, told, quiet)
 if #settled.suspects > 0 then suspected = redis.call('LPUSH', suspects, unpack(settled.suspects)) end
 if #settled.ready > 0 then

@@ -11,6 +11,7 @@ export interface QueueKeys {
   leases: string
   wake: string
   dead: string
+  done: string
   events: string
   /** Who is told of the next event. */
   watchers: string
@@ -75,6 +76,7 @@ function keysOf(keyspace: Keyspace, queue: string): QueueKeys {
     leases: key('leases'),
     wake: key('wake'),
     dead: key('dead'),
+    done: key('done'),
     events: key('events'),
     watchers: key('watchers'),
     scheduled: key(`timed:${SCHEDULED}`),

@@ -1,15 +1,16 @@
 import type { RedisEngine } from '../../engine/redis/engine.ts'
 import type {
-  DeadJob,
   ListedJob,
   ListedState,
+  ListingStore,
   ListPage,
   ListRequest,
-  QueueStore,
-  StoredJob,
-} from '../store.ts'
+} from '../listing-store.ts'
+import type { DeadJob, StoredJob } from '../store.ts'
 import { splitHistory } from './body.ts'
 import type { QueueKeys } from './keys.ts'
+import { readRetained } from './retained.ts'
+import * as scripts from './scripts.gen.ts'
 
 /** A key that has jobs of one state. Its name orders it among the others, and is in cursors. */
 interface Place {
@@ -32,7 +33,18 @@ export function redisListing(
     job(queue: string, body: string): StoredJob
     letter(queue: string, text: string): DeadJob
   },
-): Pick<QueueStore, 'listJobs'> {
+): ListingStore {
+  /** Their places in the list move as it is trimmed; their numbers do not. */
+  async function donePage(queue: string, { limit, cursor }: ListRequest): Promise<ListPage> {
+    const { done } = keysOf(queue)
+    const after = Number(/@(\d+)$/.exec(cursor ?? '')?.[1] ?? 0)
+    const answer = await engine.call(scripts.listDone, { done }, { after, limit })
+    const jobs = answer.entries.map((entry) =>
+      readRetained(done, entry, (body) => read.job(queue, body)),
+    )
+    return { jobs, cursor: answer.next === 0 ? null : `@${answer.next}` }
+  }
+
   const ask = async (command: string, ...args: string[]) =>
     [await engine.command(command, ...args)].flat(2).map(String)
 
@@ -57,7 +69,7 @@ export function redisListing(
     })
   }
 
-  async function placesOf(keys: QueueKeys, state: ListedState): Promise<Place[]> {
+  async function placesOf(keys: QueueKeys, state: Exclude<ListedState, 'done'>): Promise<Place[]> {
     if (state === 'dead') return [{ name: 'dead', key: keys.dead, kind: 'letters' }]
     if (state === 'timed') {
       const timed = (name: string): Place => ({ name, key: keys.timed(name), kind: 'zset' })
@@ -93,7 +105,7 @@ export function redisListing(
 
   /** What its ticket stands for: the first job of the key, and how many wait behind it. */
   async function withFirst(keys: QueueKeys, job: ListedJob): Promise<ListedJob> {
-    if (job.key === undefined || job.reason !== undefined) return job
+    if (job.key === undefined || job.reason !== undefined || job.doneAtMs !== undefined) return job
     const strand = keys.strand(job.key)
     const [[entry = ''], [length]] = await Promise.all([
       ask('LINDEX', strand, '0'),
@@ -113,7 +125,9 @@ export function redisListing(
     },
   }
 
-  async function pageOf(queue: string, { state, limit, cursor }: ListRequest): Promise<ListPage> {
+  async function pageOf(queue: string, request: ListRequest): Promise<ListPage> {
+    const { state, limit, cursor } = request
+    if (state === 'done') return donePage(queue, request)
     const keys = keysOf(queue)
     const byName = (a: Place, b: Place) => (a.name < b.name ? -1 : 1)
     const places = (await placesOf(keys, state)).sort(byName)

@@ -6,6 +6,7 @@
 -- KEYS  leases    zset epoch -> deadline_us
 -- KEYS  inflight  hash id -> body, of the epoch that the caller was told of
 -- KEYS  dead      list of dead letters
+-- KEYS  done      list, see retained.lua
 -- KEYS  wake      zset
 -- KEYS  schedules zset name -> 0
 -- KEYS  events    stream, see events.lua: it stays
@@ -49,6 +50,7 @@ for i = 1, #ids do
 end
 local count = math.min(limit, letters)
 redis.call('LTRIM', dead, count, -1)
+redis.call('UNLINK', done)
 if epoch ~= '' and redis.call('ZREM', leases, epoch) == 1 then
   count = count + held
   redis.call('UNLINK', inflight)

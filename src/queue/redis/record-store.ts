@@ -20,6 +20,7 @@ import { ID_LENGTH, priorityText, splitHistory } from './body.ts'
 import { dueText } from './due.ts'
 import type { QueueKeys } from './keys.ts'
 import { lineOf, toldLineOf } from './line.ts'
+import type { RetainedArgs } from './retained.ts'
 import * as scripts from './scripts.gen.ts'
 
 /** Records on Redis. The keys are described in `record.lua` and `tickets.lua`. */
@@ -28,6 +29,7 @@ export function redisRecordStore(
   keysOf: (queue: string) => QueueKeys,
   news: News,
   eventsKept: number,
+  retained: RetainedArgs,
 ): RecordStore {
   return {
     async addNamed(request) {
@@ -57,9 +59,10 @@ export function redisRecordStore(
       const named = closings.flatMap(({ name }) => [known.record(name), known.log(name)])
       const answer = await engine.call(
         scripts.closeRecords,
-        { keys: [...keys, ...named] },
+        { keys: [...keys, known.done, ...named] },
         {
           ...args,
+          ...retained,
           eventsKept,
           rememberUs: toUs(rememberMs),
           deadUs: toUs(Math.max(rememberMs, LEAST_DEAD_MS)),

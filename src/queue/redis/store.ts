@@ -5,6 +5,7 @@ import { type News, redisNews } from '../../gate/redis/news.ts'
 import { QueueFullError } from '../errors.ts'
 import type { EventStore } from '../event-store.ts'
 import { noteText } from '../history.ts'
+import type { Retention, RetentionStore } from '../retention.ts'
 import type { DeadJob, ExchangeRequest, QueueCounts, QueueStore, StoredJob } from '../store.ts'
 import { addCall } from './adds.ts'
 import { ID_LENGTH, packDead, unpackJob } from './body.ts'
@@ -16,6 +17,7 @@ import { redisListing } from './listing.ts'
 import { spreadPartitions } from './partitions.ts'
 import { crashNote, redisRecordStore } from './record-store.ts'
 import { redisRemoval } from './removal.ts'
+import { retainedArgs } from './retained.ts'
 import { redisScheduleStore } from './schedule-store.ts'
 import * as scripts from './scripts.gen.ts'
 import { keyedRedrive, redisStrandStore } from './strand-store.ts'
@@ -35,12 +37,13 @@ export function redisQueueStore(engine: RedisEngine): QueueStore {
   const keysOf = queueKeys(engine.keys)
   const recordNews = redisNews(engine, 'record')
   const eventNews = redisNews(engine, 'events')
-  const storeKeeping = (eventsKept: number): QueueStore => ({
-    ...storeOn(engine, keysOf, recordNews, eventsKept),
+  const storeKeeping = (eventsKept: number, retention: Retention | null): QueueStore => ({
+    ...storeOn(engine, keysOf, recordNews, eventsKept, retention),
     ...redisEventStore(engine, keysOf, eventNews),
-    keepingEvents: storeKeeping,
+    keepingEvents: (keep) => storeKeeping(keep, retention),
+    retaining: (one) => storeKeeping(eventsKept, one),
   })
-  return storeKeeping(0)
+  return storeKeeping(0, null)
 }
 
 function storeOn(
@@ -48,7 +51,9 @@ function storeOn(
   keysOf: (queue: string) => QueueKeys,
   recordNews: News,
   eventsKept: number,
-): Omit<QueueStore, keyof EventStore> {
+  retention: Retention | null,
+): Omit<QueueStore, keyof EventStore | keyof RetentionStore> {
+  const retained = retainedArgs(retention)
   const scheduleStore = redisScheduleStore(engine, keysOf, eventsKept)
 
   function unpack(queue: string, body: string): StoredJob {
@@ -98,8 +103,8 @@ function storeOn(
   const redriveKeyed = keyedRedrive(engine, keysOf, eventsKept)
 
   return {
-    ...redisRecordStore(engine, keysOf, recordNews, eventsKept),
-    ...redisStrandStore(engine, keysOf, eventsKept),
+    ...redisRecordStore(engine, keysOf, recordNews, eventsKept, retained),
+    ...redisStrandStore(engine, keysOf, eventsKept, retained),
     ...scheduleStore,
     mostAhead: MOST_AHEAD,
 
@@ -140,6 +145,8 @@ function storeOn(
           ...{ headNumber, tailNumber, dueName, fillingName, rankFirstName, rankFillingName },
           leaseUs: toUs(request.leaseMs),
           eventsKept,
+          retainCount: retained.retainCount,
+          retainUs: retained.retainUs,
           quiet: eventsKept === 0 ? '' : (request.quietIds ?? []).join(' '),
           acks: (strangeIds.length === 0
             ? acks

@@ -7,6 +7,7 @@ import { dueText } from './due.ts'
 import type { QueueKeys } from './keys.ts'
 import { toldLineOf } from './line.ts'
 import { readOpening } from './record-store.ts'
+import type { RetainedArgs } from './retained.ts'
 import * as scripts from './scripts.gen.ts'
 
 /** Makes dead jobs the last ones of their keys. Answers how many. */
@@ -31,8 +32,11 @@ export function keyedRedrive(
 
 const REFUSED = '0'.repeat(ID_LENGTH)
 
-function closingText({ id, reason, history = [], note, ...ending }: KeyedEnding) {
-  const hasPast = reason !== null && (history.length > 0 || note !== undefined)
+function closingText(
+  { id, reason, history = [], note, ...ending }: KeyedEnding,
+  isRetained: boolean,
+) {
+  const hasPast = (reason !== null || isRetained) && (history.length > 0 || note !== undefined)
   return {
     ...ending,
     number: id,
@@ -47,6 +51,7 @@ export function redisStrandStore(
   engine: RedisEngine,
   keysOf: (queue: string) => QueueKeys,
   eventsKept: number,
+  retained: RetainedArgs,
 ): StrandStore {
   return {
     async addKeyed(request) {
@@ -94,11 +99,12 @@ export function redisStrandStore(
       const { keys, args, learn } = toldLineOf(known)
       const answer = await engine.call(
         scripts.closeStrands,
-        { keys: [...keys, known.dead, ...endings.map(({ key }) => known.strand(key))] },
+        { keys: [...keys, known.dead, known.done, ...endings.map(({ key }) => known.strand(key))] },
         {
           ...args,
+          ...retained,
           eventsKept,
-          closings: endings.map(closingText),
+          closings: endings.map((ending) => closingText(ending, retained.retainCount > 0)),
         },
       )
       learn(answer)

@@ -2,9 +2,11 @@ import { toUs } from '../../duration.ts'
 import type { Transaction } from '../../engine/sqlite/engine.ts'
 import type { NewEvent } from '../event-store.ts'
 import { type CloseVerdict, type Closing, type EndedState, LEAST_DEAD_MS } from '../record-store.ts'
+import type { Retention } from '../retention.ts'
 import { noteInRecord } from './history.ts'
 import type { RecordRow } from './record-row.ts'
 import { type Ending, endRecord } from './records.ts'
+import { retainDone } from './retained.ts'
 
 interface Closed {
   verdict: CloseVerdict
@@ -20,7 +22,7 @@ export function closeRecord(
   transaction: Transaction,
   found: RecordRow | undefined,
   { fence, outcome }: Closing,
-  rememberMs: number,
+  { rememberMs, retention }: { rememberMs: number; retention: Retention | null },
 ): Closed {
   if (!found || found.fence !== fence) return unchanged('stale')
   const end = (ending: Omit<Ending, 'rememberMs'>, keptMs = rememberMs): Closed => ({
@@ -34,6 +36,10 @@ export function closeRecord(
     return unchanged(found.state === 'cancelled' ? 'cancelled' : 'closed')
   switch (outcome.tag) {
     case 'done':
+      if (retention) {
+        const kept = { ...found, strand: null, result: outcome.result }
+        retainDone(transaction, found.queue, kept, retention)
+      }
       return end({ state: 'done', result: outcome.result, reason: outcome.reason })
     case 'dead': {
       noteInRecord(transaction, found, outcome.note)

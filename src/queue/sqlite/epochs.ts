@@ -4,6 +4,7 @@ import type { ExchangeRequest } from '../store.ts'
 import { sweepEvents } from './events.ts'
 import { noteCrash } from './history.ts'
 import { takeNumbers } from './jobs.ts'
+import { sweepDone } from './retained.ts'
 
 export interface QueueRow {
   id: number
@@ -237,7 +238,8 @@ export function sweepCalls(transaction: Transaction): boolean {
   const producers = sweepProducers(transaction, 'producer', oldestUs)
   const named = sweepProducers(transaction, 'named_producer', oldestUs)
   const events = sweepEvents(transaction)
-  const swept = [...epochs, ...producers, ...named, ...events]
+  const done = sweepDone(transaction)
+  const swept = [...epochs, ...producers, ...named, ...events, ...done]
   for (const queue of new Set(swept.map((row) => row.queue))) {
     transaction.run(
       `DELETE FROM queue WHERE id = ?1 AND is_paused = 0 AND partitions < 2
@@ -245,6 +247,7 @@ export function sweepCalls(transaction: Transaction): boolean {
          AND NOT EXISTS (SELECT 1 FROM producer WHERE queue = ?1)
          AND NOT EXISTS (SELECT 1 FROM named_producer WHERE queue = ?1)
          AND NOT EXISTS (SELECT 1 FROM event WHERE queue = ?1)
+         AND NOT EXISTS (SELECT 1 FROM done_job WHERE queue = ?1)
          AND NOT EXISTS (SELECT 1 FROM record WHERE queue = ?1)
          AND NOT EXISTS (SELECT 1 FROM schedule WHERE queue = ?1)
          AND NOT EXISTS (SELECT 1 FROM job WHERE state = 0 AND queue = ?1)
@@ -253,5 +256,6 @@ export function sweepCalls(transaction: Transaction): boolean {
       queue,
     )
   }
-  return Math.max(epochs.length, producers.length, named.length, events.length) >= MOST_SWEPT
+  const most = Math.max(epochs.length, producers.length, named.length, events.length, done.length)
+  return most >= MOST_SWEPT
 }

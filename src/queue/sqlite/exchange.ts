@@ -1,6 +1,7 @@
 import { toUs } from '../../duration.ts'
 import type { Transaction } from '../../engine/sqlite/engine.ts'
 import type { NewEvent } from '../event-store.ts'
+import type { Retention } from '../retention.ts'
 import type { ExchangeAnswer, ExchangeRequest } from '../store.ts'
 import {
   addEpoch,
@@ -29,6 +30,7 @@ import {
   promote,
   retry,
 } from './jobs.ts'
+import { retainAcked } from './retained.ts'
 import { type Amount, NO_AMOUNT, sumOf } from './waiting.ts'
 
 type Answer = { tag: 'lost' } | Omit<ExchangeAnswer & { tag: 'ok' }, 'sentAtMs'>
@@ -63,13 +65,15 @@ export interface Known {
   idleFence: number | null
   /** Events that are kept of the queue. */
   eventsKept: number
+  /** Which of the jobs that are done are kept. */
+  retention: Retention | null
 }
 
 /** One call of a consumer. */
 export function exchange(
   transaction: Transaction,
   request: ExchangeRequest,
-  { floor, idleFence, eventsKept }: Known,
+  { floor, idleFence, eventsKept, retention }: Known,
 ): Exchanged {
   const { epoch: name, sequence } = request
   const queue = findQueue(transaction, request.queue)
@@ -86,7 +90,7 @@ export function exchange(
   if (isIdle) return { ...outcome(transaction, queue, epochId, { fence }), isIdle }
   const inQueue = queue ?? ensureQueue(transaction, request.queue)
   const epoch = known ?? addEpoch(transaction, inQueue.id, name)
-  return run(transaction, request, inQueue, epoch, { fence, eventsKept })
+  return run(transaction, request, inQueue, epoch, { fence, eventsKept, retention })
 }
 
 /** A consumer without deliveries that has nothing to say. */
@@ -115,13 +119,16 @@ function run(
   request: ExchangeRequest,
   queue: QueueRow,
   { id: epoch }: EpochRow,
-  { fence, eventsKept }: { fence: number; eventsKept: number },
+  { fence, eventsKept, retention }: { fence: number } & Pick<Known, 'eventsKept' | 'retention'>,
 ): Exchanged {
   const { sequence, want, retries } = request
   const { nowUs } = transaction
   const leaseUs = toUs(request.leaseMs)
   const wasSilent = refreshAfterSilence(transaction, queue, leaseUs)
   const oldDueUs = retries.length > 0 ? firstDueUs(transaction, queue.id) : null
+  if (retention && request.acks.length > 0) {
+    retainAcked(transaction, queue.id, epoch, request.acks.map(rowId), retention)
+  }
   const { staleIds, back } = settle(transaction, queue.id, epoch, request)
   const { isPaused } = queue
   const dueUs = isPaused ? null : promote(transaction, queue.id)

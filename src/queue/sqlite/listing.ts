@@ -1,7 +1,8 @@
 import type { Transaction } from '../../engine/sqlite/engine.ts'
-import type { ListedJob, ListPage, ListRequest } from '../store.ts'
+import type { ListedJob, ListPage, ListRequest } from '../listing-store.ts'
 import { findQueue } from './epochs.ts'
 import { JOB_COLUMNS, type JobRow, storedJob } from './job-row.ts'
+import { listDone } from './retained.ts'
 import { firstOf } from './strands.ts'
 
 interface Row extends JobRow {
@@ -45,6 +46,7 @@ export function listJobs(transaction: Transaction, name: string, request: ListRe
   const { state, limit, cursor } = request
   const queue = findQueue(transaction, name)
   if (!queue) return { jobs: [], cursor: null }
+  if (state === 'done') return listDone(transaction, queue.id, request)
   const { major, minor, where, order, start } = STATES[state]
   const known = (cursor ?? '')
     .split(/[:@]/)

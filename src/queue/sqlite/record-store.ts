@@ -11,6 +11,7 @@ import {
   type Running,
   type TicketDelivery,
 } from '../record-store.ts'
+import type { Retention } from '../retention.ts'
 import { addNamedBatch } from './add.ts'
 import { closedEvent, closeRecord } from './close-record.ts'
 import { findQueue } from './epochs.ts'
@@ -32,6 +33,7 @@ export function sqliteRecordStore(
   engine: SqliteEngine,
   hint: (queue: string) => void,
   eventsKept: number,
+  retention: Retention | null,
 ): RecordStore {
   /** Wakes a consumer where the work says so. */
   async function writeNews<T>(
@@ -67,7 +69,7 @@ export function sqliteRecordStore(
       writeNews(queue, (transaction) => {
         const closed = closings.map((closing) => {
           const found = find(transaction, queue, closing.name)
-          const one = closeRecord(transaction, found, closing, rememberMs)
+          const one = closeRecord(transaction, found, closing, { rememberMs, retention })
           if (typeof one.ending === 'string') transaction.emit(recordTopic(queue, closing.name))
           return one
         })

@@ -3,6 +3,7 @@ import { SCHEDULE_PREFIX } from '../schedule-store.ts'
 import type { Obliteration, ObliterationStep } from '../store.ts'
 import { findQueue } from './epochs.ts'
 import { dropRecordOf } from './records.ts'
+import { dropDone } from './retained.ts'
 import { drainBehind, dropFirst, firstOf, takeOff } from './strands.ts'
 import { noteWaiting } from './waiting.ts'
 
@@ -92,7 +93,8 @@ export function obliterate(
   const waiting = removeWaiting(transaction, queue.id, limit - behind, '')
   const jobs = waiting.filter((one) => !one.name?.startsWith(SCHEDULE_PREFIX))
   const dead = purge(transaction, name, limit)
-  const isGone = held.length + schedules + behind + waiting.length + dead === 0
+  const done = dropDone(transaction, queue.id, limit)
+  const isGone = held.length + schedules + behind + waiting.length + dead + done === 0
   const sql = `UPDATE queue SET is_paused = ?1, partitions = CASE ?1 WHEN 0 THEN 0 ELSE partitions END
     WHERE id = ?2`
   transaction.run(sql, isGone ? 0 : 1, queue.id)

@@ -215,3 +215,26 @@ CREATE TABLE IF NOT EXISTS strand_job (
 
 CREATE INDEX IF NOT EXISTS strand_order ON strand_job (queue, key, place);
 CREATE INDEX IF NOT EXISTS strand_behind ON strand_job (queue) WHERE is_first = 0;
+
+-- Jobs that are done, of queues that keep them: the last ones.
+CREATE TABLE IF NOT EXISTS done_job (
+  queue INTEGER NOT NULL,
+  -- In the order in which they ended.
+  number INTEGER NOT NULL,
+  job INTEGER NOT NULL,
+  -- Its own, where it was added with one.
+  name TEXT,
+  strand TEXT,
+  schedule TEXT,
+  slot_us INTEGER,
+  attempt INTEGER NOT NULL,
+  max_attempts INTEGER NOT NULL,
+  payload TEXT NOT NULL,
+  result TEXT,
+  history TEXT,
+  done_us INTEGER NOT NULL,
+  until_us INTEGER NOT NULL
+) STRICT;
+
+CREATE UNIQUE INDEX IF NOT EXISTS done_job_order ON done_job (queue, number);
+CREATE INDEX IF NOT EXISTS done_job_until ON done_job (until_us);

@@ -4,6 +4,7 @@ import { WITHIN } from '../add-store.ts'
 import { QueueFullError } from '../errors.ts'
 import type { EventStore, NewEvent } from '../event-store.ts'
 import { partitionName } from '../partitions.ts'
+import type { Retention, RetentionStore } from '../retention.ts'
 import type { DeadJob, ExchangeAnswer, ExchangeRequest, QueueCounts, QueueStore } from '../store.ts'
 import { addBatch, addWithin } from './add.ts'
 import { sqliteConfirming } from './confirming.ts'
@@ -37,15 +38,20 @@ const MOST_AHEAD = 100
 /** Queues in the tables `queue`, `job`, `epoch` and `producer`. */
 export function sqliteQueueStore(engine: SqliteEngine): QueueStore {
   engine.define(schema)
-  const storeKeeping = (eventsKept: number): QueueStore => ({
-    ...storeOn(engine, eventsKept),
+  const storeKeeping = (eventsKept: number, retention: Retention | null): QueueStore => ({
+    ...storeOn(engine, eventsKept, retention),
     ...sqliteEventStore(engine),
-    keepingEvents: storeKeeping,
+    keepingEvents: (keep) => storeKeeping(keep, retention),
+    retaining: (one) => storeKeeping(eventsKept, one),
   })
-  return storeKeeping(0)
+  return storeKeeping(0, null)
 }
 
-function storeOn(engine: SqliteEngine, eventsKept: number): Omit<QueueStore, keyof EventStore> {
+function storeOn(
+  engine: SqliteEngine,
+  eventsKept: number,
+  retention: Retention | null,
+): Omit<QueueStore, keyof EventStore | keyof RetentionStore> {
   const wakes = sharedWakes(engine)
   const hint = (queue: string) => wakes.hint(queue)
   const tell = (transaction: Transaction, queue: string, event: NewEvent) =>
@@ -81,7 +87,7 @@ function storeOn(engine: SqliteEngine, eventsKept: number): Omit<QueueStore, key
     const idleFence = idle?.sequence === sequence ? idle.fence : null
     const { answer, isIdle, isNews, dueUs } = await engine.write((transaction) => {
       sweepSometimes(transaction)
-      return exchange(transaction, request, { floor, idleFence, eventsKept })
+      return exchange(transaction, request, { floor, idleFence, eventsKept, retention })
     })
     if (answer.tag === 'lost') return answer
     floor = Math.max(floor, answer.fence)
@@ -92,8 +98,8 @@ function storeOn(engine: SqliteEngine, eventsKept: number): Omit<QueueStore, key
   }
 
   return {
-    ...sqliteRecordStore(engine, hint, eventsKept),
-    ...sqliteStrandStore(engine, hint, eventsKept),
+    ...sqliteRecordStore(engine, hint, eventsKept, retention),
+    ...sqliteStrandStore(engine, hint, eventsKept, retention),
     ...sqliteScheduleStore(engine, hint, eventsKept),
     mostAhead: MOST_AHEAD,
 

@@ -1,10 +1,13 @@
 import type { SqliteEngine, Transaction } from '../../engine/sqlite/engine.ts'
 import type { NewEvent } from '../event-store.ts'
+import { packHistory } from '../history.ts'
 import type { CloseVerdict } from '../record-store.ts'
+import type { Retention } from '../retention.ts'
 import type { KeyedEnding, StrandStore } from '../strand-store.ts'
 import { addKeyedBatch } from './add.ts'
 import { findQueue } from './epochs.ts'
 import { tellEvents } from './events.ts'
+import { retainDone } from './retained.ts'
 import { buryTicket, firstOf, takeOff } from './strands.ts'
 
 /** Jobs of keys in the table `strand_job`; the tickets of the first ones are in `job`. */
@@ -12,6 +15,7 @@ export function sqliteStrandStore(
   engine: SqliteEngine,
   hint: (queue: string) => void,
   eventsKept: number,
+  retention: Retention | null,
 ): StrandStore {
   return {
     async addKeyed(request) {
@@ -36,7 +40,7 @@ export function sqliteStrandStore(
     async closeStrands(name, endings) {
       const ended = await engine.write((transaction) => {
         const queue = findQueue(transaction, name)?.id
-        const closed = endings.map((ending) => close(transaction, queue, ending))
+        const closed = endings.map((ending) => close(transaction, queue, ending, retention))
         tellEvents(transaction, name, eventsKept, () => closed.flatMap(({ event }) => event ?? []))
         return closed
       })
@@ -49,7 +53,8 @@ export function sqliteStrandStore(
 function close(
   transaction: Transaction,
   queue: number | undefined,
-  { id, key, fence, reason, note }: KeyedEnding,
+  { id, key, fence, attempt, reason, history, note }: KeyedEnding,
+  retention: Retention | null,
 ): { verdict: CloseVerdict; isNews: boolean; event?: NewEvent } {
   const first = queue === undefined ? undefined : firstOf(transaction, queue, key)
   if (queue === undefined || !first || String(first.number) !== id) {
@@ -57,6 +62,11 @@ function close(
   }
   if (first.fence !== fence) return { verdict: 'stale', isNews: false }
   if (reason !== null) buryTicket(transaction, queue, first, { reason, note })
+  if (reason === null && retention) {
+    const past = history && history.length > 0 ? packHistory(history) : null
+    const done = { ...first, name: null, strand: key, attempt, result: null, history: past }
+    retainDone(transaction, queue, done, retention)
+  }
   const event: NewEvent = reason === null ? { type: 'done', id } : { type: 'dead', id, reason }
   return { verdict: 'closed', isNews: takeOff(transaction, queue, key, first), event }
 }
