@@ -47,7 +47,7 @@ describe.each(engines)('partitions on $name', ({ open }) => {
     expect(await of().drain()).toBe(1)
   })
 
-  it('Q56 all of them are worked on by one worker, and jobs of a key in their order', async () => {
+  it('Q55 all of them are worked on by one worker, and jobs of a key in their order', async () => {
     const { of, other } = await start()
     const queue = of<string>({ partitions: 4 })
     const keys = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']
@@ -82,7 +82,7 @@ describe.each(engines)('partitions on $name', ({ open }) => {
     await worker.close()
   })
 
-  it('Q56 none of them starves while one has more than can be worked on', async () => {
+  it('Q55 none of them starves while one has more than can be worked on', async () => {
     const { clock, of, other } = await start()
     const queue = of<number>({ partitions: 3, attempts: 1 })
     const ids: string[] = []
@@ -112,7 +112,7 @@ describe.each(engines)('partitions on $name', ({ open }) => {
     expect(new Set(begun)).toEqual(new Set(ids))
   })
 
-  it('Q56 are one to who takes, lists, pauses, redrives and removes', async () => {
+  it('Q55 are one to who takes, lists, pauses, redrives and removes', async () => {
     const { clock, of, other } = await start()
     const queue = of<number>({ partitions: 3, attempts: 1 })
     for (let n = 0; n < 6; n++) {

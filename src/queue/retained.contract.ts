@@ -121,7 +121,7 @@ export function retainedContract(bench: Bench): void {
         { tag: 'done' as const, result: '{"r":"限"}', reason: null },
         DONE,
         { tag: 'done' as const, result: '1', reason: null },
-        { tag: 'back' as const },
+        { tag: 'back' as const, delayMs: 0 },
         { tag: 'dead' as const, reason: 'no' },
         DONE,
         { tag: 'cancelled' as const },

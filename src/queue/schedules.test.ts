@@ -193,12 +193,12 @@ describe.each(engines)('schedules on $name', ({ open }) => {
     await theirs.schedule('a', { every: '1h' }, 1)
     await clock.advance(HOUR_MS)
     await until(clock, () => isReached).toBe(true)
-    if (now === 'no rule') await theirs.schedules.remove('a')
+    if (now === 'no schedule') await theirs.schedules.remove('a')
     const { nextAtMs } = await theirs.schedule('b', { every: '10m' }, 1)
     const { nextAtMs: newAtMs } =
-      now === 'no rule' ? { nextAtMs: 0 } : await theirs.schedule('a', { every: '25m' }, 2)
+      now === 'no schedule' ? { nextAtMs: 0 } : await theirs.schedule('a', { every: '25m' }, 2)
     changed.open()
-    const expected = now === 'no rule' ? [nextAtMs] : [nextAtMs, newAtMs]
+    const expected = now === 'no schedule' ? [nextAtMs] : [nextAtMs, newAtMs]
     await until(clock, () => expected.every((slot) => seen.includes(slot))).toBe(true)
     expect(Math.min(...seen)).toBe(nextAtMs)
   })
