@@ -8,7 +8,7 @@ await runBench({
   one: 'take',
   unit: 'takes/s',
   peers: ['rate-limiter-flexible'],
-  full: { inFlight: 1_000, warmUpMs: 600, durationMs: 2_000 },
+  full: { inFlight: 1_000, warmUpMs: 2_000, durationMs: 2_000 },
   quick: { warmUpMs: 200, durationMs: 500 },
   cases: [
     { name: 'engine', task: { isLeased: false } },

@@ -8,7 +8,7 @@ await runBench({
   one: 'take',
   unit: 'takes/s',
   peers: ['rate-limiter-flexible', 'upstash-ratelimit', 'rate-limit-redis', 'bottleneck'],
-  full: { keys: 10_000, touchMs: 10_000, warmUpMs: 400, durationMs: 1_500 },
+  full: { keys: 10_000, touchMs: 10_000, warmUpMs: 1_500, durationMs: 1_500 },
   quick: { touchMs: 300, warmUpMs: 100, durationMs: 300 },
   cases: [
     { name: 'inflight-1', task: { inFlight: 1 } },

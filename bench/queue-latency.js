@@ -9,13 +9,13 @@ await runBench({
   unit: 'ms',
   peers: ['bullmq', 'bull', 'bee-queue', 'groupmq', 'platformatic-job-queue'],
   rounds: { full: 3, quick: 1 },
-  full: { everyMs: 20 },
+  full: { everyMs: 20, warmUpEveryMs: 1 },
   quick: {},
   cases: [
     {
       name: 'idle',
-      task: { warmUpJobs: 50, jobs: 500 },
-      quick: { warmUpJobs: 20, jobs: 150 },
+      task: { warmUpJobs: 5_000, jobs: 500 },
+      quick: { warmUpJobs: 1_000, jobs: 150 },
     },
   ],
   figures: [

@@ -6,16 +6,16 @@ import { payloadOf, waitUntilDone } from '../queue-process/work.js'
 
 /**
  * @typedef {import('../queue-process/work.js').Open} Open
- * @typedef {{ everyMs: number, warmUpJobs: number, jobs: number }} Task
+ * @typedef {{ everyMs: number, warmUpEveryMs: number, warmUpJobs: number, jobs: number }} Task
  */
 
 /** @param {Open} open @param {number} port */
 export async function check(open, port) {
-  await measure(open, port, { everyMs: 5, warmUpJobs: 2, jobs: 10 })
+  await measure(open, port, { everyMs: 5, warmUpEveryMs: 1, warmUpJobs: 2, jobs: 10 })
 }
 
 /** @param {Open} open @param {number} port @param {Task} task */
-export async function measure(open, port, { everyMs, warmUpJobs, jobs }) {
+export async function measure(open, port, { everyMs, warmUpEveryMs, warmUpJobs, jobs }) {
   const queue = await open(port)
   const total = warmUpJobs + jobs
   /** @type {number[]} */
@@ -30,7 +30,7 @@ export async function measure(open, port, { everyMs, warmUpJobs, jobs }) {
   let end = startWindow(port)
   for (let index = 0; index < total; index++) {
     if (index === warmUpJobs) end = startWindow(port)
-    await delay(everyMs)
+    await delay(index < warmUpJobs ? warmUpEveryMs : everyMs)
     addedMs.push(performance.now())
     await queue.addOne(payloadOf(index))
   }
