@@ -14,8 +14,8 @@ await runBench({
   cases: [
     {
       name: 'due',
-      task: { jobs: 2_000, others: 1_000_000 },
-      quick: { jobs: 1_000, others: 20_000 },
+      task: { jobs: 2_000, others: 1_000_000, warmUpJobs: 5_000, warmUpMs: 5_000 },
+      quick: { jobs: 1_000, others: 20_000, warmUpJobs: 1_000, warmUpMs: 1_000 },
     },
   ],
   figures: [

@@ -6,7 +6,7 @@ import { addOneByOne, payloadOf } from '../queue-process/work.js'
 
 /**
  * @typedef {import('../queue-process/work.js').Open} Open
- * @typedef {{ jobs: number, others: number, overMs: number, firstAfterMs: number }} Task
+ * @typedef {{ jobs: number, others: number, overMs: number, firstAfterMs: number, warmUpJobs: number, warmUpMs: number }} Task
  */
 
 const HOUR_MS = 3_600_000
@@ -17,41 +17,51 @@ const RESOLUTION_MS = 1
 
 /** @param {Open} open @param {number} port */
 export async function check(open, port) {
-  await measure(open, port, { jobs: 10, others: 1_000, overMs: 100, firstAfterMs: 500 })
+  const sizes = { jobs: 10, others: 1_000, overMs: 100, firstAfterMs: 500 }
+  await measure(open, port, { ...sizes, warmUpJobs: 2, warmUpMs: 10 })
 }
 
 /**
  * Other jobs are for ours alone, which knows by `holdsManyWorkers` that it is ours.
  * @param {Open} open @param {number} port @param {Task} task
  */
-export async function measure(open, port, { jobs, others, overMs, firstAfterMs }) {
+export async function measure(open, port, { jobs, others, overMs, firstAfterMs, ...warmUp }) {
   const queue = await open(port)
   for (let index = 0; index < others && queue.holdsManyWorkers; index += IN_A_CALL) {
     const payloads = Array.from({ length: IN_A_CALL }, (_, at) => payloadOf(jobs + index + at))
     await queue.addBulk(payloads, HOUR_MS)
   }
   /** @type {number[]} */
-  const lateMs = []
+  let lateMs = []
   let ended = 0
   const dueMs = new Map()
   await queue.work(100, async ({ index }) => {
     lateMs[index] = performance.now() - dueMs.get(index)
     ended++
   })
-  const startMs = performance.now() + firstAfterMs
+
+  /** Jobs that become due one after the other, and all have run. @param {number} count @param {number} spreadMs */
+  async function spread(count, spreadMs) {
+    lateMs = []
+    ended = 0
+    const startMs = performance.now() + firstAfterMs
+    const all = Array.from({ length: count }, (_, index) => index)
+    await addOneByOne(all, async (index) => {
+      const nowMs = performance.now()
+      // Whole milliseconds from now: not all libraries take fractions.
+      const delayMs = Math.round(startMs + (index * spreadMs) / count - nowMs)
+      dueMs.set(index, nowMs + delayMs)
+      await queue.addOne(payloadOf(index), delayMs)
+    })
+    const deadlineMs = startMs + spreadMs + PATIENCE_MS
+    while (ended < count && performance.now() < deadlineMs) await delay(5)
+    expect(ended === count, `${ended} of ${count} jobs ran`)
+  }
+
+  await spread(warmUp.warmUpJobs, warmUp.warmUpMs)
   const end = startWindow(port)
-  const all = Array.from({ length: jobs }, (_, index) => index)
-  await addOneByOne(all, async (index) => {
-    const nowMs = performance.now()
-    // Whole milliseconds from now: not all libraries take fractions.
-    const delayMs = Math.round(startMs + (index * overMs) / jobs - nowMs)
-    dueMs.set(index, nowMs + delayMs)
-    await queue.addOne(payloadOf(index), delayMs)
-  })
-  const deadlineMs = startMs + overMs + PATIENCE_MS
-  while (ended < jobs && performance.now() < deadlineMs) await delay(5)
+  await spread(jobs, overMs)
   const outcome = await end(jobs)
-  expect(ended === jobs, `${ended} of ${jobs} jobs ran`)
   await queue.close()
   const values = {
     'p50-ms': percentile(lateMs, 0.5),
