@@ -1,5 +1,6 @@
-import { afterEach, beforeEach } from 'vitest'
+import { afterEach, beforeEach, expect } from 'vitest'
 import type { TestClock } from '../testing/clock.ts'
+import type { ListedJob, ListedState } from './listing-store.ts'
 import type {
   Death,
   ExchangeAnswer,
@@ -189,6 +190,20 @@ export class Bench {
 
   async dead() {
     return this.second.queue.listDead(this.queue, 1_000)
+  }
+
+  /** All pages of a state, one after the other. */
+  async pages(state: ListedState, limit: number): Promise<ListedJob[][]> {
+    const found: ListedJob[][] = []
+    let cursor: string | null = null
+    do {
+      const page = await this.second.queue.listJobs(this.queue, { state, limit, cursor })
+      expect(page.jobs.length).toBeLessThanOrEqual(limit)
+      found.push(page.jobs)
+      cursor = page.cursor
+      if (cursor !== null) expect(cursor).toMatch(/^[\w:-]{0,99}@\d{1,16}$/)
+    } while (cursor !== null)
+    return found
   }
 }
 

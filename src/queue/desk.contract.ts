@@ -71,6 +71,13 @@ export function deskOf(bench: Bench) {
   return { add, open, openOne, reopen, close, finish, read, cancel, change }
 }
 
+/** How each of them ends, in their order; those beyond are done. */
+export const closingsOf = (opened: Opened[], outcomes: RecordOutcome[]): Closing[] =>
+  opened.map(({ ticket, fence }, index) => ({
+    ...{ name: ticket.name ?? '', fence },
+    outcome: outcomes[index] ?? DONE,
+  }))
+
 export const named = (name: string, how: Partial<NamedJob> = {}): NamedJob => ({
   ...newJob('{}'),
   name,

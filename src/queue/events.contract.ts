@@ -8,7 +8,7 @@ import {
   numbered,
   type QueueClient,
 } from './bench.contract.ts'
-import { DONE, deskOf, named } from './desk.contract.ts'
+import { closingsOf, DONE, deskOf, named } from './desk.contract.ts'
 import type { NewEvent, StoredEvent } from './event-store.ts'
 import type { RecordOutcome } from './record-store.ts'
 import type { QueueStore, StoredJob } from './store.ts'
@@ -185,9 +185,7 @@ export function eventsContract(bench: Bench): void {
         DONE,
         { tag: 'back', delayMs: 0 },
       ]
-      const closings = opened.map(({ ticket, fence }, index) => {
-        return { name: ticket.name ?? '', fence, outcome: outcomes[index] ?? DONE }
-      })
+      const closings = closingsOf(opened, outcomes)
       const close = () =>
         teller.queue.closeRecords({ queue: bench.queue, rememberMs: 1_000, closings })
       await close()

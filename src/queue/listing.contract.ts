@@ -1,23 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { type Bench, idsOf, LEASE_MS, numbered, payloadsOf } from './bench.contract.ts'
-import type { ListedJob, ListedState } from './listing-store.ts'
+import type { ListedState } from './listing-store.ts'
 
 /** The part of the suite of queues that is about looking at their jobs. */
 export function listingContract(bench: Bench): void {
-  async function pages(state: ListedState, limit: number): Promise<ListedJob[][]> {
-    const found: ListedJob[][] = []
-    let cursor: string | null = null
-    do {
-      const page = await bench.second.queue.listJobs(bench.queue, { state, limit, cursor })
-      expect(page.jobs.length).toBeLessThanOrEqual(limit)
-      found.push(page.jobs)
-      cursor = page.cursor
-      if (cursor !== null) expect(cursor).toMatch(/^[\w:-]{0,99}@\d{1,16}$/)
-    } while (cursor !== null)
-    return found
-  }
-
-  const all = async (state: ListedState, limit = 1_000) => (await pages(state, limit)).flat()
+  const all = async (state: ListedState, limit = 1_000) => (await bench.pages(state, limit)).flat()
 
   describe('listing', { timeout: 60_000 }, () => {
     it('Q27 all jobs of a state, each once, with what is known of them', async () => {
@@ -67,7 +54,7 @@ export function listingContract(bench: Bench): void {
 
     it('Q27 of a queue that nobody knows there are none, and looking creates nothing', async () => {
       for (const state of ['ready', 'timed', 'inFlight', 'dead'] as const) {
-        expect(await pages(state, 10)).toEqual([[]])
+        expect(await bench.pages(state, 10)).toEqual([[]])
       }
       expect(await bench.store.dump()).toEqual([])
     })

@@ -7,8 +7,7 @@ import {
   numbered,
   type QueueClient,
 } from './bench.contract.ts'
-import { DONE, deskOf } from './desk.contract.ts'
-import type { ListedJob } from './listing-store.ts'
+import { closingsOf, DONE, deskOf } from './desk.contract.ts'
 import type { StoredJob } from './store.ts'
 
 const DAY_MS = 86_400_000
@@ -25,20 +24,7 @@ export function retainedContract(bench: Bench): void {
   })
   const consumer = (client: QueueClient) => new Consumer(client, bench.queue, `keeper-${++epochs}`)
 
-  async function pages(limit: number): Promise<ListedJob[][]> {
-    const found: ListedJob[][] = []
-    let cursor: string | null = null
-    do {
-      const request = { state: 'done' as const, limit, cursor }
-      const page = await bench.second.queue.listJobs(bench.queue, request)
-      expect(page.jobs.length).toBeLessThanOrEqual(limit)
-      found.push(page.jobs)
-      cursor = page.cursor
-      if (cursor !== null) expect(cursor).toMatch(/^[\w:-]{0,99}@\d{1,16}$/)
-    } while (cursor !== null)
-    return found
-  }
-  const kept = async (limit = 1_000) => (await pages(limit)).flat()
+  const kept = async (limit = 1_000) => (await bench.pages('done', limit)).flat()
 
   /** Adds and acknowledges jobs, each in a call of its own. */
   async function finish(payloads: string[], worker: Consumer): Promise<StoredJob[]> {
@@ -53,7 +39,7 @@ export function retainedContract(bench: Bench): void {
       const worker = bench.consumer()
       await finish(['a'], worker)
       const before = await bench.store.dump()
-      expect(await pages(10)).toEqual([[]])
+      expect(await bench.pages('done', 10)).toEqual([[]])
       expect(await bench.store.dump()).toEqual(before)
       expect(before.filter((line) => /\bdone/.test(line))).toEqual([])
     })
@@ -126,9 +112,7 @@ export function retainedContract(bench: Bench): void {
         DONE,
         { tag: 'cancelled' as const },
       ]
-      const closings = opened.map(({ ticket, fence }, index) => {
-        return { name: ticket.name ?? '', fence, outcome: outcomes[index] ?? DONE }
-      })
+      const closings = closingsOf(opened, outcomes)
       const close = () =>
         client.queue.closeRecords({ queue: bench.queue, rememberMs: 1_000, closings })
       await close()

@@ -1,33 +1,9 @@
 // Random sequences of commands on jobs with an id, on every engine and on a model in memory: they answer the same.
-import fc from 'fast-check'
-import { afterAll, beforeAll, describe, it } from 'vitest'
-import type { QueueClient } from '../../src/queue/bench.contract.ts'
-import { engines, type OpenedEngine } from '../engines.ts'
 import { RecordGame, recordAction } from './record-game.ts'
+import { answerAsTheModel } from './sequences.ts'
 
-/** On each of five engines; more for once: `SEQUENCES=2000 npx vitest run …`. */
-const SEQUENCES = Number(process.env.SEQUENCES ?? 50)
-const LONGEST = 30
-const TIMEOUT_MS = 900_000
-
-describe.each(engines)('jobs with an id on $name', ({ open }) => {
-  let opened: OpenedEngine
-  let clients: QueueClient[]
-  let count = 0
-  beforeAll(async () => {
-    opened = await open()
-    clients = [opened.first, await opened.second()]
-  })
-  // It looks through all that is stored.
-  afterAll(() => opened.close(), TIMEOUT_MS)
-
-  it(`answer as the model does, in ${SEQUENCES} sequences`, { timeout: TIMEOUT_MS }, async () => {
-    const sequence = fc.array(recordAction, { minLength: 5, maxLength: LONGEST, size: 'max' })
-    const property = fc.asyncProperty(sequence, async (actions) => {
-      const game = new RecordGame(opened, clients, `records-${++count}`)
-      for (const one of actions) await game.play(one)
-      await game.end()
-    })
-    await fc.assert(property, { numRuns: SEQUENCES, endOnFailure: false })
-  })
+answerAsTheModel('jobs with an id', 50, recordAction, async (opened, clients, place, actions) => {
+  const game = new RecordGame(opened, clients, place)
+  for (const one of actions) await game.play(one)
+  await game.end()
 })
