@@ -21,13 +21,16 @@ export class GateAsker<Demand, Store extends GateStore<Demand>> {
   readonly grants: Grant[] = []
   protected readonly store: Store
   private readonly metadata: string
+  private readonly kind: { kind?: 'job' }
   private hasAsked = false
 
-  constructor(owner: Owner, store: Store, demand: Demand, metadata = '') {
+  /** @param kind left out, it is a caller */
+  constructor(owner: Owner, store: Store, demand: Demand, metadata = '', kind?: 'job') {
     this.owner = owner
     this.store = store
     this.demand = demand
     this.metadata = metadata
+    this.kind = kind ? { kind } : {}
     this.store.onGrant((grant) => {
       if (grant.owner === this.owner) this.grants.push(grant)
     })
@@ -39,7 +42,7 @@ export class GateAsker<Demand, Store extends GateStore<Demand>> {
     this.hasAsked = true
     const demand = { ...this.demand, ...asking.demand }
     const how = { ttlMs, claimMs, enqueue, heartbeat, metadata, replicas: 0 }
-    return this.store.acquire({ name, owner, demand, ...how })
+    return this.store.acquire({ name, owner, demand, ...how, ...this.kind })
   }
 
   /** Asks without joining the line. */

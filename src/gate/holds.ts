@@ -4,7 +4,7 @@ import { type HeldContext, HeldLease } from './lease.ts'
 import { Rhythm } from './rhythm.ts'
 import type { AcquireAnswer, AcquireRequest, GateStore, Owner } from './store.ts'
 import { handOver } from './succession.ts'
-import type { Acquired, HoldTerms } from './terms.ts'
+import type { Acquired, HoldTerms, Standing } from './terms.ts'
 import { UnderWay } from './under-way.ts'
 import {
   acquiredOf,
@@ -23,6 +23,7 @@ interface Asked<Demand, Given> {
   waitMs: number
   signal: AbortSignal | undefined
   give: (held: HeldLease<Demand>) => Given
+  standing: Standing | undefined
 }
 
 /** The answer that came was over before it was there. */
@@ -74,21 +75,25 @@ export class Holds<Demand> {
    * Answers the error that says who stood in the way, where that is an answer and no failure.
    * No async function on the short way: its frame alone was a tenth of what a lock allocates.
    *
+   * @param waitMs may be infinite
    * @param give what the caller gets of the lease
+   * @param standing left out, it stands in line as a caller
    */
   acquire<Given>(
     terms: HoldTerms<Demand>,
     waitMs: number,
     signal: AbortSignal | undefined,
     give: (held: HeldLease<Demand>) => Given,
+    standing?: Standing,
   ): Promise<Given | LockTimeoutError> {
     if (this.closed) return Promise.reject(new ClosedError('This Sluice'))
     if (signal?.aborted) return Promise.reject(signal.reason)
     const startedMs = this.clock.monotonicMs()
     const request = requestOf(terms, `${this.ownerPrefix}${++this.ownerCount}`, waitMs > 0)
+    if (standing) request.kind = standing.kind
     if (waitMs > 0) this.line.room.expect(request.owner)
     this.underWay.begin()
-    return this.ask({ terms, request, startedMs, waitMs, signal, give })
+    return this.ask({ terms, request, startedMs, waitMs, signal, give, standing })
   }
 
   private ask<Given>(asked: Asked<Demand, Given>): Promise<Given | LockTimeoutError> {
@@ -183,10 +188,10 @@ export class Holds<Demand> {
   }
 
   private async standInLine<Given>(
-    { terms, request, startedMs, waitMs, signal, give }: Asked<Demand, Given>,
+    { terms, request, startedMs, waitMs, signal, give, standing }: Asked<Demand, Given>,
     first: AcquireAnswer & { tag: 'waiting' },
   ): Promise<Given> {
-    const { owner, ttlMs, replicas, metadata } = request
+    const { owner, ttlMs, replicas, metadata, kind } = request
     const heartbeat = { ...request, heartbeat: true }
     const asker = {
       ask: () => this.store.acquire(heartbeat),
@@ -195,7 +200,8 @@ export class Holds<Demand> {
       leave: () => this.withdraw(request),
       isNextAfter: (holder: Owner) => this.noteNext(holder, owner),
     }
-    const wait = { owner, ttlMs, replicas, metadata, waitMs, signal }
+    const wait = { owner, ttlMs, replicas, metadata, waitMs, signal, kind }
+    standing?.onWaiting()
     const granted = await standInLine(this.line, wait, asker, startedMs, first)
     return give(this.hold(terms, owner, granted))
   }

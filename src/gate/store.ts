@@ -6,6 +6,9 @@ import type { Deadlines } from '../deadlines.ts'
  * says and proves its own promises; the logic above is the same for all.
  */
 
+/** How long a job counts that stands in line: three of its heartbeats, which cost a command each. */
+export const JOB_COUNTS_MS = 15_000
+
 /** Identifies one acquisition: `<clientId>.<number>`; every call of it carries the same owner. */
 export type Owner = string
 
@@ -14,12 +17,17 @@ export interface AcquireRequest<Demand> {
   owner: Owner
   /** Lease that the owner gets. */
   ttlMs: number
-  /** Lease that a hand-over gets until it is claimed; a waiter must call again before it is over. */
+  /** Lease that a hand-over gets until it is claimed; a caller that waits must call again before it is over. */
   claimMs: number
   /** Join the line when it is taken, or answer `held`. */
   enqueue: boolean
   /** True for the second and later call of a waiter: a full store still serves it. */
   heartbeat: boolean
+  /**
+   * Who asks; left out, a caller. A job calls again less often: in line it counts for
+   * {@link JOB_COUNTS_MS} after its last call, where a caller counts for one claim lease.
+   */
+  kind?: 'job'
   /** JSON that {@link Holder}s are shown with; empty for none. */
   metadata: string
   /** Replicas that must have the answer before it counts; 0 asks none. */

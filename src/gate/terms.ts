@@ -28,6 +28,15 @@ export interface HeirTerms {
   ttlMs: number
   metadata: string
   replicas: number
+  /** Left out: a caller. */
+  kind?: 'job' | undefined
+}
+
+/** Who stands in line, where it is no caller. */
+export interface Standing {
+  kind: 'job'
+  /** Called once, as soon as it stands there. */
+  onWaiting(): void
 }
 
 /** Clocks drift and timers are late: a lease ends this much earlier for its holder. */

@@ -1,11 +1,21 @@
 import type { Clock, Timer } from '../clock.ts'
 import type { LockConflict } from '../errors.ts'
 import type { Beat, Rhythm } from './rhythm.ts'
-import type { AcquireAnswer, AcquireRequest, GateStore, Grant, Owner } from './store.ts'
+import {
+  type AcquireAnswer,
+  type AcquireRequest,
+  type GateStore,
+  type Grant,
+  JOB_COUNTS_MS,
+  type Owner,
+} from './store.ts'
 import { type Acquired, type HeirTerms, marginOf } from './terms.ts'
+import { isPassing } from './watchers.ts'
 
 /** The longest time that a waiter which was given the lock may take to say that it lives. */
 const LONGEST_CLAIM_MS = 3_000
+/** Of a job that waits, whose entry counts for three of these. */
+const JOB_HEARTBEAT_MS = JOB_COUNTS_MS / 3
 /** A head waiter looks again this long after the holder's lease should have ended. */
 const AFTER_EXPIRY_MS = 3
 /** A heartbeat may come early by this share of its period. */
@@ -75,9 +85,9 @@ export interface Asker {
 }
 
 /**
- * One caller in one line. It is told of its turn by a grant. Grants may be lost, so it
- * also asks: every third of a claim lease, which is what keeps its place, and as head of the line
- * when the holder's lease should be over.
+ * One caller or job in one line. It is told of its turn by a grant. Grants may be lost, so it
+ * also asks: every third of the time that its entry counts, which is what keeps its place, and as
+ * head of the line when the holder's lease should be over.
  */
 export class LineWaiter implements Beat {
   dueMs = 0
@@ -88,6 +98,7 @@ export class LineWaiter implements Beat {
   private readonly asker: Asker
   readonly terms: HeirTerms
   readonly claimMs: number
+  private readonly heartbeatMs: number
   private readonly startedMs: number
   private readonly settle: (result: Acquired | Error) => void
   private lastSentAtMs: number
@@ -111,7 +122,8 @@ export class LineWaiter implements Beat {
     this.asker = asker
     this.terms = terms
     this.claimMs = claimMsOf(terms.ttlMs)
-    this.slackMs = (this.claimMs / 3) * EARLY_SHARE
+    this.heartbeatMs = terms.kind === 'job' ? JOB_HEARTBEAT_MS : this.claimMs / 3
+    this.slackMs = this.heartbeatMs * EARLY_SHARE
     this.startedMs = startedMs
     this.settle = settle
     this.lastSentAtMs = first.sentAtMs
@@ -120,9 +132,9 @@ export class LineWaiter implements Beat {
     this.learn(first)
   }
 
-  /** A third of a claim lease keeps the place, and makes up for a lost message. */
+  /** Keeps the place, and makes up for a lost message. */
   beat(nowMs: number, asks = true): void {
-    this.dueMs = nowMs + this.claimMs / 3
+    this.dueMs = nowMs + this.heartbeatMs
     if (asks) this.check()
   }
 
@@ -177,6 +189,9 @@ export class LineWaiter implements Beat {
         this.take(await this.asker.ask())
       } catch (error) {
         this.failure = error
+        // A job may wait for ever: it is told at once of what does not pass.
+        const isJob = this.terms.kind === 'job'
+        if (isJob && error instanceof Error && !isPassing(error)) this.settle(error)
       }
     }
     this.checking = false
@@ -224,9 +239,8 @@ export function standInLine(
       end(() => (result instanceof Error ? abandon(result) : resolve(result)))
     const onAbort = () => end(() => abandon(terms.signal?.reason))
     const waiter = new LineWaiter(clock, asker, terms, startedMs, first, settle)
-    const deadline = clock.after(startedMs + terms.waitMs - clock.monotonicMs(), () =>
-      waiter.timeOut(),
-    )
+    const leftMs = startedMs + terms.waitMs - clock.monotonicMs()
+    const deadline = Number.isFinite(leftMs) ? clock.after(leftMs, () => waiter.timeOut()) : null
     rhythm.add(waiter)
     let finished = false
 
@@ -234,7 +248,7 @@ export function standInLine(
       if (finished) return
       finished = true
       waiter.stop()
-      deadline.cancel()
+      deadline?.cancel()
       rhythm.remove(waiter)
       room.remove(terms.owner)
       terms.signal?.removeEventListener('abort', onAbort)

@@ -29,6 +29,9 @@ export const DAY_MS = 86_400_000
 /** The resolution of every store. */
 export const MICROSECOND_MS = 0.001
 
+/** What a job says of itself. */
+export const JOB_NOTE = '{"job":"7"}'
+
 export type Asker = GateAsker<LockDemand, LockStore>
 
 /** What the tests of the contract work with: a fresh store for each, seen by two clients. */
@@ -64,6 +67,12 @@ export class Bench {
   asker(client: LockClient = this.first): Asker {
     const owner = `${client.clientId}.${++this.askerCount}`
     return new GateAsker<LockDemand, LockStore>(owner, client.lock, { fair: true })
+  }
+
+  /** One who waits for jobs, and says so. */
+  job(client: LockClient = this.first): Asker {
+    const owner = `${client.clientId}.${++this.askerCount}`
+    return new GateAsker<LockDemand, LockStore>(owner, client.lock, { fair: true }, JOB_NOTE, 'job')
   }
 
   /** Of two clients in turn, so that every order runs across both. */

@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest'
-import { type Asker, type Bench, CLAIM_MS, MICROSECOND_MS, TTL_MS } from './bench.contract.ts'
+import { JOB_COUNTS_MS } from '../gate/store.ts'
+import {
+  type Asker,
+  type Bench,
+  CLAIM_MS,
+  JOB_NOTE,
+  MICROSECOND_MS,
+  TTL_MS,
+} from './bench.contract.ts'
 
 /** The part of the suite of locks that is about waiting for one. */
 export function lineContract(bench: Bench): void {
@@ -114,6 +122,124 @@ export function lineContract(bench: Bench): void {
         if ((await bench.holderOf('a')) === living.owner) return
       }
       throw new Error('the living one waited longer')
+    })
+  })
+
+  describe('jobs in the line', () => {
+    it('L16 are shown as jobs, with what they say of themselves', async () => {
+      const [, caller] = (await bench.lineOf('a', 1)) as [Asker, Asker]
+      const job = bench.job()
+      expect(await job.join('a')).toBe(1)
+      expect(await job.join('a')).toBe(1)
+      expect((await bench.inspect('a')).waiters).toEqual([
+        { owner: caller.owner, kind: 'caller', metadata: '' },
+        { owner: job.owner, kind: 'job', metadata: JOB_NOTE },
+      ])
+      const listed = (await bench.second.lock.list(10)).find(({ name }) => name === 'a')
+      expect(listed?.waiters[1]?.kind).toBe('job')
+    })
+
+    it('L4 L16 are served in order among callers, by both, each told of its grant', async () => {
+      const holder = bench.asker()
+      await holder.take('a', 60_000)
+      const { first, second } = bench
+      const line = [bench.job(first), bench.asker(second), bench.job(second), bench.asker(first)]
+      for (const [place, waiter] of line.entries()) expect(await waiter.join('a')).toBe(place)
+      let last = holder
+      for (const [served, next] of line.entries()) {
+        expect(await last.release('a')).toBe('released')
+        const { fence } = await next.granted()
+        const { holder: now } = await bench.inspect('a')
+        expect(now).toMatchObject({ owner: next.owner, fence, remainingMs: CLAIM_MS })
+        expect(await bench.waitersOf('a')).toEqual(line.slice(served + 1).map((one) => one.owner))
+        expect(await next.acquire('a')).toMatchObject({ tag: 'acquired', fence })
+        last = next
+      }
+      expect((await bench.inspect('a')).holder).toMatchObject({ remainingMs: TTL_MS })
+    })
+
+    it('L16 count for 15 s after their last call, each of which moves it', async () => {
+      const holder = bench.asker()
+      await holder.take('a', 300_000)
+      const [job, caller] = [bench.job(), bench.asker()]
+      for (let round = 0; round < 2; round++) {
+        expect(await job.join('a')).toBe(0)
+        expect(await caller.join('a')).toBe(1)
+        await bench.pass(JOB_COUNTS_MS)
+        expect(await bench.waitersOf('a')).toEqual([job.owner])
+      }
+      await bench.pass(MICROSECOND_MS)
+      expect(await bench.waitersOf('a')).toEqual([])
+    })
+
+    it('L16 are remembered for so long by who releases, and by who finds it free', async () => {
+      for (const name of ['a', 'b']) {
+        const [holder, job] = [bench.asker(), bench.job(bench.second)]
+        await holder.take(name, name === 'a' ? 300_000 : JOB_COUNTS_MS)
+        await job.join(name)
+        await bench.pass(JOB_COUNTS_MS)
+        if (name === 'a') {
+          await holder.release(name)
+          await job.granted()
+        } else {
+          expect(await bench.asker().acquire(name)).toMatchObject({ tag: 'waiting', position: 1 })
+          expect(await job.acquire(name)).toMatchObject({ tag: 'acquired' })
+        }
+        expect(await bench.holderOf(name)).toBe(job.owner)
+      }
+    })
+
+    it('L5 L16 that do not come for what they were given lose it after a claim lease', async () => {
+      const [holder] = await bench.lineOf('a', 0)
+      const [job, next] = [bench.job(), bench.job(bench.second)]
+      await job.join('a')
+      await next.join('a')
+      await holder.release('a')
+      await job.granted()
+      await bench.pass(CLAIM_MS)
+      expect(await next.acquire('a')).toMatchObject({ tag: 'acquired' })
+      expect(await job.renew('a')).toBe('lost')
+    })
+
+    it('L4 L16 are passed over when they are dead', async () => {
+      const holder = bench.asker()
+      await holder.take('a', 60_000)
+      const [dead, living] = [bench.job(), bench.job(bench.second)]
+      await dead.join('a')
+      await bench.pass(1)
+      await living.join('a')
+      await bench.pass(JOB_COUNTS_MS)
+      await holder.release('a')
+      await living.granted()
+      expect(await bench.waitersOf('a')).toEqual([])
+      expect(dead.grants).toEqual([])
+    })
+
+    it('L6 L16 of a process that is gone delay the next by one claim lease at most', async () => {
+      const [holder] = await bench.lineOf('a', 0)
+      const ghost = bench.job({ clientId: 'nowhere:1:000000000000', lock: bench.second.lock })
+      const living = bench.asker()
+      await ghost.join('a')
+      await living.join('a')
+      await holder.release('a')
+      for (const ms of [0, CLAIM_MS, MICROSECOND_MS]) {
+        await bench.pass(ms)
+        if (living.grants.length === 0) await living.acquire('a')
+        if ((await bench.holderOf('a')) === living.owner) return
+      }
+      throw new Error('the living one waited longer')
+    })
+
+    it('L8 L16 that leave are refused, and pass on what they were given', async () => {
+      const [holder] = await bench.lineOf('a', 0)
+      const [job, caller] = [bench.job(), bench.asker(bench.second)]
+      await job.join('a')
+      await caller.join('a')
+      await holder.release('a')
+      await job.granted()
+      await job.leave('a')
+      await caller.granted()
+      expect(await job.acquire('a')).toMatchObject({ tag: 'refused' })
     })
   })
 

@@ -24,6 +24,8 @@ import type { GateStore, Holder, Owner, WaiterView } from '../gate/store.ts'
  *       nothing.
  * - L15 After `raiseFence` by the owner every later ownership has a higher fence than the one it named,
  *       for as long as L10 keeps fences; anyone but the owner is told `lost` and changes nothing.
+ * - L16 A waiter of kind `job` stands in one line with callers, and is shown as what it is. It counts for
+ *       15 s after its last call; what is handed over to it is for its claim lease, as to any.
  */
 
 /** What a lock is asked for besides. */

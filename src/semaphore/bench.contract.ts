@@ -31,6 +31,9 @@ export const DAY_MS = 86_400_000
 /** The resolution of every store. */
 export const MICROSECOND_MS = 0.001
 
+/** What a job says of itself. */
+export const JOB_NOTE = '{"job":"7"}'
+
 const PLAIN: SemaphoreDemand = { weight: 1, permits: PERMITS, solo: false }
 
 /** What one acquisition says in each of its calls; what is left out is plain. */
@@ -108,6 +111,15 @@ export class Bench {
   ): Asker {
     const owner = `${client.clientId}.${++this.askerCount}`
     return new Asker(owner, client[kind], { ...PLAIN, ...demand }, metadata)
+  }
+
+  /** One who waits for jobs, and says so. */
+  job(
+    demand: Partial<SemaphoreDemand> = {},
+    client: SemaphoreClient = this.askerCount % 2 === 0 ? this.first : this.second,
+  ): Asker {
+    const owner = `${client.clientId}.${++this.askerCount}`
+    return new Asker(owner, client.semaphore, { ...PLAIN, ...demand }, JOB_NOTE, 'job')
   }
 
   /** One for each weight. */

@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest'
+import { JOB_COUNTS_MS } from '../gate/store.ts'
 import {
   type Asker,
   type Bench,
   CLAIM_MS,
   DAY_MS,
+  JOB_NOTE,
   MICROSECOND_MS,
   PERMITS,
   TTL_MS,
@@ -254,6 +256,90 @@ export function lineContract(bench: Bench): void {
       await holder.release('a')
       await late.granted()
       await bench.expectOf('a', [late])
+    })
+  })
+
+  describe('jobs in the line', () => {
+    it('S15 are shown as jobs, with what they say of themselves', async () => {
+      const [, caller] = await bench.lineOf('a', [1])
+      const job = bench.job({ weight: 2 })
+      expect(await job.join('a')).toBe(1)
+      expect(await job.join('a')).toBe(1)
+      expect((await bench.inspect('a')).waiters).toEqual([
+        { owner: caller.owner, kind: 'caller', metadata: '', weight: 1, solo: false },
+        { owner: job.owner, kind: 'job', metadata: JOB_NOTE, weight: 2, solo: false },
+      ])
+    })
+
+    it('S4 S15 are served in order among callers, by both, each told of its grant', async () => {
+      const holder = bench.asker({ weight: PERMITS })
+      await holder.take('a', 60_000)
+      const all = { weight: PERMITS }
+      const line = [bench.job(all), bench.asker(all), bench.job(all), bench.asker(all)]
+      for (const [place, waiter] of line.entries()) expect(await waiter.join('a')).toBe(place)
+      let last = holder
+      for (const [served, next] of line.entries()) {
+        expect(await last.release('a')).toBe('released')
+        const { fence } = await next.granted()
+        await bench.expectOf('a', [next], line.slice(served + 1))
+        expect(await bench.holdOf('a', next)).toMatchObject({ fence, remainingMs: CLAIM_MS })
+        expect(await next.acquire('a')).toMatchObject({ tag: 'acquired', fence })
+        last = next
+      }
+    })
+
+    it('S4 S15 are let in together with callers, as far as they fit', async () => {
+      const [holder] = await bench.lineOf('a', [])
+      const [job, caller, heavy] = [bench.job(), bench.asker(), bench.job({ weight: 2 })]
+      for (const waiter of [job, caller, heavy]) await waiter.join('a')
+      await holder.release('a')
+      await Promise.all([job.granted(), caller.granted()])
+      await bench.expectOf('a', [job, caller], [heavy])
+    })
+
+    it('S15 count for 15 s after their last call, each of which moves it', async () => {
+      const holder = bench.asker({ weight: PERMITS })
+      await holder.take('a', 300_000)
+      const [job, caller] = [bench.job(), bench.asker()]
+      for (let round = 0; round < 2; round++) {
+        expect(await job.join('a')).toBe(0)
+        expect(await caller.join('a')).toBe(1)
+        await bench.pass(JOB_COUNTS_MS)
+        await bench.expectOf('a', [holder], [job])
+      }
+      await bench.pass(MICROSECOND_MS)
+      await bench.expectOf('a', [holder])
+    })
+
+    it('S4 S15 are passed over when they are dead', async () => {
+      const holder = bench.asker({ weight: PERMITS })
+      await holder.take('a', 60_000)
+      const [dead, living] = [bench.job({ weight: 2 }), bench.job({ weight: 2 })]
+      await dead.join('a')
+      await bench.pass(1)
+      await living.join('a')
+      await bench.pass(JOB_COUNTS_MS)
+      await holder.release('a')
+      await living.granted()
+      await bench.expectOf('a', [living])
+      expect(dead.grants).toEqual([])
+    })
+
+    it('S6 S15 of a process that is gone delay the next by one claim lease at most', async () => {
+      const [holder] = await bench.lineOf('a', [])
+      const { second } = bench
+      const ghost = bench.job({ weight: 2 }, { ...second, clientId: 'nowhere:1:000000000000' })
+      const living = bench.asker({ weight: 2 })
+      await ghost.join('a')
+      await living.join('a')
+      await holder.release('a')
+      for (const ms of [0, CLAIM_MS, MICROSECOND_MS]) {
+        await bench.pass(ms)
+        if (living.grants.length === 0) await living.acquire('a')
+        const { holders } = await bench.inspect('a')
+        if (holders.some(({ owner }) => owner === living.owner)) return
+      }
+      throw new Error('the living one waited longer')
     })
   })
 }

@@ -29,6 +29,8 @@ import type { GateStore, Holder, Owner, WaiterView } from '../gate/store.ts'
  *       everyone, and is granted when it fits. Nobody new gets in meanwhile.
  * - S13 `inspect` and `list` change nothing.
  * - S14 Nothing outlives its use: an idle semaphore leaves only its fence, and that for a day.
+ * - S15 A waiter of kind `job` stands in one line with callers, and is shown as what it is. It counts for
+ *       15 s after its last call; what is handed over to it is for its claim lease, as to any.
  */
 
 /** What permits are asked for besides. */

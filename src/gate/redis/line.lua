@@ -1,15 +1,21 @@
 -- The line in front of a gate: who waits, in which order, and until when each of them counts.
 --   line     zset  owner -> place
 --   waiters  hash  owner -> 'kind called_us claim_us weight metadata'; kind is caller or job
--- A waiter counts until claim_us after it called.
--- BRINGS line_read line_leave line_find line_join line_keep line_first_of
+-- A caller counts until claim_us after it called, a job for 15 s: its heartbeats are rarer.
+-- BRINGS line_counts_us line_read line_leave line_find line_join line_keep line_first_of
+
+-- How long a waiter counts after a call.
+local function line_counts_us(kind, claim_us)
+  if kind == 'job' then return 15000000 end
+  return claim_us
+end
 
 local function line_read(entry)
   if not entry then return nil end
   local kind, called_us, claim_us, weight, metadata =
     string.match(entry, '^(%a+) (%d+) (%d+) (%d+) (.*)$')
   if not kind then return nil end
-  return kind, called_us + claim_us, claim_us, tonumber(weight), metadata
+  return kind, called_us + line_counts_us(kind, claim_us), claim_us, tonumber(weight), metadata
 end
 
 local function line_leave(line, waiters, owner)
@@ -57,7 +63,7 @@ local function line_join(line, waiters, owner, kind, claim_us, weight, metadata,
   return count
 end
 
--- Heartbeats come every third of a claim lease, and no claim lease is longer than 3 s.
+-- Heartbeats come every third of the time that a waiter counts, which is 15 s at most.
 local function line_keep(line, waiters)
   redis.call('PEXPIRE', line, '60000')
   redis.call('PEXPIRE', waiters, '60000')

@@ -1,6 +1,8 @@
+import { toUs } from '../../duration.ts'
 import type { Transaction } from '../../engine/sqlite/engine.ts'
+import { JOB_COUNTS_MS } from '../store.ts'
 
-/** What stands in the line of a gate: a caller that waits, or a job that is parked. */
+/** What stands in the line of a gate: a caller that waits, or one who waits for jobs. */
 export type WaiterKind = 'caller' | 'job'
 
 export interface Waiter {
@@ -34,6 +36,10 @@ const COLUMNS =
   'place, owner, kind, deadline_us AS deadlineUs, claim_us AS claimUs, weight, ' +
   'is_solo AS isSolo, metadata'
 
+/** How long a waiter counts after a call. */
+export const countsUs = (kind: WaiterKind, claimUs: number) =>
+  kind === 'job' ? toUs(JOB_COUNTS_MS) : claimUs
+
 /** Keeps the owner's place with a fresh deadline, or gives it the last one. Answers the place. */
 export function joinLine(transaction: Transaction, gate: string, waiter: Joining): number {
   const { owner, kind, claimUs, weight, isSolo = 0, metadata } = waiter
@@ -47,7 +53,7 @@ export function joinLine(transaction: Transaction, gate: string, waiter: Joining
     gate,
     owner,
     kind,
-    transaction.nowUs + claimUs,
+    transaction.nowUs + countsUs(kind, claimUs),
     claimUs,
     weight,
     isSolo,
@@ -69,7 +75,7 @@ export function joinInFront(transaction: Transaction, gate: string, waiter: Join
     gate,
     owner,
     kind,
-    transaction.nowUs + claimUs,
+    transaction.nowUs + countsUs(kind, claimUs),
     claimUs,
     weight,
     isSolo,

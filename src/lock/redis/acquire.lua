@@ -9,6 +9,7 @@
 -- ARGV  claim_us   digits
 -- ARGV  enqueue    digits  1: join the line if it is taken
 -- ARGV  heartbeat  digits  1: a waiter's later call, served by a full server too
+-- ARGV  kind       string  caller or job
 -- ARGV  fair       digits  0: those who wait may be passed over
 -- ARGV  metadata   string
 -- REPLY acquired fence:integer
@@ -25,8 +26,8 @@ if busy >= now_text and redis.call('EXISTS', gone) == 1 then return { 'refused' 
 local waiter_count = redis.call('ZCARD', line)
 if heartbeat == '1' then redis.call('HDEL', waiters, '') end
 if enqueue == '1' and state and is_held(state) and not is_owner(state, owner) then
-  local position = line_join(line, waiters, owner, 'caller', claim_us, '1', metadata, waiter_count)
-  keep_busy(lock, state, line, waiters, claim_us, waiter_count)
+  local position = line_join(line, waiters, owner, kind, claim_us, '1', metadata, waiter_count)
+  keep_busy(lock, state, line, waiters, line_counts_us(kind, claim_us), waiter_count)
   return { 'waiting', position, tonumber(string.sub(state, 21, 36)), holder_of(state) }
 end
 -- RARELY: it is free, held by this owner already, or not to be waited for
@@ -47,6 +48,6 @@ if is_next or fair == '0' then
 end
 waiter_count = redis.call('ZCARD', line)
 if enqueue == '0' then return { 'held', waiter_count, '', 0, 0 } end
-local position = line_join(line, waiters, owner, 'caller', claim_us, '1', metadata, waiter_count)
-keep_busy(lock, state, line, waiters, claim_us, waiter_count, is_blank)
+local position = line_join(line, waiters, owner, kind, claim_us, '1', metadata, waiter_count)
+keep_busy(lock, state, line, waiters, line_counts_us(kind, claim_us), waiter_count, is_blank)
 return { 'waiting', position, tonumber(string.sub(state, 21, 36)), '', 0, 0 }

@@ -44,10 +44,10 @@ local function be_busy(lock, state, for_us, is_blank)
 end
 
 -- Somebody has joined a line of so many, or called again. Busy for a third longer than that one counts:
--- then the next call moves it again that comes a third of a claim lease later, not every one.
-local function keep_busy(lock, state, line, waiters, claim_us, count, is_blank)
-  if count > 0 and string.sub(state, 4, 19) >= until_text(claim_us) then return end
-  be_busy(lock, state, claim_us * 4 / 3, is_blank)
+-- then the next call moves it again that comes a third of that later, not every one.
+local function keep_busy(lock, state, line, waiters, counts_us, count, is_blank)
+  if count > 0 and string.sub(state, 4, 19) >= until_text(counts_us) then return end
+  be_busy(lock, state, counts_us * 4 / 3, is_blank)
   line_keep(line, waiters)
 end
 

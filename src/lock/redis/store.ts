@@ -76,6 +76,7 @@ export function redisLockStore(engine: RedisEngine, kind: 'lock' | 'election'): 
       ...{ owner, ttlUs: toUs(ttlMs), claimUs: toUs(claimMs), metadata },
       enqueue: enqueue ? 1 : 0,
       heartbeat: heartbeat ? 1 : 0,
+      kind: request.kind ?? 'caller',
       fair: demand.fair ? 1 : 0,
     }
     const answer = await engine.call(scripts.acquire, withGone(name, owner), args, replicas)

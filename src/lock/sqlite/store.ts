@@ -2,6 +2,7 @@ import { toUs } from '../../duration.ts'
 import type { SqliteEngine, Transaction } from '../../engine/sqlite/engine.ts'
 import { sharedGrants } from '../../gate/sqlite/grants.ts'
 import {
+  countsUs,
   countWaiters,
   hasWithdrawn,
   headOfLine,
@@ -172,13 +173,11 @@ function queueUp(place: Place, request: AcquireRequest<LockDemand>, row: LockRow
   if (!request.enqueue) {
     return { tag: 'held', waiterCount: countWaiters(transaction, gate), holder }
   }
-  const { owner, metadata } = request
+  const { owner, metadata, kind = 'caller' } = request
   const lastFence = row.fence
   const claimUs = toUs(request.claimMs)
-  beBusy(place, claimUs)
-  const entry = joinLine(transaction, gate, {
-    ...{ owner, kind: 'caller', claimUs, weight: 1, metadata },
-  })
+  beBusy(place, countsUs(kind, claimUs))
+  const entry = joinLine(transaction, gate, { owner, kind, claimUs, weight: 1, metadata })
   const position = countWaiters(transaction, gate, entry)
   return { tag: 'waiting', position, lastFence, holder }
 }

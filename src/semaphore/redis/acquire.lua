@@ -14,6 +14,7 @@
 -- ARGV  claim_us   digits
 -- ARGV  enqueue    integer  1: join the line if there is no room
 -- ARGV  heartbeat  integer  1: a waiter's later call, served by a full server too
+-- ARGV  kind       string   caller or job
 -- ARGV  topic      string   what a grant is published under
 -- REPLY acquired fence:integer granted:strings fences:integers
 -- REPLY waiting  position:integer last_fence:integer holder:string since_us:integer remaining_us:integer granted:strings fences:integers
@@ -61,7 +62,7 @@ if enqueue == 0 then
   return { 'held', waiter_count, holder, since_us, remaining_us, at.granted, at.fences }
 end
 local asks = solo .. ' ' .. metadata
-local position = line_join(line, waiters, owner, 'caller', claim_us, weight, asks,
+local position = line_join(line, waiters, owner, kind, claim_us, weight, asks,
   redis.call('ZCARD', line))
 line_keep(line, waiters)
 pool_save(at)

@@ -71,7 +71,11 @@ export function redisSemaphoreStore(
       const args = {
         ...{ owner, permits, weight, solo: solo ? 1 : 0, metadata, topic },
         ...{ ttlUs: toUs(ttlMs), claimUs: toUs(claimMs) },
-        ...{ enqueue: enqueue ? 1 : 0, heartbeat: heartbeat ? 1 : 0 },
+        ...{
+          enqueue: enqueue ? 1 : 0,
+          heartbeat: heartbeat ? 1 : 0,
+          kind: request.kind ?? 'caller',
+        },
       }
       const answer = await engine.call(scripts.acquire, withGone(name, owner), args, replicas)
       if (answer.tag === 'mismatch')

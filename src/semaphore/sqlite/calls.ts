@@ -70,15 +70,15 @@ function takeFree(
 
 function queueUp(permits: Permits, request: AcquireRequest<SemaphoreDemand>): AcquireOutcome {
   const { transaction, gate } = permits
-  const { owner, claimMs, demand, metadata } = request
+  const { owner, claimMs, demand, metadata, kind = 'caller' } = request
   if (!request.enqueue) {
     const waiterCount = countWaiters(transaction, gate)
     return { tag: 'held', waiterCount, holder: permits.firstToEnd() }
   }
   const { lastFence } = permits
   const claimUs = toUs(claimMs)
-  const waiter = { owner, kind: 'caller', claimUs, metadata, ...askedBy(demand) } as const
-  const place = joinLine(transaction, gate, waiter)
+  const asked = askedBy(demand)
+  const place = joinLine(transaction, gate, { owner, kind, claimUs, metadata, ...asked })
   // Who was only late has its place again, and that may be the first.
   serveLine(permits)
   const claimed = claim(permits, request)
