@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect } from 'vitest'
 import type { TestClock } from '../testing/clock.ts'
 import type { ListedJob, ListedState } from './listing-store.ts'
+import type { Park, Parked, UnparkAnswer, UnparkRequest } from './parking-store.ts'
 import type {
   Death,
   ExchangeAnswer,
@@ -68,6 +69,8 @@ export class Consumer {
   private readonly held = new Set<string>()
   private sequence = 0
   private last: ExchangeRequest | undefined
+  private lastUnpark: UnparkRequest | undefined
+  private unparks = 0
 
   constructor(client: QueueClient, queue: string, epoch: string) {
     this.client = client
@@ -117,6 +120,27 @@ export class Consumer {
   repeat(back = 0): Promise<ExchangeAnswer> {
     if (!this.last) throw new Error('nothing was called yet')
     return this.client.queue.exchange({ ...this.last, sequence: this.sequence - back })
+  }
+
+  /** Puts what it holds behind gates. */
+  park(parks: Park[], keeper = this.epoch): Promise<Parked[]> {
+    for (const { id } of parks) this.held.delete(id)
+    return this.client.queue.park({ queue: this.queue, epoch: this.epoch, keeper, parks })
+  }
+
+  async unpark(gates: string[], leaseMs = LEASE_MS): Promise<UnparkAnswer> {
+    const { queue, epoch } = this
+    const heldCount = this.held.size
+    this.lastUnpark = { queue, epoch, sequence: ++this.unparks, leaseMs, heldCount, gates }
+    const answer = await this.client.queue.unpark(this.lastUnpark)
+    if (answer.tag === 'ok') for (const job of answer.jobs) if (job) this.held.add(job.id)
+    return answer
+  }
+
+  /** The last of those again; `back` calls earlier if given. */
+  repeatUnpark(back = 0): Promise<UnparkAnswer> {
+    if (!this.lastUnpark) throw new Error('nothing was unparked yet')
+    return this.client.queue.unpark({ ...this.lastUnpark, sequence: this.unparks - back })
   }
 }
 

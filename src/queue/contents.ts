@@ -98,8 +98,8 @@ export class Contents {
 
   /** Those that are added meanwhile do not keep it from ending. */
   async drain(): Promise<number> {
-    const { ready, timed } = await this.store.counts(this.queue)
-    return upTo(ready + timed, (part) => this.store.drain(this.queue, part))
+    const { ready, timed, parked = 0 } = await this.store.counts(this.queue)
+    return upTo(ready + timed + parked, (part) => this.store.drain(this.queue, part))
   }
 
   async obliterate(options: unknown): Promise<number> {

@@ -20,6 +20,7 @@ import { historyContract } from './history.contract.ts'
 import { largeContract } from './large.contract.ts'
 import { listingContract } from './listing.contract.ts'
 import { namedContract } from './named.contract.ts'
+import { parkingContract } from './parking.contract.ts'
 import { partitionsContract } from './partitions.contract.ts'
 import { pauseContract } from './pause.contract.ts'
 import { ranksContract } from './ranks.contract.ts'
@@ -64,6 +65,7 @@ export function queueContract(open: () => Promise<OpenedQueueStore>): void {
   schedulesContract(bench)
   strandsContract(bench)
   partitionsContract(bench)
+  parkingContract(bench)
   historyContract(bench)
   eventsContract(bench)
   retainedContract(bench)

@@ -115,13 +115,13 @@ export interface Running {
   fence: number
 }
 
-/** How a delivery ends: `back` as if it had not been, then or after a while. */
+/** How a delivery ends: `back` as if it had not been, then, after a while, or behind a gate. */
 export type RecordOutcome =
   | { tag: 'done'; result: string | null; reason: string | null }
   | { tag: 'dead'; reason: string; note?: FailureNote | undefined }
   | { tag: 'cancelled' }
   | { tag: 'retry'; delayMs: number; note?: FailureNote | undefined }
-  | { tag: 'back'; delayMs: number }
+  | { tag: 'back'; delayMs: number; gate?: string }
 
 export interface Closing extends Running {
   outcome: RecordOutcome
@@ -164,6 +164,8 @@ export interface JobRecord extends RecordEnd {
   addedAtMs: number
   /** Null unless it waits for a time. */
   dueAtMs: number | null
+  /** Behind which its ticket is; null unless it waits for one. */
+  gate: string | null
   endedAtMs: number | null
 }
 

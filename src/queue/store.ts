@@ -1,7 +1,9 @@
+import type { Pass } from '../gate/gate.ts'
 import type { AddStore } from './add-store.ts'
 import type { EventStore } from './event-store.ts'
 import type { FailedAttempt, FailureNote } from './history.ts'
 import type { ListingStore } from './listing-store.ts'
+import type { ParkingStore } from './parking-store.ts'
 import type { RecordStore } from './record-store.ts'
 import type { RetentionStore } from './retention.ts'
 import type { ScheduleSlot, ScheduleStore } from './schedule-store.ts'
@@ -87,6 +89,17 @@ import type { StrandStore } from './strand-store.ts'
  * - Q61 Such an add belongs to no producer: it is never taken for another one, nor another one for it.
  * - Q62 What `confirm` resolved for is on so many replicas, or on the disk. It rejects where that is not so
  *       in time, and where the store no longer knows of the batch; the jobs stay as they are.
+ * - Q70 A parked job is found by no claim, and is behind one gate until it is unparked. Parking is no attempt,
+ *       and a parked suspect is none any more.
+ * - Q71 Behind one gate jobs are unparked by their ranks, of one rank in the order in which they were added.
+ * - Q72 Only the epoch that has a job in flight parks it.
+ * - Q73 Unparking is a claim: Q4, Q7, Q8, Q21 and Q22 hold. Repeated with the same sequence it answers the same jobs; an older
+ *       one is refused.
+ * - Q74 A gate with parked jobs has one keeper at a time. Without news of it for 4 s, or once it has given
+ *       the gate up, the next exchange that wants jobs is told of the gate, and so is no other for as long again. Behind which
+ *       nothing is left has none.
+ * - Q75 Of a gate behind which nothing is parked nothing is left once its last look is over.
+ * - Q76 Parked jobs are counted as such, wait in the sense of Q23, and are drained and obliterated like the others.
  */
 
 /** A job as it travels. `id` is unique and grows in the order of adding. */
@@ -107,6 +120,8 @@ export interface StoredJob {
   schedule?: ScheduleSlot
   /** Its failed attempts, the oldest first, as far as they are kept. A ticket of a record has none. */
   history?: FailedAttempt[] | undefined
+  /** What it holds while it runs. No store knows of it. */
+  passes?: readonly Pass[]
 }
 
 export interface NewJob {
@@ -198,6 +213,8 @@ export type ExchangeAnswer =
       more: boolean
       /** Someone else's lease is outstanding: look again within a quarter of a lease. */
       watch: boolean
+      /** Gates with parked jobs that are without a keeper. Left out where there is none. */
+      gates?: string[]
       sentAtMs: number
     }
   | { tag: 'lost' }
@@ -208,6 +225,8 @@ export interface QueueCounts {
   timed: number
   inFlight: number
   dead: number
+  /** Jobs that wait for a lock or a limit. Left out where there is none. */
+  parked?: number
   /** Nothing is claimed until it is resumed. Left out otherwise. */
   paused?: boolean
 }
@@ -235,6 +254,7 @@ export interface QueueStore
   extends AddStore,
     EventStore,
     ListingStore,
+    ParkingStore,
     RecordStore,
     RetentionStore,
     ScheduleStore,

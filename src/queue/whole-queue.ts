@@ -3,7 +3,12 @@ import { innerId, outerJob, type Partitions, partitionOf } from './partitions.ts
 import type { QueueCounts, QueueStore } from './store.ts'
 
 /** What is asked of a queue as a whole, however many partitions it has. */
-export type WholeQueue = Pick<
+export interface WholeQueue extends PartOfStore {
+  /** How many are parked in front of the ticket of a record; null if it is not behind that gate. */
+  parkedInFront(name: string, gate: string, ticket: string): Promise<number | null>
+}
+
+type PartOfStore = Pick<
   QueueStore,
   | 'counts'
   | 'listJobs'
@@ -97,6 +102,8 @@ export function wholeQueue(store: QueueStore, partitions: Partitions): WholeQueu
       onOne(name, (queue) => store.cancelRecord(queue, name, rememberMs)),
     changeRecord: (_, name, when, priority) =>
       onOne(name, (queue) => store.changeRecord(queue, name, when, priority)),
+    parkedInFront: (name, gate, ticket) =>
+      onOne(name, (queue) => store.parkedBefore(queue, gate, ticket)),
   }
 }
 
@@ -108,6 +115,7 @@ export function sumOf(counts: readonly QueueCounts[]): QueueCounts {
     timed: sum(({ timed }) => timed),
     inFlight: sum(({ inFlight }) => inFlight),
     dead: sum(({ dead }) => dead),
+    ...(counts.some(({ parked }) => parked) ? { parked: sum(({ parked = 0 }) => parked) } : {}),
     ...(counts.some(({ paused }) => paused) ? { paused: true } : {}),
   }
 }

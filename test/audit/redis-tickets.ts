@@ -7,7 +7,7 @@ const numbersInPlace = (keys: Key[]) =>
   new Set(
     keys.flatMap(({ name, type, content }) => {
       const match =
-        /^queue:(\{[^}]*\}):(ready|tail|segment:.*|suspects|timed:.*|ranked:.*|inflight:.*)$/s.exec(
+        /^queue:(\{[^}]*\}):(ready|tail|segment:.*|suspects|timed:.*|ranked:.*|gate:[^:]*:\d{8}|inflight:.*)$/s.exec(
           name,
         )
       const bodies = match ? bodiesOf(type, String(match[2]), content) : []

@@ -3,6 +3,7 @@
 import { Cluster, type Redis } from 'ioredis'
 import { unpackJob } from '../../src/queue/redis/body.ts'
 import { bodiesOf, differences, evenOf, fieldOf, type Key, membersOf } from './redis-content.ts'
+import { auditGates } from './redis-gates.ts'
 import { KNOWN_KEYS } from './redis-keys.ts'
 import { auditRecords, auditSchedules, auditStrands } from './redis-tickets.ts'
 
@@ -28,6 +29,7 @@ export async function auditRedis(redis: Admin, prefix: string): Promise<string[]
     ...auditRecords(keys),
     ...auditSchedules(keys),
     ...auditStrands(keys),
+    ...auditGates(keys),
   ]
 }
 
@@ -93,7 +95,8 @@ const MOST_IN_ONE_KEY = 4_096 + 2 * 1_000
 
 /** No key of a queue grows with the queue. */
 function auditSize({ name, type, content }: Key): string[] {
-  if (!/^queue:\{[^}]*\}:(ready|tail|segment:.*|timed:.*|ranked:.*)$/s.test(name)) return []
+  if (!/^queue:\{[^}]*\}:(ready|tail|segment:.*|timed:.*|ranked:.*|gate:[^:]*:\d{8})$/s.test(name))
+    return []
   const jobs = type === 'zset' ? content.length / 2 : content.length
   return jobs <= MOST_IN_ONE_KEY ? [] : [`${name}: ${jobs} jobs in one key`]
 }
@@ -113,11 +116,14 @@ function auditBucketsOf(keys: Key[], heads: string, kind: string): string[] {
       : []
   })
   const there = keys.flatMap(({ name, content }) => {
-    const match = new RegExp(`^queue:(.*:${kind}:(?:\\d+|schedules))$`, 's').exec(name)
+    const match = new RegExp(`^queue:(.*:${kind}:(?:\\d+|schedules|gates-\\d\\d))$`, 's').exec(name)
     return match ? [`${match[1]} ${content[1]}`] : []
   })
   return differences(listed, there, 'is listed, and no bucket', 'is a bucket that is not listed')
 }
+
+/** A bucket behind a gate. */
+const PARKED = /^gate:[^:]*:\d{8}$/
 
 /** What meta counts of a queue is what there is. */
 function auditCounters(keys: Key[]): string[] {
@@ -130,10 +136,14 @@ function auditCounters(keys: Key[]): string[] {
         return parts.test(part) ? bodiesOf(key.type, part, key.content) : []
       })
     const found = {
-      timed: bodiesIn(/^timed:/).length,
+      timed: bodiesIn(/^timed:(?!gates-)/).length,
       ranked: bodiesIn(/^ranked:/).length,
+      parked: bodiesIn(PARKED).length,
       bytes:
-        Buffer.byteLength(bodiesIn(/^(ready|tail|segment:.*|timed:.*|ranked:.*)$/).join('')) +
+        Buffer.byteLength(
+          bodiesIn(/^(ready|tail|segment:.*|timed:(?!gates-).*|ranked:.*)$/).join(''),
+        ) +
+        Buffer.byteLength(bodiesIn(PARKED).join('')) +
         keptBytes(keys, queue),
     }
     return Object.entries(found).flatMap(([field, count]) => {
@@ -160,7 +170,7 @@ function auditPlaces(keys: Key[]): string[] {
   const places = new Map<string, string>()
   for (const { name, type, content } of keys) {
     const match =
-      /^queue:(\{[^}]*\}):(ready|tail|segment:.*|suspects|timed:.*|ranked:.*|inflight:.*|dead)$/s.exec(
+      /^queue:(\{[^}]*\}):(ready|tail|segment:.*|suspects|timed:(?!gates-).*|ranked:.*|gate:[^:]*:\d{8}|inflight:.*|dead)$/s.exec(
         name,
       )
     if (!match) continue

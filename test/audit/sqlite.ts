@@ -1,17 +1,11 @@
 // What may be left in a SQLite store: which tables, and in each of them which rows.
+
 import type { SqliteEngine, SqlRow, Transaction } from '../../src/engine/sqlite/engine.ts'
+import { GATE_TABLE, type KnownTable } from './sqlite-gates.ts'
 
 const DAY_US = 86_400_000_000
 /** A test steps its clock back by a day at most: what was stored before seems that far ahead. */
 const SLACK_US = DAY_US
-
-interface KnownTable {
-  name: string
-  /** A column with the time at which a row is over, or was used last, and how far ahead it may be. */
-  ends?: { column: string; withinUs: number }
-  /** A query that finds rows which contradict others. */
-  contradictions?: { what: string; sql: string }[]
-}
 
 /** Every table that Sluice makes. */
 const KNOWN_TABLES: readonly KnownTable[] = [
@@ -97,7 +91,7 @@ const KNOWN_TABLES: readonly KnownTable[] = [
       {
         what: 'another count or size than that of the jobs that wait',
         sql: `WITH counted (queue, jobs, bytes) AS (
-                SELECT queue, 1, octet_length(payload) FROM job WHERE state IN (0, 1) AND is_suspect = 0
+                SELECT queue, 1, octet_length(payload) FROM job WHERE state IN (0, 1, 4) AND is_suspect = 0
                 UNION ALL SELECT queue, 1 - is_first, octet_length(payload) FROM strand_job
                 UNION ALL SELECT queue, 0, counted_bytes FROM record)
               SELECT name, waiting, waiting_bytes, coalesce(sum(jobs), 0) AS found,
@@ -108,6 +102,7 @@ const KNOWN_TABLES: readonly KnownTable[] = [
     ],
   },
   { name: 'job_number' },
+  GATE_TABLE,
   {
     name: 'job',
     ends: { column: 'at_us', withinUs: Number.MAX_SAFE_INTEGER },
@@ -147,7 +142,7 @@ const KNOWN_TABLES: readonly KnownTable[] = [
       {
         what: 'a job that lives, without its ticket',
         sql: `SELECT name FROM record WHERE until_us IS NULL
-              AND ticket NOT IN (SELECT id FROM job WHERE job.record = record.name AND state < 3)`,
+              AND ticket NOT IN (SELECT id FROM job WHERE job.record = record.name AND state <> 3)`,
       },
     ],
   },
@@ -166,7 +161,7 @@ const KNOWN_TABLES: readonly KnownTable[] = [
       {
         what: 'a schedule without its ticket',
         sql: `SELECT name FROM schedule WHERE ticket NOT IN (
-                SELECT id FROM job WHERE job.record = 'schedule:' || schedule.name AND state < 3)`,
+                SELECT id FROM job WHERE job.record = 'schedule:' || schedule.name AND state <> 3)`,
       },
       {
         what: 'two tickets of one schedule in line',
@@ -181,7 +176,7 @@ const KNOWN_TABLES: readonly KnownTable[] = [
       {
         what: 'a first one of a key without its ticket, or not the first',
         sql: `SELECT number FROM strand_job AS one WHERE is_first = 1 AND (
-                number NOT IN (SELECT id FROM job WHERE job.strand = one.key AND state < 3)
+                number NOT IN (SELECT id FROM job WHERE job.strand = one.key AND state <> 3)
                 OR place <> (SELECT min(place) FROM strand_job
                              WHERE queue = one.queue AND key = one.key))`,
       },
@@ -284,12 +279,10 @@ const dataTablesOf = (transaction: Transaction) =>
 /** Every row of every table, one line each, in a fixed order. */
 export function dumpSqlite(engine: SqliteEngine): Promise<string[]> {
   return engine.read((transaction) =>
-    dataTablesOf(transaction).flatMap((name) =>
-      transaction
-        .all(`SELECT * FROM ${name}`)
-        .map((row) => `${name} ${text(row)}`)
-        .sort(),
-    ),
+    dataTablesOf(transaction).flatMap((name) => {
+      const rows = transaction.all(`SELECT * FROM ${name}`)
+      return rows.map((row) => `${name} ${text(row)}`).sort()
+    }),
   )
 }
 

@@ -2,8 +2,11 @@
 // works, and when there is room again all goes on by itself.
 import { afterEach, describe, expect, it } from 'vitest'
 import { StoreFullError } from '../../src/errors.ts'
+import { Consumer } from '../../src/queue/bench.contract.ts'
 import type { Delivery } from '../../src/queue/delivery.ts'
+import { redisQueueStore } from '../../src/queue/redis/store.ts'
 import { createSluice, type Sluice } from '../../src/sluice.ts'
+import { redisEngineAt } from '../redis-engine.ts'
 import { startProxy } from './proxy.js'
 import { startServer } from './server.js'
 
@@ -155,6 +158,33 @@ describe('a queue on a full server', { timeout: TIMEOUT_MS }, () => {
     await expect.poll(() => slots.length, { timeout: 30_000 }).toBeGreaterThan(20)
     expect(slots.slice(0, 20)).toEqual(Array.from({ length: 20 }, (_, n) => nextAtMs + n * 100))
     expect(await queue.schedules.remove('due')).toBe(true)
+  })
+
+  it('parks jobs, keeps their gates, tells of them and unparks them as ever', async () => {
+    const { server, added } = await openFull()
+    await server.command('CONFIG', 'SET', 'maxmemory', 1)
+    const engine = redisEngineAt(server.url, { prefix: 'sluice' })
+    cleanUps.push(() => engine.close())
+    const client = { clientId: 'c', queue: redisQueueStore(engine) }
+    const [worker, heir] = [
+      new Consumer(client, 'work', 'one'),
+      new Consumer(client, 'work', 'two'),
+    ]
+    const jobs = await worker.claim(20)
+    const parks = jobs.map(({ id }) => ({ id, gate: 'g', terms: '{}', demand: '1' }))
+    expect(await worker.park(parks)).toEqual(jobs.map(() => ({ tag: 'keeper' })))
+    const view = { tag: 'keeper', count: 20 }
+    expect(await client.queue.keepGates('work', 'one', ['g'])).toMatchObject([view])
+    await client.queue.yieldGates('work', 'one', ['g'])
+    const told = [await heir.say({ want: 1 }), await heir.say({ want: 1 })]
+    expect(told.flatMap(({ gates }) => gates ?? [])).toEqual(['g'])
+    expect(await client.queue.keepGates('work', 'two', ['g'])).toMatchObject([view])
+    expect(await heir.unpark(['none'])).toMatchObject({ tag: 'ok', jobs: [null] })
+    const answer = await heir.unpark(Array(20).fill('g'))
+    expect(answer).toMatchObject({ tag: 'ok', jobs: added.slice(0, 20).map((id) => ({ id })) })
+    await client.queue.keepGates('work', 'two', ['g'])
+    expect(await engine.scan('sluice:*gate*', 100)).toEqual([])
+    expect(await client.queue.counts('work')).toMatchObject({ inFlight: 22 })
   })
 
   it('gives back what a worker that died had, and takes adds again once there is room', async () => {

@@ -50,8 +50,9 @@ if previous then
 end
 
 if max_length > 0 or max_bytes > 0 then
-  local in_line = waiting_in(line) + timed.count + ranked.count
-  local length = in_line + tonumber(redis.call('HGET', meta, 'stranded') or 0)
+  local behind = redis.call('HMGET', meta, 'parked', 'stranded')
+  local in_line = waiting_in(line) + timed.count + ranked.count + tonumber(behind[1] or 0)
+  local length = in_line + tonumber(behind[2] or 0)
   local waiting_bytes, new_bytes = line.bytes - HEADER * in_line, -NEW_HEADER * #bodies
   for i = 1, #bodies do new_bytes = new_bytes + #bodies[i] end
   local is_long = max_length > 0 and length + #bodies > max_length

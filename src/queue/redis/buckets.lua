@@ -1,7 +1,7 @@
 -- Bodies in the order of a number, in numbered sorted sets: body -> its number. A set of heads says
 -- bucket -> the number of its first one. Any body may be in any bucket; a new one is begun when one has
 -- got big. Timed jobs are in the order of when they are due, ranked ones in that of their ranks.
--- BRINGS read_fill note_head put take_first keep_fill
+-- BRINGS read_fill note_head note_filled put take_first keep_fill
 
 local MOST_IN_BUCKET, MOST_BUCKET_BYTES = 4096, 1048576
 
@@ -24,6 +24,16 @@ local function note_head(heads, bucket, name)
   end
 end
 
+-- A bucket got so many bodies more. Another one is begun once the one that is being filled is full.
+local function note_filled(fill, bucket, name, count, bytes)
+  fill.count, fill.changed = fill.count + count, true
+  if name ~= bucket_text(fill.number) then return end
+  fill.bytes = fill.bytes + bytes
+  if fill.bytes >= MOST_BUCKET_BYTES or redis.call('ZCARD', bucket) >= MOST_IN_BUCKET then
+    fill.number, fill.bytes = fill.number + 1, 0
+  end
+end
+
 -- `pairs` is number, body, number, body, … Answers how many bytes the bodies have.
 local function put(fill, heads, bucket, name, pairs)
   if #pairs == 0 then return 0 end
@@ -31,12 +41,7 @@ local function put(fill, heads, bucket, name, pairs)
   note_head(heads, bucket, name)
   local bytes = 0
   for i = 2, #pairs, 2 do bytes = bytes + #pairs[i] end
-  fill.count, fill.changed = fill.count + #pairs / 2, true
-  if name ~= bucket_text(fill.number) then return bytes end
-  fill.bytes = fill.bytes + bytes
-  if fill.bytes >= MOST_BUCKET_BYTES or redis.call('ZCARD', bucket) >= MOST_IN_BUCKET then
-    fill.number, fill.bytes = fill.number + 1, 0
-  end
+  note_filled(fill, bucket, name, #pairs / 2, bytes)
   return bytes
 end
 

@@ -10,7 +10,8 @@
 -- ARGV dead_us       integer  the same for dead ones: their tickets may come back, to be buried
 -- ARGV closings      list  name:string fence:integer outcome:string delay_us:integer result:string reason:string
 -- REPLY closed  verdicts:string tail_number:integer filling:integer rank_filling:integer
--- The result of what is retried or dead is a note as history.lua says, or empty.
+-- The result of what is retried or dead is a note as history.lua says, or empty; the reason of what goes back is the gate
+-- behind which it is parked, or empty.
 -- A verdict is a letter: C closed, S stale, X it has ended as cancelled.
 -- COST  O(closings), at most 100
 -- REPEAT safe  a delivery ends once
@@ -58,6 +59,7 @@ local function close(record, log, read, closing)
     note_failure(record, read, closing.result)
     redis.call('HSET', record, 'state', 'waiting', 'attempt', read.attempt + failed,
       'due_us', string.format('%.0f', delay_us > 0 and now_us + delay_us or 0))
+    if failed == 0 and closing.reason ~= '' then redis.call('HSET', record, 'gate', closing.reason) end
     if failed == 1 then note_event(told, 'r', string.format('%03d', math.min(read.attempt + 1, 999)) .. closing.name) end
     read.state = 'waiting'
     return 'C'

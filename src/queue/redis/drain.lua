@@ -19,33 +19,23 @@
 -- ARGV  limit            integer
 -- ARGV  events_kept      integer  0: none
 -- ARGV  takes_schedules  integer  1: their tickets go, too
--- REPLY drained  count:integer left:integer head_number:integer due_name:string rank_first_name:string tickets:strings keyed:strings stranded:integer
+-- REPLY drained  count:integer left:integer head_number:integer due_name:string rank_first_name:string tickets:strings keyed:strings stranded:integer parked:integer
 -- The records of `tickets` are to go as well. `keyed` are tickets of keys, which went to the front of the
--- line: they and what waits behind them is for drain-strands. That many wait behind others of their key.
+-- line: they and what waits behind them is for drain-strands. That many wait behind others of
+-- their key, and that many behind gates.
 -- COST  O(limit), at most 100
 -- REPEAT unsafe
--- USE   clock queue/line queue/buckets queue/ranks queue/events
-local function heads_now()
-  local heads = {}
-  local all = redis.call('ZRANGE', buckets, 0, 2, 'WITHSCORES')
-  for i = 1, #all, 2 do
-    if takes_schedules == 1 or all[i] ~= 'schedules' then
-      heads[#heads + 1] = all[i]
-      heads[#heads + 1] = all[i + 1]
-    end
-  end
-  return heads
-end
-
+-- USE   clock queue/line queue/buckets queue/looks queue/ranks queue/events
+local without = takes_schedules == 0 and 'schedules' or nil
 local kept = redis.call('HMGET', meta, 'first_segment', 'next_segment', 'in_segments', 'filled', 'bytes',
-  'timed', 'ranked', 'paused', 'stranded')
+  'timed', 'ranked', 'paused', 'stranded', 'parked')
 local line = read_line(kept, ready, tail)
 local timed, ranked = read_fill('timed', kept[6]), read_fill('ranked', kept[7])
 read_firsts(ranks, rank_first, due)
 redis.call('ZCARD', scheduled)
 redis.call('ZCARD', wake)
 local told = open_events(events, watchers, events_kept)
-local heads = heads_now()
+local heads = job_heads(buckets, without)
 local bodies = redis.call('LPOP', suspects, limit) or {}
 local firsts = take_ranked(line, ranked, ranks, rank_first, rank_first_name, math.huge, limit, bodies)
 pop(line, ready, tail, head_segment, head_number, limit - #bodies, bodies)
@@ -78,6 +68,6 @@ if count > #keyed then note_event(told, 'N', string.format('%d', count - #keyed)
 write_events(told)
 local left = waiting_in(line) + timed.count + ranked.count + redis.call('LLEN', suspects)
 if takes_schedules == 0 then left = left - redis.call('ZCARD', scheduled) end
-heads = heads_now()
+heads = job_heads(buckets, without)
 return { 'drained', count - #keyed, left, line.first, heads[1] or '', firsts[1] or '', tickets, keyed,
-  tonumber(kept[9] or 0) }
+  tonumber(kept[9] or 0), tonumber(kept[10] or 0) }

@@ -6,7 +6,7 @@
 -- KEYS  tail_segment  the name of the next one
 -- KEYS  suspects  list of bodies that were in flight when a worker crashed
 -- KEYS  buckets   zset bucket -> due_us
--- KEYS  due       zset body -> due_us, the bucket that is due first as far as the caller knows
+-- KEYS  due       zset body -> due_us, the bucket that is due first as far as the caller knows; or gate -> look_us
 -- KEYS  filling   zset body -> due_us, the bucket for retries
 -- KEYS  ranks     zset bucket -> rank of its first job
 -- KEYS  rank_first    zset body -> rank, the bucket with the lowest rank as far as the caller knows
@@ -37,11 +37,12 @@
 -- ARGV  acks         string   ids of 16 digits, one after the other
 -- ARGV  retries      list  id:string delay_us:integer failed:string  0, 1, or a note as history.lua says
 -- ARGV  deaths       list  id:string reason:string payload:string note:string  the payload of a ticket with its label, else empty
--- REPLY ok  bodies:strings fence:integer stale:strings next_due_us:integer? more:integer watch:integer expired:string head_number:integer tail_number:integer due_name:string filling:integer rank_first_name:string rank_filling:integer
+-- REPLY ok  bodies:strings gates:strings fence:integer stale:strings next_due_us:integer? more:integer watch:integer expired:string head_number:integer tail_number:integer due_name:string filling:integer rank_first_name:string rank_filling:integer
 -- REPLY lost
+-- `gates` are those with parked jobs that have no keeper.
 -- COST  O(settled + wanted), at most 1000 each
 -- REPEAT safe  by the sequence
--- USE   clock queue/history queue/events engine/digits queue/retained queue/settle queue/deadline queue/line queue/buckets queue/ranks queue/progress
+-- USE   clock queue/history queue/events engine/digits queue/retained queue/settle queue/deadline queue/line queue/buckets queue/looks queue/ranks queue/progress
 local lease, previous = redis.call('ZSCORE', leases, epoch), redis.call('GET', last)
 -- A key of another type fails here, before the first write.
 local kept = redis.call('HMGET', meta, 'first_segment', 'next_segment', 'in_segments', 'filled', 'bytes',
@@ -62,10 +63,9 @@ local retained = retain_count > 0 and acks ~= '' and open_retained(done, wake) o
 local known, ids, fence, stale = recall(previous, sequence, lease)
 if known == 'lost' or (not known and held_count > 0 and not lease) then return { 'lost' } end
 if known == 'again' then
-  return { 'ok', read_bodies(inflight, ids), fence, stale, next_due(heads), 0, 1, '', line.first, line.next,
+  return { 'ok', read_bodies(inflight, ids), {}, fence, stale, next_due(heads), 0, 1, '', line.first, line.next,
     heads[1] or '', timed.number, firsts[1] or '', ranked.number }
 end
-
 -- A full server refuses a script whose first write may need memory. This one frees, so the rest runs.
 redis.call('HDEL', meta, '')
 local silent = refresh_after_silence(tonumber(kept[8] or now_us), leases, lease_us)
@@ -79,17 +79,19 @@ if #settled.ready > 0 then
 end
 line.bytes = line.bytes + put(timed, buckets, filling, filling_name, settled.timed)
 if #settled.timed > 0 then heads = redis.call('ZRANGE', buckets, 0, 1, 'WITHSCORES') end
-local due_now, due_bytes = take_first(timed, heads, buckets, due, due_name, now_us, is_paused and 0 or 100)
+local is_due = heads[2] and tonumber(heads[2]) <= now_us and not is_paused
+local is_look, gates = is_due and string.sub(heads[1], 1, 6) == 'gates-', nil
+if is_look then heads, gates = look(buckets, due, due_name, want) end
+local due_now, due_bytes = take_first(timed, heads, buckets, due, due_name, now_us, is_due and not gates and 100 or 0)
 if #due_now > 0 then
   local promoted, bytes, promoted_ranked = part_by_rank(due_now, has_ranks)
   line.bytes = line.bytes - due_bytes + put(ranked, ranks, rank_filling, rank_filling_name, promoted_ranked)
   if #promoted > 0 then append(line, ready, tail, tail_segment, tail_number, promoted, bytes) end
-  heads = redis.call('ZRANGE', buckets, 0, 1, 'WITHSCORES')
+  heads = is_look and look(buckets, due, due_name, want) or redis.call('ZRANGE', buckets, 0, 1, 'WITHSCORES')
 end
 local next_us = is_paused and '' or next_due(heads)
 -- A retry that is due before all others must move the timers of those who wait.
 if next_us == settled.soonest_us then redis.call('ZADD', wake, 0, 'wake') end
-
 -- At most one suspect for an epoch, then ranks below 0, those in line, and the other ranks.
 local bodies, suspect_id = {}, nil
 if want > 0 and suspected > 0 and not settled.suspect then
@@ -106,8 +108,7 @@ end
 local found = #bodies
 if has_deadlines then bodies, suspect_id = drop_overdue(bodies, suspect_id, dead, told) end
 ids = hold(inflight, bodies, suspect_id)
--- What is left wakes the next consumer; not for a suspect that only someone else may take: that
--- would wake this one in a circle.
+-- What is left wakes the next consumer; a suspect that only someone else may take would wake this one in a circle.
 local left = waiting_in(line) + ranked.count
 if not is_paused and left + (found > 0 and suspected or 0) > 0 then redis.call('ZADD', wake, 0, 'wake') end
 keep_lease(leases, inflight, epoch, lease_us)
@@ -118,7 +119,7 @@ keep_line(meta, line, 'last_us', now_us, 'last_fence', fence)
 redis.call('SET', last, string.format('%.0f;%.0f;%s;%s', sequence, fence, table.concat(ids, ','),
   table.concat(settled.stale, ',')), 'PX', 600000)
 if told then write_events(told) end
-local more = #bodies < want and (left > 0 or next_us == 0) and 1 or 0
+local more = (gates and next_us == 0 or #bodies < want and (left > 0 or next_us == 0)) and 1 or 0
 local watch, expired = others(leases, epoch, silent)
-return { 'ok', bodies, fence, settled.stale, next_us, more, watch, expired, line.first, line.next,
+return { 'ok', bodies, gates or {}, fence, settled.stale, next_us, more, watch, expired, line.first, line.next,
   heads[1] or '', timed.number, firsts[1] or '', ranked.number }

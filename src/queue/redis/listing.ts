@@ -8,7 +8,7 @@ import type {
 } from '../listing-store.ts'
 import type { DeadJob, StoredJob } from '../store.ts'
 import { splitHistory } from './body.ts'
-import type { QueueKeys } from './keys.ts'
+import { isOfLooks, type QueueKeys } from './keys.ts'
 import { readRetained } from './retained.ts'
 import * as scripts from './scripts.gen.ts'
 
@@ -73,7 +73,7 @@ export function redisListing(
     if (state === 'dead') return [{ name: 'dead', key: keys.dead, kind: 'letters' }]
     if (state === 'timed') {
       const timed = (name: string): Place => ({ name, key: keys.timed(name), kind: 'zset' })
-      return bucketsIn(keys.buckets, timed)
+      return (await bucketsIn(keys.buckets, timed)).filter(({ name }) => !isOfLooks(name))
     }
     if (state === 'inFlight') {
       const inFlight = (name: string): Place => ({ name, key: keys.inflight(name), kind: 'hash' })

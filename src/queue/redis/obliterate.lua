@@ -3,6 +3,7 @@
 -- KEYS  ready     list of bodies
 -- KEYS  tail      list of bodies
 -- KEYS  suspects  list of bodies
+-- KEYS  buckets   zset bucket -> due_us, also of the looks at gates
 -- KEYS  leases    zset epoch -> deadline_us
 -- KEYS  inflight  hash id -> body, of the epoch that the caller was told of
 -- KEYS  dead      list of dead letters
@@ -23,10 +24,12 @@
 -- USE   clock queue/line queue/buckets queue/events
 local epochs = redis.call('ZRANGE', leases, 0, 999)
 local kept = redis.call('HMGET', meta, 'first_segment', 'next_segment', 'in_segments', 'filled', 'bytes',
-  'timed', 'ranked')
+  'timed', 'ranked', 'parked')
 local line = read_line(kept, ready, tail)
 local waiting = waiting_in(line) + redis.call('LLEN', suspects)
-  + read_fill('timed', kept[6]).count + read_fill('ranked', kept[7]).count
+  + read_fill('timed', kept[6]).count + read_fill('ranked', kept[7]).count + tonumber(kept[8] or 0)
+-- Of a gate without jobs is left what its next look would take away.
+if waiting == 0 then waiting = redis.call('ZCARD', buckets) end
 local letters = redis.call('LLEN', dead)
 redis.call('HLEN', inflight)
 redis.call('ZCARD', wake)

@@ -40,7 +40,7 @@ local function opening(record, read, attempt, crashes)
     return 'D'
   end
   -- Without need of memory, for a full server.
-  redis.call('HDEL', record, '')
+  redis.call('HDEL', record, 'gate')
   local is_cancelling = read.state == 'cancelling'
   redis.call('HSET', record, 'state', is_cancelling and 'cancelling' or 'running',
     'fence', string.format('%.0f', fence), 'attempt', attempt)

@@ -96,7 +96,7 @@ export function redisRecordStore(
       const answer = await engine.call(scripts.readRecord, keys, {})
       if (answer.tag === 'unknown') return null
       const { number, ticket, attempt, dueUs, lines } = answer
-      const [payload, progress, endedNumber, endedAs, endedUs, result, reason, history] =
+      const [payload, progress, endedNumber, endedAs, endedUs, result, reason, history, gate] =
         answer.values.map(said)
       return {
         ...endOf(answer, [endedNumber, endedAs, result, reason]),
@@ -108,6 +108,7 @@ export function redisRecordStore(
         ...historyOf(history),
         addedAtMs: Number(number) / 1000,
         dueAtMs: answer.state === 'waiting' && dueUs > 0 ? dueUs / 1000 : null,
+        gate: gate ?? null,
         endedAtMs: endedUs ? Number(endedUs) / 1000 : null,
       }
     },
@@ -202,7 +203,7 @@ function closingText({ name, fence, outcome }: Closing) {
         : 'note' in outcome && outcome.note
           ? noteText(outcome.note)
           : '',
-    reason: 'reason' in outcome ? (outcome.reason ?? '') : '',
+    reason: reasonOf(outcome),
   }
 }
 
@@ -217,4 +218,10 @@ function endOf(
   const ended =
     endedNumber === undefined ? null : { number: endedNumber, state: endedAs as EndedState, ...how }
   return { state: state as RecordState, number, ended }
+}
+
+/** Of what goes back: the gate behind which it is. */
+function reasonOf(outcome: Closing['outcome']): string {
+  if (outcome.tag === 'back') return outcome.gate ?? ''
+  return 'reason' in outcome ? (outcome.reason ?? '') : ''
 }

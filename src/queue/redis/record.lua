@@ -7,6 +7,7 @@
 --     payload, due_us, attempt, progress
 --     fence     of the delivery that runs it
 --     deadline_us  a delivery after it is dead
+--     gate      behind which its ticket is parked
 --     counted   bytes of its payload, where `bytes` of the queue has them
 --     quiet_us  until when a throttled add is refused
 --     next_job, next_payload, next_header, next_due_us   what is to follow the one that runs
@@ -54,7 +55,7 @@ local function end_record(record, log, read, state, result, reason, remember_us)
     'until_us', string.format('%.0f', until_us))
   if result ~= '' then redis.call('HSET', record, 'result', result) else redis.call('HDEL', record, 'result') end
   if reason ~= '' then redis.call('HSET', record, 'reason', reason) else redis.call('HDEL', record, 'reason') end
-  redis.call('HDEL', record, 'due_us', 'watchers', 'counted')
+  redis.call('HDEL', record, 'due_us', 'watchers', 'counted', 'gate')
   local lives_ms = math.ceil((until_us - now_us) / 1000)
   redis.call('PEXPIRE', record, lives_ms)
   redis.call('PEXPIRE', log, lives_ms)

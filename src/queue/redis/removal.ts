@@ -1,13 +1,18 @@
 import type { RedisEngine } from '../../engine/redis/engine.ts'
 import type { Obliteration, QueueStore, StoredJob } from '../store.ts'
 import { unpackJob } from './body.ts'
-import type { QueueKeys } from './keys.ts'
+import { bucketName, type GateKeys, isOfLooks, type QueueKeys } from './keys.ts'
 import * as scripts from './scripts.gen.ts'
 
 /** How many calls may be needed until this client knows where the jobs are. */
 const MOST_LOOKS = 4
 /** Records that one call removes. */
 const MOST_FORGOTTEN = 100
+
+/** Gates at which one call takes jobs away. */
+const GATES_IN_A_CALL = 100
+/** Each but the last found gates without jobs only, and they are gone then. */
+const MOST_GATE_LOOKS = 100
 
 /** Tickets of keys in flight that one call looks at. */
 const MOST_KEYED = 500
@@ -26,6 +31,9 @@ export function redisRemoval(
   listJobs: QueueStore['listJobs'],
   eventsKept: number,
 ): Pick<QueueStore, 'drain' | 'obliterate'> {
+  const read = async (command: string, ...args: string[]) =>
+    [await engine.command(command, ...args)].flat(2).map(String)
+
   /** Where this fails, those records stay, and their ids are taken. */
   async function forget(known: QueueKeys, bodies: string[]): Promise<void> {
     const tickets = bodies.flatMap((body) => unpackJob(body) ?? [])
@@ -55,6 +63,49 @@ export function redisRemoval(
     return (await engine.call(scripts.drainStrands, keys, { limit, eventsKept, tickets })).count
   }
 
+  /** Some gates, those without jobs as well. */
+  async function someGates(known: QueueKeys): Promise<GateKeys[]> {
+    const gates: GateKeys[] = []
+    const buckets = await read('ZRANGE', known.buckets, '0', '-1')
+    for (const bucket of buckets.filter(isOfLooks)) {
+      if (gates.length >= GATES_IN_A_CALL) break
+      const names = await read('ZRANGE', known.timed(bucket), '0', String(GATES_IN_A_CALL - 1))
+      gates.push(...names.map((name) => known.gate(name)))
+    }
+    return gates.slice(0, GATES_IN_A_CALL)
+  }
+
+  /** One call removes what it can of one bucket of each gate. */
+  async function drainParked(queue: string, limit: number, eventsKept: number): Promise<number> {
+    const known = keysOf(queue)
+    const { meta, ready, tail, buckets, events, watchers } = known
+    for (let look = 0; look < MOST_GATE_LOOKS; look++) {
+      const gates = await someGates(known)
+      if (gates.length === 0) return 0
+      const heads = await Promise.all(gates.map(({ heads }) => read('ZRANGE', heads, '0', '0')))
+      const firsts = heads.map(([head = '']) => head.slice(16, 24))
+      const ofGates = gates.flatMap(({ gate, heads, looks, bucket }, index) => [
+        ...[gate, heads, looks, bucket(firsts[index] || bucketName(0))],
+      ])
+      const answer = await engine.call(
+        scripts.drainParked,
+        { keys: [meta, ready, tail, buckets, events, watchers, ...ofGates] },
+        {
+          ...{ limit, eventsKept },
+          gates: gates.map(({ name, looksName }, index) => ({
+            ...{ name, looksName, bucketName: firsts[index] ?? '' },
+          })),
+        },
+      )
+      await forget(known, answer.tickets)
+      const keyed = answer.keyed.map((body) => ({ job: unpackJob(body), body }))
+      const left = limit - answer.count
+      const count = answer.count + (await drainStrands(known, keyed, left, eventsKept))
+      if (count > 0) return count
+    }
+    return 0
+  }
+
   async function drain(queue: string, limit: number, takesSchedules: 0 | 1): Promise<number> {
     const known = keysOf(queue)
     // What obliterates tells so, and not of each job.
@@ -76,7 +127,10 @@ export function redisRemoval(
       const behind = answer.stranded === 0 ? [] : await inFlightTickets(queue)
       const keyed = answer.keyed.map((body) => ({ job: unpackJob(body), body }))
       const strands = [...keyed, ...behind]
-      const count = answer.count + (await drainStrands(known, strands, left, told))
+      const inLine = answer.count + (await drainStrands(known, strands, left, told))
+      const hasGates = answer.parked > 0 || takesSchedules === 1
+      const parked = hasGates && inLine < limit ? await drainParked(queue, limit - inLine, told) : 0
+      const count = inLine + parked
       known.headNumber = answer.headNumber
       known.dueName = answer.dueName || known.fillingName
       known.rankFirstName = answer.rankFirstName || known.rankFillingName
@@ -87,8 +141,8 @@ export function redisRemoval(
 
   async function dropSchedules(queue: string, limit: number): Promise<void> {
     const { schedules } = keysOf(queue)
-    const names = [await engine.command('ZRANGE', schedules, '0', String(limit - 1))].flat()
-    await Promise.all(names.map((name) => removeSchedule(queue, String(name))))
+    const names = await read('ZRANGE', schedules, '0', String(limit - 1))
+    await Promise.all(names.map((name) => removeSchedule(queue, name)))
   }
 
   return {

@@ -1,6 +1,6 @@
 -- How deliveries end: nil or false if the job was not in flight for this epoch.
 -- The in-flight hash is id -> body, and `suspect` -> the id of the one suspect it may hold.
--- BRINGS body_id bury settle
+-- BRINGS body_id take_back bury settle
 
 -- Dead letters beyond this many push the oldest out.
 local MOST_DEAD = 10000

@@ -6,7 +6,14 @@ import { QueueFullError } from '../errors.ts'
 import type { EventStore } from '../event-store.ts'
 import { noteText } from '../history.ts'
 import type { Retention, RetentionStore } from '../retention.ts'
-import type { DeadJob, ExchangeRequest, QueueCounts, QueueStore, StoredJob } from '../store.ts'
+import type {
+  DeadJob,
+  ExchangeAnswer,
+  ExchangeRequest,
+  QueueCounts,
+  QueueStore,
+  StoredJob,
+} from '../store.ts'
 import { addCall } from './adds.ts'
 import { ID_LENGTH, packDead, unpackJob } from './body.ts'
 import { redisConfirming } from './confirming.ts'
@@ -14,6 +21,7 @@ import { redisEventStore } from './event-store.ts'
 import { bucketName, type QueueKeys, queueKeys } from './keys.ts'
 import { learnLine } from './line.ts'
 import { redisListing } from './listing.ts'
+import { redisParkingStore } from './parking-store.ts'
 import { spreadPartitions } from './partitions.ts'
 import { crashNote, redisRecordStore } from './record-store.ts'
 import { redisRemoval } from './removal.ts'
@@ -82,9 +90,12 @@ function storeOn(
       known.epochs = answer.holding
       return countsOf(queue, looks + 1)
     }
-    const { ready, timed, inFlight, dead, paused } = answer
-    const counts = { ready, timed, inFlight, dead }
-    return paused === 1 ? { ...counts, paused: true } : counts
+    const { ready, timed, inFlight, dead, parked, paused } = answer
+    return {
+      ...{ ready, timed, inFlight, dead },
+      ...(parked > 0 ? { parked } : {}),
+      ...(paused === 1 ? { paused: true } : {}),
+    }
   }
 
   async function recover(epoch: string, request: ExchangeRequest): Promise<void> {
@@ -105,6 +116,7 @@ function storeOn(
   return {
     ...redisRecordStore(engine, keysOf, recordNews, eventsKept, retained),
     ...redisStrandStore(engine, keysOf, eventsKept, retained),
+    ...redisParkingStore(engine, keysOf, unpack, eventsKept),
     ...scheduleStore,
     mostAhead: MOST_AHEAD,
 
@@ -171,7 +183,7 @@ function storeOn(
       known.rankFillingName = bucketName(answer.rankFilling)
       known.rankFirstName = answer.rankFirstName || known.rankFillingName
       if (answer.expired !== '') await recover(answer.expired, request)
-      return {
+      const taken: ExchangeAnswer = {
         tag: 'ok',
         jobs: answer.bodies.map((body) => unpack(queue, body)),
         fence: answer.fence,
@@ -181,6 +193,8 @@ function storeOn(
         watch: answer.watch === 1,
         sentAtMs: answer.sentAtMs,
       }
+      if (answer.gates.length > 0) taken.gates = answer.gates
+      return taken
     },
 
     async renew(queue, epoch, leaseMs) {
@@ -269,7 +283,8 @@ function storeOn(
 
 const holdsAnything = (counts: QueueCounts | undefined) =>
   counts !== undefined &&
-  (counts.paused === true || counts.ready + counts.timed + counts.inFlight + counts.dead > 0)
+  (counts.paused === true ||
+    counts.ready + counts.timed + counts.inFlight + counts.dead + (counts.parked ?? 0) > 0)
 
 /** A dead letter is its time, the length of its reason in bytes, the reason and the body. */
 function splitLetter(letter: string): { reason: string; body: string } {

@@ -54,9 +54,10 @@ export function closeRecord(
       const { tag, delayMs } = outcome
       const failed = tag === 'retry' ? 1 : 0
       transaction.run(
-        `UPDATE record SET state = 'waiting', attempt = attempt + ?, due_us = ? WHERE id = ?`,
+        `UPDATE record SET state = 'waiting', attempt = attempt + ?, due_us = ?, gate = ? WHERE id = ?`,
         failed,
         delayMs > 0 ? transaction.nowUs + toUs(delayMs) : 0,
+        outcome.tag === 'back' ? (outcome.gate ?? null) : null,
         found.id,
       )
       const closed = unchanged('closed')

@@ -2,6 +2,7 @@ import type { Transaction } from '../../engine/sqlite/engine.ts'
 import type { NewEvent } from '../event-store.ts'
 import type { ExchangeRequest } from '../store.ts'
 import { sweepEvents } from './events.ts'
+import { dropEmptyGates } from './gates.ts'
 import { noteCrash } from './history.ts'
 import { takeNumbers } from './jobs.ts'
 import { sweepDone } from './retained.ts'
@@ -241,6 +242,7 @@ export function sweepCalls(transaction: Transaction): boolean {
   const done = sweepDone(transaction)
   const swept = [...epochs, ...producers, ...named, ...events, ...done]
   for (const queue of new Set(swept.map((row) => row.queue))) {
+    dropEmptyGates(transaction, queue)
     transaction.run(
       `DELETE FROM queue WHERE id = ?1 AND is_paused = 0 AND partitions < 2
          AND NOT EXISTS (SELECT 1 FROM epoch WHERE queue = ?1)
@@ -250,6 +252,7 @@ export function sweepCalls(transaction: Transaction): boolean {
          AND NOT EXISTS (SELECT 1 FROM done_job WHERE queue = ?1)
          AND NOT EXISTS (SELECT 1 FROM record WHERE queue = ?1)
          AND NOT EXISTS (SELECT 1 FROM schedule WHERE queue = ?1)
+         AND NOT EXISTS (SELECT 1 FROM gate WHERE queue = ?1)
          AND NOT EXISTS (SELECT 1 FROM job WHERE state = 0 AND queue = ?1)
          AND NOT EXISTS (SELECT 1 FROM job WHERE state = 1 AND queue = ?1)
          AND NOT EXISTS (SELECT 1 FROM job WHERE state = 3 AND queue = ?1)`,

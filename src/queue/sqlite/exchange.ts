@@ -16,7 +16,8 @@ import {
   refreshAfterSilence,
 } from './epochs.ts'
 import { tellEvents } from './events.ts'
-import { type JobRow, storedJob } from './job-row.ts'
+import { earlier, firstLookUs, takeLooks } from './gates.ts'
+import { type JobRow, rowId, storedJob } from './job-row.ts'
 import {
   acknowledge,
   bury,
@@ -41,6 +42,7 @@ export interface Exchanged {
   isIdle: boolean
   /** Others may claim what is left. */
   isNews: boolean
+  /** When the next timed job is due, or gate looked at. */
   dueUs: number | null
   /** When the first of the others' leases ends. */
   otherLeaseUs: number | null
@@ -79,15 +81,16 @@ export function exchange(
   const queue = findQueue(transaction, request.queue)
   const known = queue && findEpoch(transaction, queue.id, name)
   if (queue && known && known.sequence >= sequence) {
-    return known.sequence === sequence ? repeat(transaction, queue, known) : LOST
+    return known.sequence === sequence ? repeat(transaction, queue, known, request.want) : LOST
   }
   const epochId = known?.id ?? null
-  if (idleFence !== null) return outcome(transaction, queue, epochId, { fence: idleFence })
+  const { want } = request
+  if (idleFence !== null) return outcome(transaction, queue, epochId, { fence: idleFence, want })
   if (request.heldCount > 0 && !known?.deadlineUs) return LOST
 
   const isIdle = !known?.deadlineUs && isSilent(request) && !hasWork(transaction, queue, request)
   const fence = Math.max((queue?.fence ?? 0) + 1, floor + 1, transaction.nowUs)
-  if (isIdle) return { ...outcome(transaction, queue, epochId, { fence }), isIdle }
+  if (isIdle) return { ...outcome(transaction, queue, epochId, { fence, want }), isIdle }
   const inQueue = queue ?? ensureQueue(transaction, request.queue)
   const epoch = known ?? addEpoch(transaction, inQueue.id, name)
   return run(transaction, request, inQueue, epoch, { fence, eventsKept, retention })
@@ -107,12 +110,15 @@ function hasWork(
   if (queue.isPaused) return firstOtherLeaseUs(transaction, queue.id, null) !== null
   const dueUs = firstDueUs(transaction, queue.id)
   return (
-    (dueUs !== null && dueUs <= transaction.nowUs) ||
+    isDue(transaction, dueUs) ||
     (want > 0 && hasReady(transaction, queue.id, 'plain')) ||
     (want > 0 && hasReady(transaction, queue.id, 'suspect')) ||
+    (want > 0 && isDue(transaction, firstLookUs(transaction, queue.id))) ||
     firstOtherLeaseUs(transaction, queue.id, null) !== null
   )
 }
+
+const isDue = ({ nowUs }: Transaction, atUs: number | null) => atUs !== null && atUs <= nowUs
 
 function run(
   transaction: Transaction,
@@ -146,7 +152,11 @@ function run(
     back.bytes - taken.bytes,
     queue.id,
   )
-  const asked = { fence, jobs, staleIds, dueUs, want, isMoreReady }
+  const looked = isPaused ? null : firstLookUs(transaction, queue.id)
+  const hasLooked = want > 0 && isDue(transaction, looked)
+  const gates = hasLooked ? takeLooks(transaction, queue.id) : []
+  const lookUs = hasLooked ? undefined : looked
+  const asked = { fence, jobs, staleIds, dueUs, lookUs, gates, want, isMoreReady }
   const answered = outcome(transaction, queue, epoch, asked)
   const { otherLeaseUs } = answered
   const isOver = !wasSilent && otherLeaseUs !== null && otherLeaseUs <= nowUs
@@ -202,16 +212,19 @@ function retriedEvent(transaction: Transaction, id: string): NewEvent {
 
 const overdueEvent = (id: string): NewEvent => ({ type: 'dead', id, reason: OVERDUE })
 
-/** What is no id belongs to nobody. */
-const rowId = (id: string) => (/^\d{1,16}$/.test(id) ? Number(id) : 0)
-
 /** The same answer as before; unless its jobs were taken back since. */
-function repeat(transaction: Transaction, queue: QueueRow, known: EpochRow): Exchanged {
+function repeat(
+  transaction: Transaction,
+  queue: QueueRow,
+  known: EpochRow,
+  want: number,
+): Exchanged {
   if (known.claimedCount > 0 && !known.deadlineUs) return LOST
   return outcome(transaction, queue, known.id, {
     fence: known.fence,
     jobs: claimedIn(transaction, known.id, known.sequence),
     staleIds: known.staleIds === '' ? [] : known.staleIds.split(','),
+    want,
   })
 }
 
@@ -224,27 +237,36 @@ function outcome(
     jobs?: JobRow[]
     staleIds?: string[]
     dueUs?: number | null
+    /** Left out where it has to be looked up. */
+    lookUs?: number | null | undefined
+    gates?: string[]
     want?: number
     isMoreReady?: boolean
   },
 ): Exchanged {
-  const { fence, jobs = [], staleIds = [], want = 0, isMoreReady = false } = result
+  const { fence, jobs = [], staleIds = [], gates = [], want = 0, isMoreReady = false } = result
   const hasTimes = queue !== undefined && !queue.isPaused
   const dueUs = result.dueUs ?? (hasTimes ? firstDueUs(transaction, queue.id) : null)
   const otherLeaseUs = queue ? firstOtherLeaseUs(transaction, queue.id, epoch) : null
+  const hasLook = hasTimes && result.lookUs === undefined
+  const lookUs = hasLook ? firstLookUs(transaction, queue.id) : (result.lookUs ?? null)
+  // Who wants nothing is told of no gate: a look is no reason for it to call.
+  const nextUs = want > 0 ? earlier(dueUs, lookUs) : dueUs
+  const isMore = jobs.length < want && (isMoreReady || isDue(transaction, dueUs))
   return {
     answer: {
       tag: 'ok',
       jobs: jobs.map(storedJob),
       fence,
       staleIds,
-      nextDueMs: dueUs === null ? null : Math.max(0, dueUs - transaction.nowUs) / 1000,
-      more: jobs.length < want && (isMoreReady || (dueUs !== null && dueUs <= transaction.nowUs)),
+      nextDueMs: nextUs === null ? null : Math.max(0, nextUs - transaction.nowUs) / 1000,
+      more: isMore || (want > 0 && isDue(transaction, lookUs)),
       watch: otherLeaseUs !== null,
+      ...(gates.length > 0 ? { gates } : {}),
     },
     isIdle: false,
     isNews: false,
-    dueUs,
+    dueUs: earlier(dueUs, lookUs),
     otherLeaseUs,
   }
 }

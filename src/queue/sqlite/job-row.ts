@@ -19,6 +19,9 @@ export interface JobRow {
 export const JOB_COLUMNS = `id, payload, attempt, crashes, max_attempts AS maxAttempts, deadline_us AS deadlineUs, record AS name,
    schedule, slot_us AS slotUs, strand, history`
 
+/** What is no id belongs to nobody. */
+export const rowId = (id: string) => (/^\d{1,16}$/.test(id) ? Number(id) : 0)
+
 /** Not spread: what nearly no job has would cost each of them as much as all the rest. */
 export function storedJob(row: JobRow): StoredJob {
   const { schedule, slotUs, strand, history } = row

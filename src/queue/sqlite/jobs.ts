@@ -218,14 +218,14 @@ export function claim(
 export const OVERDUE = 'its deadline passed'
 
 /** Buries those whose deadline is over. Whoever opens a ticket looks for itself. */
-function withoutOverdue(transaction: Transaction, queue: number, jobs: JobRow[]): JobRow[] {
+export function withoutOverdue(transaction: Transaction, queue: number, jobs: JobRow[]): JobRow[] {
   const { nowUs } = transaction
   const isOverdue = ({ deadlineUs, name }: JobRow) =>
     deadlineUs !== null && deadlineUs < nowUs && name === null
   if (!jobs.some(isOverdue)) return jobs
   for (const { id } of jobs.filter(isOverdue)) {
     transaction.run(
-      `UPDATE job SET state = 3, at_us = ?, reason = '${OVERDUE}', place = ? WHERE id = ?`,
+      `UPDATE job SET state = 3, epoch = NULL, at_us = ?, reason = '${OVERDUE}', place = ? WHERE id = ?`,
       nowUs,
       takeNumbers(transaction, 1),
       id,

@@ -25,6 +25,7 @@ export interface RecordRow {
   endedUs: number | null
   result: string | null
   reason: string | null
+  gate: string | null
   history: string | null
   crashes: number
 }
@@ -32,7 +33,7 @@ export interface RecordRow {
 const COLUMNS = `id, queue, name, state, number, ticket, max_attempts AS maxAttempts, payload, due_us AS dueUs,
   attempt, fence, progress, counted_bytes AS countedBytes, quiet_us AS quietUs, next_number AS nextNumber, next_payload AS nextPayload,
   next_due_us AS nextDueUs, next_max_attempts AS nextMaxAttempts, ended_number AS endedNumber,
-  ended_as AS endedAs, ended_us AS endedUs, result, reason, history, crashes`
+  ended_as AS endedAs, ended_us AS endedUs, result, reason, gate, history, crashes`
 
 /** Undefined where there is none, or it has been remembered long enough. */
 export function findRecord(

@@ -99,7 +99,7 @@ export function sqliteRecordStore(
       engine.read((transaction) => {
         const found = find(transaction, queue, name)
         if (!found) return null
-        const { payload, attempt, progress, number, state, dueUs, endedUs } = found
+        const { payload, attempt, progress, number, state, dueUs, gate, endedUs } = found
         return {
           ...endOf(found),
           ticket: String(found.ticket),
@@ -110,6 +110,7 @@ export function sqliteRecordStore(
           ...historyOf(found.history),
           addedAtMs: number / 1000,
           dueAtMs: state === 'waiting' && dueUs > 0 ? dueUs / 1000 : null,
+          gate: state === 'waiting' ? gate : null,
           endedAtMs: endedUs === null ? null : endedUs / 1000,
         }
       }),
@@ -168,7 +169,7 @@ function openRecord(
   if (!lives(found) || (state !== 'waiting' && found.fence > fence)) return { tag: 'drop' }
   const isCancelling = state === 'cancelling'
   transaction.run(
-    'UPDATE record SET state = ?, fence = ?, attempt = ? WHERE id = ?',
+    'UPDATE record SET state = ?, fence = ?, attempt = ?, gate = NULL WHERE id = ?',
     isCancelling ? 'cancelling' : 'running',
     fence,
     attempt,

@@ -3,6 +3,7 @@ import type { Transaction } from '../../engine/sqlite/engine.ts'
 import type { When } from '../adding.ts'
 import type { EndedState, NamedAdd, NamedJob } from '../record-store.ts'
 import type { NewJob } from '../store.ts'
+import { leaveGates } from './gates.ts'
 import { firstDueUs, insertJobs, takeNumbers } from './jobs.ts'
 import { findRecord, lives, type RecordRow } from './record-row.ts'
 import { noteWaiting } from './waiting.ts'
@@ -106,7 +107,7 @@ function putJob(
      ON CONFLICT (queue, name) DO UPDATE SET state = 'waiting', number = ?3, ticket = ?3,
        max_attempts = ?4, payload = ?5, due_us = ?6, attempt = 0, progress = NULL, quiet_us = 0,
        next_number = NULL, next_payload = NULL, next_due_us = NULL, next_max_attempts = NULL,
-       until_us = NULL, history = NULL, crashes = 0, counted_bytes = ?7`,
+       until_us = NULL, gate = NULL, history = NULL, crashes = 0, counted_bytes = ?7`,
     queue,
     name,
     number,
@@ -222,10 +223,11 @@ export function dropTicket(
   transaction: Transaction,
   { queue, ticket }: Pick<RecordRow, 'queue' | 'ticket'>,
 ): void {
-  const dropped = transaction.get<{ isSuspect: 0 | 1 }>(
-    'DELETE FROM job WHERE id = ? AND state IN (0, 1) RETURNING is_suspect AS isSuspect',
+  const dropped = transaction.get<{ isSuspect: 0 | 1; gate: number | null }>(
+    'DELETE FROM job WHERE id = ? AND state IN (0, 1, 4) RETURNING is_suspect AS isSuspect, gate',
     ticket,
   )
+  if (dropped) leaveGates(transaction, [dropped])
   if (dropped?.isSuspect === 0) noteWaiting(transaction, queue, { jobs: -1, bytes: 0 })
 }
 

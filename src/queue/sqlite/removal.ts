@@ -2,6 +2,7 @@ import type { Transaction } from '../../engine/sqlite/engine.ts'
 import { SCHEDULE_PREFIX } from '../schedule-store.ts'
 import type { Obliteration, ObliterationStep } from '../store.ts'
 import { findQueue } from './epochs.ts'
+import { dropEmptyGates, leaveGates } from './gates.ts'
 import { dropRecordOf } from './records.ts'
 import { dropDone } from './retained.ts'
 import { drainBehind, dropFirst, firstOf, takeOff } from './strands.ts'
@@ -12,11 +13,14 @@ interface Removed {
   name: string | null
   strand: string | null
   isSuspect: 0 | 1
+  gate: number | null
   bytes: number
 }
 
 /** All but what schedules have in line for their next slots. */
 const JOBS_ONLY = `AND substr(coalesce(record, ''), 1, ${SCHEDULE_PREFIX.length}) <> '${SCHEDULE_PREFIX}'`
+
+const PARKED = 'state = 4 AND gate IN (SELECT id FROM gate WHERE queue = ? AND parked > 0)'
 
 /** Removes some of the jobs that wait, and answers how many. */
 export function drain(transaction: Transaction, name: string, limit: number): number {
@@ -33,15 +37,17 @@ function removeWaiting(
   limit: number,
   which: '' | typeof JOBS_ONLY,
 ): Removed[] {
-  const remove = (state: 0 | 1, most: number) =>
+  const remove = (where: string, most: number) =>
     transaction.all<Removed>(
-      `DELETE FROM job WHERE id IN (SELECT id FROM job WHERE state = ${state} AND queue = ? ${which} LIMIT ?)
-       RETURNING id, record AS name, strand, is_suspect AS isSuspect, octet_length(payload) AS bytes`,
+      `DELETE FROM job WHERE id IN (SELECT id FROM job WHERE ${where} ${which} LIMIT ?)
+       RETURNING id, record AS name, strand, is_suspect AS isSuspect, gate, octet_length(payload) AS bytes`,
       queue,
       most,
     )
-  const ready = remove(0, limit)
-  const removed = [...ready, ...remove(1, limit - ready.length)]
+  const removed = remove('state = 0 AND queue = ?', limit)
+  removed.push(...remove('state = 1 AND queue = ?', limit - removed.length))
+  removed.push(...remove(PARKED, limit - removed.length))
+  leaveGates(transaction, removed)
   dropRecordsOf(transaction, queue, removed)
   for (const { id, strand } of removed) if (strand !== null) dropFirst(transaction, queue, id)
   const counted = removed.filter(({ isSuspect }) => isSuspect === 0)
@@ -94,7 +100,8 @@ export function obliterate(
   const jobs = waiting.filter((one) => !one.name?.startsWith(SCHEDULE_PREFIX))
   const dead = purge(transaction, name, limit)
   const done = dropDone(transaction, queue.id, limit)
-  const isGone = held.length + schedules + behind + waiting.length + dead + done === 0
+  const gates = dropEmptyGates(transaction, queue.id, limit)
+  const isGone = held.length + schedules + behind + waiting.length + dead + done + gates === 0
   const sql = `UPDATE queue SET is_paused = ?1, partitions = CASE ?1 WHEN 0 THEN 0 ELSE partitions END
     WHERE id = ?2`
   transaction.run(sql, isGone ? 0 : 1, queue.id)

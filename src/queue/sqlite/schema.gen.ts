@@ -20,7 +20,7 @@ CREATE TABLE IF NOT EXISTS job_number (
 CREATE TABLE IF NOT EXISTS job (
   id INTEGER PRIMARY KEY,
   queue INTEGER NOT NULL,
-  state INTEGER NOT NULL CHECK (state IN (0, 1, 2, 3)),
+  state INTEGER NOT NULL CHECK (state IN (0, 1, 2, 3, 4)),
   is_suspect INTEGER NOT NULL DEFAULT 0 CHECK (is_suspect IN (0, 1)),
   rank INTEGER NOT NULL DEFAULT 0,
   place INTEGER NOT NULL,
@@ -38,8 +38,12 @@ CREATE TABLE IF NOT EXISTS job (
   strand TEXT,
   reason TEXT,
   history TEXT,
+  gate INTEGER,
+  demand TEXT,
   CHECK ((state = 2) = (epoch IS NOT NULL)),
   CHECK ((state = 3) = (reason IS NOT NULL)),
+  CHECK ((state = 4) = (gate IS NOT NULL)),
+  CHECK ((gate IS NULL) = (demand IS NULL)),
   CHECK ((schedule IS NULL) = (slot_us IS NULL))
 ) STRICT;
 
@@ -47,6 +51,7 @@ CREATE INDEX IF NOT EXISTS job_ready ON job (queue, is_suspect, rank, place) WHE
 CREATE INDEX IF NOT EXISTS job_timed ON job (queue, at_us) WHERE state = 1;
 CREATE INDEX IF NOT EXISTS job_in_flight ON job (epoch, claimed_in) WHERE state = 2;
 CREATE INDEX IF NOT EXISTS job_dead ON job (queue, place) WHERE state = 3;
+CREATE INDEX IF NOT EXISTS job_parked ON job (gate, rank) WHERE state = 4;
 CREATE TABLE IF NOT EXISTS epoch (
   id INTEGER PRIMARY KEY,
   queue INTEGER NOT NULL,
@@ -58,11 +63,27 @@ CREATE TABLE IF NOT EXISTS epoch (
   claimed_count INTEGER NOT NULL,
   stale_ids TEXT NOT NULL,
   called_us INTEGER NOT NULL,
+  unpark_sequence INTEGER NOT NULL DEFAULT 0,
+  unpark_fence INTEGER NOT NULL DEFAULT 0,
+  unparked_ids TEXT NOT NULL DEFAULT '',
   UNIQUE (queue, name)
 ) STRICT;
 
 CREATE INDEX IF NOT EXISTS epoch_lease ON epoch (queue, deadline_us) WHERE deadline_us IS NOT NULL;
 CREATE INDEX IF NOT EXISTS epoch_idle ON epoch (called_us) WHERE deadline_us IS NULL;
+CREATE TABLE IF NOT EXISTS gate (
+  id INTEGER PRIMARY KEY,
+  queue INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  terms TEXT NOT NULL DEFAULT '',
+  keeper TEXT,
+  kept_until_us INTEGER NOT NULL DEFAULT 0,
+  look_us INTEGER NOT NULL,
+  parked INTEGER NOT NULL DEFAULT 0 CHECK (parked >= 0),
+  UNIQUE (queue, name)
+) STRICT;
+
+CREATE INDEX IF NOT EXISTS gate_look ON gate (queue, look_us);
 CREATE TABLE IF NOT EXISTS producer (
   queue INTEGER NOT NULL,
   name TEXT NOT NULL,
@@ -98,6 +119,7 @@ CREATE TABLE IF NOT EXISTS record (
   ended_us INTEGER,
   result TEXT,
   reason TEXT,
+  gate TEXT,
   history TEXT,
   crashes INTEGER NOT NULL DEFAULT 0,
   until_us INTEGER,

@@ -27,8 +27,8 @@ CREATE TABLE IF NOT EXISTS job_number (
 CREATE TABLE IF NOT EXISTS job (
   id INTEGER PRIMARY KEY,
   queue INTEGER NOT NULL,
-  -- 0 ready, 1 timed, 2 in flight, 3 dead.
-  state INTEGER NOT NULL CHECK (state IN (0, 1, 2, 3)),
+  -- 0 ready, 1 timed, 2 in flight, 3 dead, 4 parked.
+  state INTEGER NOT NULL CHECK (state IN (0, 1, 2, 3, 4)),
   -- In flight when a worker crashed: given to workers one at a time.
   is_suspect INTEGER NOT NULL DEFAULT 0 CHECK (is_suspect IN (0, 1)),
   -- Lower ones are claimed first. The priority, or minus the id for those that want to be first.
@@ -57,8 +57,13 @@ CREATE TABLE IF NOT EXISTS job (
   reason TEXT,
   -- Its failed attempts: a line for each, as packHistory writes it. A ticket of a record has none.
   history TEXT,
+  -- Parked: behind which gate, and what it asks of it.
+  gate INTEGER,
+  demand TEXT,
   CHECK ((state = 2) = (epoch IS NOT NULL)),
   CHECK ((state = 3) = (reason IS NOT NULL)),
+  CHECK ((state = 4) = (gate IS NOT NULL)),
+  CHECK ((gate IS NULL) = (demand IS NULL)),
   CHECK ((schedule IS NULL) = (slot_us IS NULL))
 ) STRICT;
 
@@ -66,6 +71,7 @@ CREATE INDEX IF NOT EXISTS job_ready ON job (queue, is_suspect, rank, place) WHE
 CREATE INDEX IF NOT EXISTS job_timed ON job (queue, at_us) WHERE state = 1;
 CREATE INDEX IF NOT EXISTS job_in_flight ON job (epoch, claimed_in) WHERE state = 2;
 CREATE INDEX IF NOT EXISTS job_dead ON job (queue, place) WHERE state = 3;
+CREATE INDEX IF NOT EXISTS job_parked ON job (gate, rank) WHERE state = 4;
 
 -- One life of one consumer: its lease while it has jobs in flight, and its last call.
 CREATE TABLE IF NOT EXISTS epoch (
@@ -80,11 +86,34 @@ CREATE TABLE IF NOT EXISTS epoch (
   claimed_count INTEGER NOT NULL,
   stale_ids TEXT NOT NULL,
   called_us INTEGER NOT NULL,
+  -- Its last unparking: the fence, and what it claimed for each gate, with nothing between commas for none.
+  unpark_sequence INTEGER NOT NULL DEFAULT 0,
+  unpark_fence INTEGER NOT NULL DEFAULT 0,
+  unparked_ids TEXT NOT NULL DEFAULT '',
   UNIQUE (queue, name)
 ) STRICT;
 
 CREATE INDEX IF NOT EXISTS epoch_lease ON epoch (queue, deadline_us) WHERE deadline_us IS NOT NULL;
 CREATE INDEX IF NOT EXISTS epoch_idle ON epoch (called_us) WHERE deadline_us IS NULL;
+
+-- What jobs are parked behind, and who asks for it.
+CREATE TABLE IF NOT EXISTS gate (
+  id INTEGER PRIMARY KEY,
+  queue INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  -- JSON, of clients.
+  terms TEXT NOT NULL DEFAULT '',
+  -- Which consumer asks for it, until when it need not say so again; null where it gave the gate up.
+  keeper TEXT,
+  kept_until_us INTEGER NOT NULL DEFAULT 0,
+  -- When the next consumer that wants jobs is told of it.
+  look_us INTEGER NOT NULL,
+  -- Jobs behind it.
+  parked INTEGER NOT NULL DEFAULT 0 CHECK (parked >= 0),
+  UNIQUE (queue, name)
+) STRICT;
+
+CREATE INDEX IF NOT EXISTS gate_look ON gate (queue, look_us);
 
 -- The last batch of each producer, so that the same batch again adds nothing.
 CREATE TABLE IF NOT EXISTS producer (
@@ -128,6 +157,8 @@ CREATE TABLE IF NOT EXISTS record (
   ended_us INTEGER,
   result TEXT,
   reason TEXT,
+  -- Waiting: behind which gate its ticket was put.
+  gate TEXT,
   -- As that of a job, and how many crashes are told there.
   history TEXT,
   crashes INTEGER NOT NULL DEFAULT 0,

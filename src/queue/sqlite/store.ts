@@ -14,6 +14,7 @@ import { exchange } from './exchange.ts'
 import { JOB_COLUMNS, type JobRow, storedJob } from './job-row.ts'
 import { PLACE_OF_READY, takeNumbers } from './jobs.ts'
 import { listJobs } from './listing.ts'
+import { type Fences, sqliteParkingStore } from './parking-store.ts'
 import { sqliteRecordStore } from './record-store.ts'
 import { sweepRecords } from './records.ts'
 import { drain, obliterate } from './removal.ts'
@@ -58,8 +59,7 @@ function storeOn(
     tellEvents(transaction, queue, eventsKept, () => [event])
   /** An idle call writes nothing, so that only this process can know of it. */
   const idleCalls = new Map<string, IdleCall>()
-  /** The highest fence that this client has seen, whatever happened to the file since. */
-  let floor = 0
+  const fences: Fences = { floor: 0 }
   let sweptUs = 0
 
   /** A clock that was moved back must not put sweeping off. */
@@ -87,10 +87,15 @@ function storeOn(
     const idleFence = idle?.sequence === sequence ? idle.fence : null
     const { answer, isIdle, isNews, dueUs } = await engine.write((transaction) => {
       sweepSometimes(transaction)
-      return exchange(transaction, request, { floor, idleFence, eventsKept, retention })
+      return exchange(transaction, request, {
+        floor: fences.floor,
+        idleFence,
+        eventsKept,
+        retention,
+      })
     })
     if (answer.tag === 'lost') return answer
-    floor = Math.max(floor, answer.fence)
+    fences.floor = Math.max(fences.floor, answer.fence)
     if (isIdle) keepIdleCall(key, { sequence, fence: answer.fence })
     wakes.noteDue(queue, dueUs)
     if (isNews) wakes.hint(queue)
@@ -101,6 +106,7 @@ function storeOn(
     ...sqliteRecordStore(engine, hint, eventsKept, retention),
     ...sqliteStrandStore(engine, hint, eventsKept, retention),
     ...sqliteScheduleStore(engine, hint, eventsKept),
+    ...sqliteParkingStore(engine, hint, eventsKept, fences),
     mostAhead: MOST_AHEAD,
 
     async add(request) {
@@ -197,6 +203,7 @@ function counts(transaction: Transaction, name: string): QueueCounts {
   const row = findQueue(transaction, name)
   const queue = row?.id ?? null
   const count = (sql: string) => transaction.get<{ n: number }>(sql, queue)?.n ?? 0
+  const parked = count('SELECT coalesce(sum(parked), 0) AS n FROM gate WHERE queue = ?')
   return {
     ready:
       count('SELECT count(*) AS n FROM job WHERE state = 0 AND queue = ?') +
@@ -211,6 +218,7 @@ function counts(transaction: Transaction, name: string): QueueCounts {
          SELECT id FROM epoch WHERE queue = ? AND deadline_us IS NOT NULL)`,
     ),
     dead: count('SELECT count(*) AS n FROM job WHERE state = 3 AND queue = ?'),
+    ...(parked > 0 ? { parked } : {}),
     ...(row?.isPaused ? { paused: true } : {}),
   }
 }
@@ -279,6 +287,7 @@ function namesInUse(transaction: Transaction, limit: number): string[] {
         OR EXISTS (SELECT 1 FROM job WHERE state = 0 AND job.queue = queue.id)
         OR EXISTS (SELECT 1 FROM job WHERE state = 1 AND job.queue = queue.id)
         OR EXISTS (SELECT 1 FROM job WHERE state = 3 AND job.queue = queue.id)
+        OR EXISTS (SELECT 1 FROM gate WHERE gate.queue = queue.id AND parked > 0)
         OR EXISTS (SELECT 1 FROM epoch WHERE epoch.queue = queue.id AND deadline_us IS NOT NULL)
      LIMIT ?`,
     limit,

@@ -1,6 +1,7 @@
 import type { Transaction } from '../../engine/sqlite/engine.ts'
 import type { FailureNote } from '../history.ts'
 import { type KeyedJob, MOST_STRAND_BYTES, STRAND_ENTRY_BYTES } from '../strand-store.ts'
+import { leaveGates } from './gates.ts'
 import { noteFailureOf } from './history.ts'
 import { dropOldDead, insertJobs, takeNumbers } from './jobs.ts'
 import { dueUsOf } from './records.ts'
@@ -144,8 +145,11 @@ export function buryTicket(
   { reason, note }: { reason: string; note: FailureNote | undefined },
 ): void {
   noteFailureOf(transaction, number, note)
+  const sql = 'SELECT gate FROM job WHERE id = ? AND state = 4'
+  leaveGates(transaction, transaction.all<{ gate: number }>(sql, number))
   transaction.run(
-    `UPDATE job SET state = 3, epoch = NULL, at_us = ?, attempt = attempt + 1, reason = ?, place = ?, payload = ?
+    `UPDATE job SET state = 3, epoch = NULL, gate = NULL, demand = NULL, at_us = ?, attempt = attempt + 1,
+       reason = ?, place = ?, payload = ?
      WHERE id = ?`,
     transaction.nowUs,
     reason,

@@ -1,6 +1,7 @@
 import type { SqliteEngine } from '../../engine/sqlite/engine.ts'
 import { InTurn } from '../in-turn.ts'
 import { findQueue } from './epochs.ts'
+import { earlier, firstLookUs } from './gates.ts'
 import { firstDueUs, firstSuspect, hasReady } from './jobs.ts'
 
 type Listener = () => void
@@ -22,7 +23,7 @@ interface Watched {
 export class Wakes {
   private readonly engine: SqliteEngine
   private readonly queues = new Map<string, Watched>()
-  /** When the consumers of this process think that the next timed job is due. */
+  /** When the consumers of this process think that the next timed job is due, or gate looked at. */
   private readonly knownDues = new Map<string, number | null>()
 
   constructor(engine: SqliteEngine) {
@@ -56,7 +57,7 @@ export class Wakes {
     watched.listeners.wakeNext()
   }
 
-  /** A consumer of this process was told when the next timed job is due. */
+  /** A consumer of this process was told when the next timed job is due, or gate looked at. */
   noteDue(queue: string, dueUs: number | null): void {
     this.knownDues.set(queue, dueUs)
   }
@@ -90,7 +91,7 @@ export class Wakes {
     return this.engine.read((transaction) => {
       const row = findQueue(transaction, queue)
       if (!row || row.isPaused) return false
-      const dueUs = firstDueUs(transaction, row.id)
+      const dueUs = earlier(firstDueUs(transaction, row.id), firstLookUs(transaction, row.id))
       const knownUs = this.knownDues.get(queue) ?? Number.POSITIVE_INFINITY
       const isEarlier = dueUs !== null && dueUs < knownUs
       if (isEarlier) this.knownDues.set(queue, dueUs)
