@@ -6,6 +6,7 @@ import { engineOptions, type TlsOptions } from './engine/options.ts'
 import type { Credentials } from './engine/redis/source.ts'
 import { ArgumentError } from './errors.ts'
 import { createEvents } from './events.ts'
+import { gatesOf } from './gates.ts'
 import { type Limits, openLimits } from './limit/open.ts'
 import type {
   Election,
@@ -143,15 +144,18 @@ export function createSluice(target?: SluiceTarget, options?: SluiceOptions): Sl
   const place = target === undefined ? defaultUrl(read.logger) : target
   const terms = { ...read, tell }
   const engine = openEngine(place, terms)
-  const inside: Inside = {
-    engine,
+  const gated = {
     locks: openLocks(engine),
     readWriteLocks: openReadWriteLocks(engine),
+    semaphores: openSemaphores(engine),
+    limits: openLimits(engine),
+  }
+  const inside: Inside = {
+    engine,
+    ...gated,
     latches: openLatches(engine),
     elections: openElections(engine),
-    semaphores: openSemaphores(engine),
-    queues: openQueues(engine, read.logger, addressOf(place, terms)),
-    limits: openLimits(engine),
+    queues: openQueues(engine, read.logger, addressOf(place, terms), gatesOf(gated)),
   }
   let closing: Promise<void> | null = null
 

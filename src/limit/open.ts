@@ -1,5 +1,7 @@
 import type { Engine } from '../engine/engine.ts'
+import type { Gate } from '../gate/gate.ts'
 import type { LimiterCounts } from './counts.ts'
+import { limitGate } from './gate.ts'
 import { type JointLimiter, jointLimiter } from './joint.ts'
 import { createLimiter, type Limiter, type LimiterOptions } from './limiter.ts'
 import { openNearby } from './nearby.ts'
@@ -10,6 +12,8 @@ import { sqliteLimitStore } from './sqlite/store.ts'
 import type { LimitStore } from './store.ts'
 import { type AllVerdict, type TakeAllOptions, type TakeItem, takeAll } from './take-all.ts'
 
+export { ruleAgain } from './rule-again.ts'
+
 /** The limiters of one engine. */
 export interface Limits {
   /** See {@link createLimiter}. */
@@ -18,6 +22,8 @@ export interface Limits {
   takeAll(items: readonly TakeItem[], options?: TakeAllOptions): Promise<AllVerdict>
   /** See {@link jointLimiter}. */
   limits(limiters: readonly Limiter[], options?: TakeAllOptions): JointLimiter
+  /** Units of one key, as a job waits for them. */
+  gate(limiter: Limiter, key: string, cost: number): Gate
   /** Keys that are not as good as new, at most `limit`, in no order. */
   list(limit: number): Promise<{ limiter: string; key: string }[]>
   /** What the takes of this process were told, by limiter. */
@@ -38,6 +44,7 @@ export function openLimits(engine: Engine): Limits {
     limiter: (name, rules, options) => createLimiter(store, name, rules, options, nearby),
     takeAll: (items, options) => takeAll(store, nearby, items, options),
     limits: (limiters, options) => jointLimiter(store, nearby, slotOf, limiters, options),
+    gate: (limiter, key, cost) => limitGate(engine.clock, limiter, key, cost),
     list: (limit) => store.list(limit),
     counts: () => nearby.readCounts(),
     close: () => nearby.close(),

@@ -1,0 +1,81 @@
+import { InternalError } from '../errors.ts'
+
+/**
+ * What a job can wait for: a lock, permits of a semaphore, a share of a read-write lock, units of a limit. Each
+ * kind makes its own; queues know no more of them than this.
+ */
+export interface Gate {
+  /** Of one engine the same in every process: kind, `:` and name. Gates are asked in the order of these. */
+  readonly key: string
+  /** JSON from which every process makes the same gate again: {@link Gates.open}. */
+  readonly terms: string
+  /**
+   * Asks for what `demand` says, standing in line for it, or waiting until there is budget. `onWaiting` is called
+   * once, as soon as it is known that it is not to be had at once. Resolves with null when `signal` aborts.
+   * @throws {EngineUnavailableError}, {ClosedError}
+   */
+  enter(entry: Entry): Promise<Pass | null>
+  /** What the demand of a job is, in up to 32 printable characters, as {@link enter} takes it. */
+  readonly demand: string
+  /** Whether several may be let in at a time: else who holds it need not ask whether the next one may. */
+  readonly isShared: boolean
+  /** What is entered is spent, and comes back with time alone: who waits for it holds nothing else. */
+  readonly isSpent: boolean
+  /** Who is in the way now, in words for people; null where nobody is known. */
+  describe(): Promise<string | null>
+}
+
+export interface Entry {
+  /** As {@link Gate.demand} of the job that is to be let in. */
+  demand: string
+  signal: AbortSignal
+  /** JSON that others see of who waits or holds. */
+  metadata: string
+  onWaiting: () => void
+}
+
+/** What a job holds of a gate while it runs. */
+export interface Pass {
+  readonly key: string
+  /** Orders owners of a lock; null where the gate has none. */
+  readonly fence: number | null
+  /** Aborts when it is lost; null where it cannot be. */
+  readonly signal: AbortSignal | null
+  /** The job has ended: the next may enter. Never rejects. */
+  release(): Promise<void>
+  /** The job did not run: as if it had never entered. Never rejects. */
+  giveBack(): Promise<void>
+}
+
+/** What of a limiter a gate needs. */
+export interface UnitTaker {
+  readonly name: string
+  take(key: string, options?: { cost?: number }): Promise<object>
+}
+
+/** All kinds of gates of one engine. */
+export interface Gates {
+  lock(name: string, ttlMs: number): Gate
+  readWriteLock(name: string, mode: 'read' | 'write', ttlMs: number): Gate
+  semaphore(name: string, permits: number, weight: number, ttlMs: number): Gate
+  limit(
+    limiter: UnitTaker | { name: string; rules: readonly object[] },
+    key: string,
+    cost: number,
+  ): Gate
+  /** The gate of {@link Gate.terms}, with the demand of one job. @throws {ArgumentError} for what no version of it wrote */
+  open(terms: string, demand?: string): Gate
+}
+
+function noGate(): never {
+  throw new InternalError('There are no gates where a store is used without its engine.')
+}
+
+/** For queues on a store alone. */
+export const NO_GATES: Gates = {
+  lock: noGate,
+  readWriteLock: noGate,
+  semaphore: noGate,
+  limit: noGate,
+  open: noGate,
+}
