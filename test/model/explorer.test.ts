@@ -70,6 +70,30 @@ describe('the explorer', () => {
     expect(found.states).toBeLessThan(10)
   })
 
+  it('shows the nearest state that leads to no goal, over no step that nothing may depend on', () => {
+    const paths: Record<number, { to: number; isFault?: boolean }[]> = {
+      0: [{ to: 1 }, { to: 2 }],
+      1: [{ to: 0 }, { to: 4 }],
+      2: [{ to: 3 }],
+      3: [{ to: 2 }, { to: 4, isFault: true }],
+      4: [{ to: 1 }],
+    }
+    const walk = (isReached: (state: number) => boolean): Model<number> => ({
+      initial: [0],
+      next: (state) =>
+        (paths[state] ?? []).map(({ to, isFault = false }) => ({
+          ...{ label: `to ${to}`, state: to, isFault },
+        })),
+      keyOf: String,
+      problemOf: () => null,
+      goal: { isReached, missed: 'lost' },
+    })
+    const lost = explore(walk((state) => state === 4))
+    expect(lost).toMatchObject({ isComplete: false, problem: { what: 'lost', trace: ['to 2'] } })
+    expect(explore(walk((state) => state === 4 || state === 2)).problem).toBeNull()
+    expect(explore(walk(() => false)).problem).toEqual({ what: 'lost', trace: [] })
+  })
+
   it('begins in any of the states that it is given', () => {
     const two: Model<number> = {
       initial: [1, 1, 5],

@@ -1,10 +1,12 @@
 // @ts-check
-// Every state of every world of a model, and a trace for each rule that is taken away.
+// Every state of every world of each model, and a trace for each rule that is taken away.
 // node test/model/run.js [--only PART] [--json]
 import { parseArgs } from 'node:util'
 import { explore } from './explorer.js'
+import { gatesModel } from './gates.js'
+import * as gates from './gates-worlds.js'
 import { redlockModel } from './redlock.js'
-import { BROKEN, SAFE } from './redlock-worlds.js'
+import * as redlock from './redlock-worlds.js'
 
 const {
   values: { only, ...values },
@@ -12,22 +14,40 @@ const {
   options: { only: { type: 'string', default: '' }, json: { type: 'boolean', default: false } },
 })
 const say = values.json ? () => {} : console.log
-const rows = [
-  ...SAFE.map(({ name, claim, world }) => ({ name, claim, world, rules: {}, isSafe: true })),
-  ...BROKEN.map(({ without, world, rules }) => ({
-    ...{ name: `without ${without}`, claim: 'something goes wrong', world, rules, isSafe: false },
-  })),
-].filter(({ name }) => name.includes(only))
+const models = [
+  {
+    ...{ title: 'redlock', safe: redlock.SAFE, broken: redlock.BROKEN },
+    /** @param {any} world @param {any} rules */
+    modelOf: (world, rules) => redlockModel(world, rules),
+  },
+  {
+    ...{ title: 'gates', safe: gates.SAFE, broken: gates.BROKEN },
+    /** @param {any} world @param {any} rules */
+    modelOf: (world, rules) => gatesModel(world, rules),
+  },
+]
+const rows = models
+  .flatMap(({ title, safe, broken, modelOf }) => [
+    ...safe.map((one) => ({
+      ...{ name: `${title}, ${one.name}`, claim: one.claim, world: one.world, isSafe: true },
+      ...{ rules: 'rules' in one ? one.rules : {}, modelOf },
+    })),
+    ...broken.map(({ without, world, rules }) => ({
+      ...{ name: `${title}, without ${without}`, claim: 'something goes wrong', world, rules },
+      ...{ isSafe: false, modelOf },
+    })),
+  ])
+  .filter(({ name }) => name.includes(only))
 if (rows.length === 0) {
   console.error(`No world is called like ${only}.`)
   process.exit(2)
 }
 
 let [states, violations] = [0, 0]
-for (const { name, claim, world, rules, isSafe } of rows) {
+for (const { name, claim, world, rules, isSafe, modelOf } of rows) {
   const startMs = performance.now()
   let saidMs = startMs
-  const found = explore(redlockModel(world, rules), {
+  const found = explore(/** @type {import('./explorer.js').Model<any>} */ (modelOf(world, rules)), {
     onDepth(depth, soFar) {
       if (performance.now() - saidMs < 10_000) return
       saidMs = performance.now()
@@ -40,7 +60,7 @@ for (const { name, claim, world, rules, isSafe } of rows) {
   if (!isAsClaimed) violations += 1
   if (values.json)
     console.log(JSON.stringify({ name, world, rules, seconds, ...found, isAsClaimed }))
-  say(`\nredlock, ${name}: ${claim}`)
+  say(`\n${name}: ${claim}`)
   say(`  ${JSON.stringify({ ...world, ...rules })}`)
   const all = found.isComplete ? 'all of them' : 'so far'
   say(`  ${found.states} states, ${all}, ${found.steps} steps, ${found.depth} deep, ${seconds} s`)
