@@ -52,6 +52,7 @@ const names: Record<string, Names> = {
       AddedJob AddOptions Backoff BackoffFunction BatchHandler BatchResult BatchWorkOptions CloseOptions DeadLetter
       DeadLetters Dedupe DeliveriesOptions Delivery Durability EventsOptions FailedAttempt FailureKind Handler Job JobEntry JobPage JobView ListOptions OpenQueue Queue QueueCounts QueueEvent
       QueueOptions Schedule ScheduleOptions SchedulePage ScheduleRule ScheduleSlot Schedules Schema SchemaInput SchemaIssue SchemaOutput SchemaQueueOptions SureAddOptions TakeOptions WorkOptions Worker
+      HeldGate JobNeeds LimitNeed LockNeed OfData QueueLimit QueueNeeds SemaphoreNeed Why
       AllVerdict ConcurrencyRule CostOptions FailurePolicy JointLimiter LimitLease Limiter LimiterOptions LimiterTakeOptions PartVerdict
       Rule RuleVerdict TakeAllOptions TakeItem ThrottleNumbers Verdict VerdictSource WaitOptions WaitVerdict`),
   },
@@ -75,7 +76,8 @@ const names: Record<string, Names> = {
       AddedJob Addressed AddOptions Backoff BackoffFunction BatchHandler BatchResult BatchWorkOptions CloseOptions DeadLetter
       DeadLetters Dedupe DeliveriesOptions Delivery Durability EventsOptions FailedAttempt FailureKind Handler Job JobEntry JobPage JobView ListOptions NamingOptions OpenQueue Queue QueueCounts QueueEvent
       QueueOptions Schedule ScheduleOptions SchedulePage ScheduleRule ScheduleSlot Schedules
-      Schema SchemaInput SchemaIssue SchemaOutput SchemaQueueOptions SureAddOptions TakeOptions WorkOptions Worker`),
+      Schema SchemaInput SchemaIssue SchemaOutput SchemaQueueOptions SureAddOptions TakeOptions WorkOptions Worker
+      HeldGate JobNeeds LimitNeed LockNeed OfData QueueLimit QueueNeeds SemaphoreNeed Why`),
   },
   './limit': {
     values: words(

@@ -5,6 +5,7 @@ import { Added, type AddedJob, type AddressedJobs } from './addressed.ts'
 import type { Queue } from './api.ts'
 import { KeyFullError } from './errors.ts'
 import { newId, UNNAMED } from './naming.ts'
+import type { Needs } from './needs.ts'
 import type { AddOptions, SureAddOptions } from './options.ts'
 import { type Partitions, partitionOf } from './partitions.ts'
 import { encodePayload } from './payload.ts'
@@ -25,6 +26,7 @@ export interface AddTerms<Input> {
   partitions: Partitions
   producers: Producers
   addressed: AddressedJobs<Input>
+  needs: Needs
   assertOpen: () => void
 }
 
@@ -34,11 +36,11 @@ export function waysIn<Input>(
 ): Pick<Queue<unknown, Input>, 'add' | 'addMany' | 'addWithin'> {
   const { store, queue, attempts, schema, limits, producers, addressed, assertOpen } = terms
 
-  const newJob = (data: unknown, argument: string, { when }: Adding): NewJob => ({
-    payload: encodePayload(data, argument),
-    maxAttempts: attempts,
-    ...when,
-  })
+  const newJob = (data: unknown, argument: string, { when, needs }: Adding): NewJob => {
+    const json = encodePayload(data, argument)
+    const payload = needs ? terms.needs.labelled(json, needs) : json
+    return { payload, maxAttempts: attempts, ...when }
+  }
 
   async function addAll(jobs: NewJob[], { naming, key, demand }: Adding): Promise<AddedJob[]> {
     if (demand) await producers.checkDemand(demand)

@@ -4,6 +4,7 @@ import { describe } from '../text.ts'
 import type { Demand } from './add-store.ts'
 import { readDurability } from './durability.ts'
 import { dueOf, type Naming, namingOf, namingOptions, readKey } from './naming.ts'
+import { needOptions, type ReadNeeds } from './need-options.ts'
 import type { AddOptions, SureAddOptions } from './options.ts'
 import type { NewJob } from './store.ts'
 
@@ -39,12 +40,14 @@ const whenOptions = {
 /** When a job may run: from `delayMs` from now on, or from `dueAtMs`; and before or behind which others. */
 export type When = Omit<NewJob, 'payload' | 'maxAttempts'>
 
-/** When a job may run, what it is known by, null for a plain one, and how sure it has to be. */
+/** When a job may run, what it is known by, null for a plain one, what it needs, and how sure it has to be. */
 export interface Adding {
   when: When
   naming: Naming | null
   /** Whose jobs run one after the other. */
   key: string | null
+  /** Null where it needs no more than its queue says. */
+  needs: ReadNeeds | null
   /** What has to have the job before the add resolves; null for the engine alone. */
   demand: Demand | null
 }
@@ -53,10 +56,17 @@ const addOptions = {
   ...whenOptions,
   ...namingOptions,
   key: withDefault(readKey, null),
+  ...needOptions,
   durability: withDefault(readDurability, null),
 }
 /** Plain, now, and as sure as the engine is. */
-export const NOW: Adding = { when: { delayMs: 0 }, naming: null, key: null, demand: null }
+export const NOW: Adding = {
+  when: { delayMs: 0 },
+  naming: null,
+  key: null,
+  needs: null,
+  demand: null,
+}
 
 export function readAdd(options: unknown): Adding {
   if (options === undefined) return NOW
@@ -71,7 +81,9 @@ export function readAdd(options: unknown): Adding {
   if (read.key !== null) refuseBesideKey(options as SureAddOptions)
   const isTimed = read.at !== undefined || read.delay !== undefined
   const due = naming ? dueOf(when, read.dedupe, isTimed) : {}
-  return { when: { ...when, ...due }, naming, key: read.key, demand: read.durability }
+  const hasNeeds = read.lock.length + read.semaphore.length + read.limit.length > 0
+  const needs = hasNeeds ? read : null
+  return { when: { ...when, ...due }, naming, key: read.key, needs, demand: read.durability }
 }
 
 /** What would put a job before others of its key, could take it out from between them, or is not told of them. */

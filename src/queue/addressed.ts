@@ -8,6 +8,7 @@ import { readChange } from './adding.ts'
 import { JobFailedError, NotAddressableError, ResultTimeoutError } from './errors.ts'
 import type { FailedAttempt } from './history.ts'
 import { readId } from './naming.ts'
+import type { Needs } from './needs.ts'
 import { decodeForView, decodePayload } from './payload.ts'
 import type {
   CancelVerdict,
@@ -17,6 +18,7 @@ import type {
   RecordState,
 } from './record-store.ts'
 import type { WholeQueue } from './whole-queue.ts'
+import { type Why, whyOf } from './why.ts'
 
 /** A job that can be looked up, as of the look. Times are the engine's, in milliseconds since the epoch. */
 export interface JobView<Data = unknown> {
@@ -62,6 +64,11 @@ export interface Addressed<Data> {
   /** Null: there is none of that id, or not any more. @throws {NotAddressableError} for the id of a plain job */
   get(id: string): Promise<JobView<Data> | null>
   /**
+   * Why a job is not running: what it waits for, who is in the way, and how many are in front of it. Null: there is none of that id.
+   * @throws {NotAddressableError} for the id of a plain job
+   */
+  why(id: string): Promise<Why | null>
+  /**
    * A job that waits never runs. Of one that runs, `job.signal` aborts within a quarter of the worker's
    * lease, and its end counts as cancelled, whatever it is. Null: there is none of that id.
    * @throws {NotAddressableError} for the id of a plain job
@@ -87,6 +94,7 @@ export interface AddressedTerms {
   queue: string
   rememberMs: number
   waits: Waits
+  needs: Needs
   assertOpen: () => void
 }
 
@@ -105,6 +113,14 @@ export class AddressedJobs<Data> implements Addressed<Data> {
     return this.ask(id, 'get.id', async (name) => {
       const record = await this.terms.store.readRecord(this.terms.queue, name)
       return record && viewOf<Data>(name, record)
+    })
+  }
+
+  why(id: string): Promise<Why | null> {
+    const { store, queue } = this.terms
+    return this.ask(id, 'why.id', async (name) => {
+      const record = await store.readRecord(queue, name)
+      return record && whyOf(name, record, this.terms)
     })
   }
 

@@ -124,7 +124,7 @@ export interface OpenQueue {
     name: string,
     options: SchemaQueueOptions<S>,
   ): Queue<SchemaOutput<S>, SchemaInput<S>>
-  <Data = unknown>(name: string, options?: QueueOptions): Queue<Data>
+  <Data = unknown>(name: string, options?: QueueOptions<Data>): Queue<Data>
 }
 
 /** All queues of one engine. */

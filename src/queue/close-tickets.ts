@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts'
 import { untilAnswered } from './again.ts'
 import type { FailedAttempt } from './history.ts'
-import type { Settlement } from './outbox.ts'
+import { quiet, type Settlement } from './outbox.ts'
 import { encodeResult } from './payload.ts'
 import type { CloseVerdict, Closing, RecordOutcome, Running } from './record-store.ts'
 import type { QueueStore } from './store.ts'
@@ -19,10 +19,16 @@ export interface Ticket extends Running {
   isCancelled: boolean
 }
 
+/** Its job did not run: its ticket is to be behind a gate. */
+export interface Shut {
+  tag: 'park'
+  gate: string
+}
+
 /** A ticket whose job has ended here, and whose record or key does not know it yet. */
 export interface Ended {
   ticket: Ticket
-  settlement: Settlement
+  settlement: Settlement | Shut
   asker: { resolve: () => void; reject: (error: unknown) => void } | null
 }
 
@@ -53,16 +59,18 @@ export async function closeTickets(
   const named = batch.filter(({ ticket }) => ticket.key === null)
   const closings = named.map(closingOf)
   const keyed = batch.filter(({ ticket }) => ticket.key !== null)
-  const last = keyed.filter(({ settlement }) => settlement.tag !== 'retry')
+  const last = keyed.filter(({ settlement }) => hasEnded(settlement))
   const endings = last.map(endingOf)
   // A job that comes back stays the first of its key, as its ticket is still there.
-  for (const ended of keyed) if (ended.settlement.tag === 'retry') verdicts.set(ended, 'closed')
+  for (const ended of keyed) if (!hasEnded(ended.settlement)) verdicts.set(ended, 'closed')
   await Promise.all([
     close(named, () => store.closeRecords({ queue, rememberMs, closings })),
     close(last, () => store.closeStrands(queue, endings)),
   ])
   return verdicts
 }
+
+const hasEnded = ({ tag }: Settlement | Shut) => tag === 'ack' || tag === 'death'
 
 const closingOf = ({ ticket: { name, fence }, settlement }: Ended): Closing => ({
   ...{ name, fence },
@@ -79,8 +87,10 @@ const endingOf = ({ ticket, settlement }: Ended): KeyedEnding => ({
   note: settlement.tag === 'death' ? settlement.note : undefined,
 })
 
-function outcomeOf(settlement: Settlement): RecordOutcome {
+function outcomeOf(settlement: Settlement | Shut): RecordOutcome {
   switch (settlement.tag) {
+    case 'park':
+      return { tag: 'back', delayMs: 0, gate: settlement.gate }
     case 'ack':
       return { tag: 'done', ...encodeResult(settlement.result) }
     case 'death':
@@ -90,4 +100,12 @@ function outcomeOf(settlement: Settlement): RecordOutcome {
         ? { tag: 'retry', delayMs: settlement.delayMs, note: settlement.note }
         : { tag: 'back', delayMs: settlement.delayMs }
   }
+}
+
+/** What is still to be told of a ticket, once its record or key knows of its end. */
+export function restOf(settlement: Settlement, { key, payload, history }: Ticket): Settlement {
+  if (settlement.tag === 'death') return quiet({ ...settlement, payload, history })
+  if (settlement.tag === 'ack') return quiet(settlement)
+  // A record has the history of its job, and was told; that of a job with a key goes on with its ticket.
+  return key === null ? quiet({ ...settlement, note: undefined }) : settlement
 }

@@ -25,6 +25,8 @@ export interface ConsumerTerms {
   onJobs: (jobs: StoredJob[], fence: number) => void
   /** Runs what waits here, as far as there is room. */
   start: () => void
+  /** Gates with parked jobs that nobody keeps. */
+  onGates: (gates: readonly string[]) => void
   /** These deliveries belong to someone else now. */
   onLost: (ids: string[]) => void
   /** One look serves all who are idle. */

@@ -11,7 +11,7 @@ import {
   type Settlement,
   settlementsOf,
 } from './outbox.ts'
-import type { ExchangeAnswer, ExchangeRequest, QueueStore } from './store.ts'
+import type { ExchangeAnswer, ExchangeRequest, QueueStore, StoredJob } from './store.ts'
 import { endOfTurn } from './turn.ts'
 
 /** A call under way. */
@@ -67,6 +67,23 @@ export class Consumer {
   wake(): void {
     this.claimWanted = true
     this.pump()
+  }
+
+  /** Its life of now: the next one begins when this one was lost. */
+  get currentEpoch(): string {
+    return this.epoch
+  }
+
+  /** What was claimed beside its calls is its own from now on. */
+  adopt(jobs: readonly StoredJob[]): void {
+    for (const { id } of jobs) this.held.add(id)
+    this.terms.onLease(this.held.size > 0 ? this.epoch : null)
+    if (!this.running) this.armCheck()
+  }
+
+  /** False: it was lost. What was its own is taken from it beside its calls. */
+  disown(id: string): boolean {
+    return this.held.delete(id)
   }
 
   /** A call is under way: what is told now goes with the next one. */
@@ -207,6 +224,7 @@ export class Consumer {
     for (const { id } of answer.jobs) this.held.add(id)
     this.terms.onLease(this.held.size > 0 ? this.epoch : null)
     if (answer.jobs.length > 0) this.terms.onJobs(answer.jobs, answer.fence)
+    if (answer.gates) this.terms.onGates(answer.gates)
     if (answer.more && want > 0) this.claimWanted = true
     else if (answer.jobs.length < want || want === 0) this.waitForMore(answer)
     this.checkEveryMs = answer.watch

@@ -7,7 +7,7 @@ import { type FailureTerms, reasonOf, settlementOf } from './failure.ts'
 import { noteOf } from './history.ts'
 import { retryOptions } from './options.ts'
 import type { Settlement } from './outbox.ts'
-import { idOf, type Notes, type Telling, tellingOf } from './run.ts'
+import { gatesOf, type HeldGate, idOf, type Notes, type Telling, tellingOf } from './run.ts'
 import type { ScheduleSlot } from './schedule-store.ts'
 import type { StoredJob } from './store.ts'
 
@@ -19,6 +19,8 @@ export interface Delivery<Data> extends Telling {
   readonly fence: number
   /** Of which slot of which schedule it is; null for other jobs. */
   readonly schedule: ScheduleSlot | null
+  /** What it was to have before it runs: none for most. */
+  readonly gates: readonly HeldGate[]
   /** Aborts when the delivery is over without having been settled. */
   readonly signal: AbortSignal
   /**
@@ -109,6 +111,7 @@ export function holdDelivery<Data>(
     attempt: job.attempt + 1,
     fence,
     schedule: job.schedule ?? null,
+    gates: gatesOf(job),
     signal: controller.signal,
     ...tellingOf(terms.notes, job),
     ack(result) {

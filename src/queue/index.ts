@@ -22,6 +22,15 @@ export type { Handler } from './handling.ts'
 export type { FailedAttempt, FailureKind } from './history.ts'
 export type { Dedupe, NamingOptions } from './naming.ts'
 export type {
+  JobNeeds,
+  LimitNeed,
+  LockNeed,
+  OfData,
+  QueueLimit,
+  QueueNeeds,
+  SemaphoreNeed,
+} from './need-options.ts'
+export type {
   AddOptions,
   BatchWorkOptions,
   CloseOptions,
@@ -33,7 +42,7 @@ export type {
   TakeOptions,
   WorkOptions,
 } from './options.ts'
-export type { Job } from './run.ts'
+export type { HeldGate, Job } from './run.ts'
 export type { ScheduleSlot } from './schedule-store.ts'
 export type {
   Schedule,
@@ -44,4 +53,5 @@ export type {
 } from './schedules.ts'
 export type { Schema, SchemaInput, SchemaIssue, SchemaOutput } from './schema.ts'
 export type { QueueCounts } from './store.ts'
+export type { Why } from './why.ts'
 export type { Worker } from './worker.ts'

@@ -1,5 +1,6 @@
 import type { Engine } from '../engine/engine.ts'
 import type { EngineAddress, Logger } from '../engine/open.ts'
+import type { Gates } from '../gate/gate.ts'
 import type { Queues } from './api.ts'
 import { createQueues } from './queue.ts'
 import { redisQueueStore } from './redis/store.ts'
@@ -10,7 +11,14 @@ export function openQueueStore(engine: Engine): QueueStore {
   return engine.kind === 'redis' ? redisQueueStore(engine) : sqliteQueueStore(engine)
 }
 
-export function openQueues(engine: Engine, logger: Logger, address: EngineAddress | null): Queues {
+/** @param gates what its jobs can wait for */
+export function openQueues(
+  engine: Engine,
+  logger: Logger,
+  address: EngineAddress | null,
+  gates: Gates,
+): Queues {
   const { clock, clientId, commandTimeoutMs } = engine
-  return createQueues(openQueueStore(engine), clock, clientId, commandTimeoutMs, logger, address)
+  const store = openQueueStore(engine)
+  return createQueues(store, clock, clientId, commandTimeoutMs, logger, address, gates)
 }

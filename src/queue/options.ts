@@ -16,10 +16,11 @@ import type { Durability } from './durability.ts'
 import { PLACE } from './event-store.ts'
 import { MOST_REMEMBERED_FAILURES } from './history.ts'
 import { LONGEST_MEMORY_MS, type NamingOptions } from './naming.ts'
+import { type JobNeeds, type QueueNeeds, queueNeedOptions } from './need-options.ts'
 import { readRetain } from './retention.ts'
-import { readSchema, type Schema } from './schema.ts'
+import { readSchema, type Schema, type SchemaInput } from './schema.ts'
 
-export interface QueueOptions {
+export interface QueueOptions<Data = unknown> extends QueueNeeds<Data> {
   /** How often a job is tried before it is dead, 1 to 999. A crash of its worker is no attempt. Defaults to 3. */
   attempts?: number
   /** Defaults to exponential from 1 s to 5 min. */
@@ -70,7 +71,7 @@ export interface QueueOptions {
 }
 
 /** With these, the types of a queue come from its schema. */
-export interface SchemaQueueOptions<S extends Schema> extends QueueOptions {
+export interface SchemaQueueOptions<S extends Schema> extends QueueOptions<SchemaInput<S>> {
   /**
    * What data must be: any Standard Schema, of zod, valibot, arktype and others. `add` refuses what does
    * not fit it once it has been through JSON. Handlers get what the schema makes of it; a job that
@@ -79,7 +80,7 @@ export interface SchemaQueueOptions<S extends Schema> extends QueueOptions {
   schema: S
 }
 
-export interface AddOptions extends NamingOptions {
+export interface AddOptions extends NamingOptions, JobNeeds {
   /** Not before this long from now, on the engine's clock. Defaults to 0. */
   delay?: Duration
   /** Not before this instant of the engine's clock: a Date or epoch milliseconds. Not beside `delay`. */
@@ -199,6 +200,7 @@ export const queueOptions = {
   partitions: withDefault(count(1, MOST_PARTITIONS), null),
   maxLength: withDefault(count(1, MOST_LENGTH), undefined),
   maxBytes: withDefault(count(1, MOST_BYTES), undefined),
+  ...queueNeedOptions,
 }
 
 const workOptions = {

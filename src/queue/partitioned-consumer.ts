@@ -1,14 +1,14 @@
 import type { Clock } from '../clock.ts'
 import type { Looks } from './consumer-terms.ts'
+import { GatedConsumer, type GatedTerms } from './gated-consumer.ts'
 import type { Settlement } from './outbox.ts'
 import { innerId, outerId, outerJob, type Partitions } from './partitions.ts'
 import type { Note } from './record-store.ts'
 import { type Sharer, Shares } from './shares.ts'
 import type { ExchangeAnswer, ExchangeRequest, QueueStore, StoredJob } from './store.ts'
-import { TicketConsumer, type TicketTerms } from './ticket-consumer.ts'
 import { endOfTurn } from './turn.ts'
 
-export interface PartitionedTerms extends Omit<TicketTerms, 'looks' | 'claimable' | 'onLease'> {
+export interface PartitionedTerms extends Omit<GatedTerms, 'looks' | 'claimable' | 'onLease'> {
   looksOf: (queue: string) => Looks
   /** Told with each answer: the epoch that holds something of this partition, or null. */
   onLease: (epoch: string | null, queue: string) => void
@@ -25,7 +25,7 @@ export class PartitionedConsumer {
   private readonly store: QueueStore
   private readonly clock: Clock
   private readonly terms: PartitionedTerms
-  private readonly members: TicketConsumer[] = []
+  private readonly members: GatedConsumer[] = []
   private readonly shares: Shares
   private isAwake = false
   private isClaiming = true
@@ -108,16 +108,16 @@ export class PartitionedConsumer {
     }
   }
 
-  private member(queue: string, partition: number): TicketConsumer {
+  private member(queue: string, partition: number): GatedConsumer {
     const { terms, shares } = this
-    const { looksOf, onJobs, onLost, onCancelled, onLease } = terms
+    const { looksOf, onJobs, onLost, onCancelled, onPassLost, onLease } = terms
     const sharer = { wake: () => member.wake() }
     const store: QueueStore = {
       ...this.store,
       exchange: (request) =>
         this.members.length === 1 ? this.store.exchange(request) : this.exchange(request, sharer),
     }
-    const member: TicketConsumer = new TicketConsumer(store, this.clock, {
+    const member: GatedConsumer = new GatedConsumer(store, this.clock, {
       ...terms,
       queue,
       looks: looksOf(queue),
@@ -130,6 +130,7 @@ export class PartitionedConsumer {
       },
       onLost: (ids) => onLost(ids.map((id) => outerId(id, partition))),
       onCancelled: (id, name) => onCancelled(outerId(id, partition), name),
+      onPassLost: (id, reason) => onPassLost(outerId(id, partition), reason),
     })
     return member
   }

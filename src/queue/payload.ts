@@ -66,4 +66,16 @@ export function decodeForView(text: string): unknown {
 }
 
 /** A payload that `__proto__` cannot turn into something else: it stays plain data. */
-export const decodePayload = (text: string): unknown => JSON.parse(text)
+export const decodePayload = (text: string): unknown =>
+  JSON.parse(text.charCodeAt(0) === NEEDS_MARK ? text.slice(text.indexOf('\n') + 1) : text)
+
+/** In front of what a job needs, which stands in front of its JSON and a line feed. No JSON begins with it. */
+const NEEDS_MARK = 1
+
+/** With what its job needs, JSON without a line feed. */
+export const withNeeds = (payload: string, needs: string) =>
+  `${String.fromCharCode(NEEDS_MARK)}${needs}\n${payload}`
+
+/** Null for a job that was added without. */
+export const needsOf = (payload: string): string | null =>
+  payload.charCodeAt(0) === NEEDS_MARK ? payload.slice(1, payload.indexOf('\n')) : null

@@ -5,6 +5,7 @@ import type { Looks } from './consumer-terms.ts'
 import { type DeliveryTerms, type Held, holdDelivery } from './delivery.ts'
 import { JobFailedError } from './errors.ts'
 import { type FailureTerms, settlementOf } from './failure.ts'
+import type { Needs } from './needs.ts'
 import { DEFAULT_LEASE_MS, MOST_HELD } from './options.ts'
 import type { Settlement } from './outbox.ts'
 import { PartitionedConsumer } from './partitioned-consumer.ts'
@@ -21,6 +22,8 @@ export interface PullerTerms {
   partitions: Partitions
   onRefused: (error: unknown) => void
   rememberMs: number
+  /** What jobs wait for before they are given out. */
+  needs: Needs
   tickFailed: (name: string, error: unknown) => void
   readPayload: ReadPayload
 }
@@ -65,6 +68,8 @@ export class Puller<Data> {
       leaseMs: DEFAULT_LEASE_MS,
       maxCrashes: terms.maxCrashes,
       keptFailures: terms.failures.keptFailures,
+      failures: terms.failures,
+      needs: terms.needs,
       looksOf: terms.looksOf,
       onRefused: terms.onRefused,
       rememberMs: terms.rememberMs,
@@ -78,6 +83,7 @@ export class Puller<Data> {
       },
       onCancelled: (id, name) =>
         this.held.get(id)?.abort(new JobFailedError(terms.queue, name, 'cancelled')),
+      onPassLost: (id, reason) => this.held.get(id)?.abort(reason),
     })
   }
 

@@ -3,6 +3,7 @@ import { Deadlines } from '../deadlines.ts'
 import type { EngineAddress, Logger } from '../engine/open.ts'
 import { consoleLogger } from '../engine/options.ts'
 import { ClosedError, EngineUnavailableError } from '../errors.ts'
+import { type Gates, NO_GATES } from '../gate/gate.ts'
 import { Waits } from '../gate/until.ts'
 import { readOptions } from '../options.ts'
 import { waysIn } from './add.ts'
@@ -17,9 +18,11 @@ import { deliveriesOf } from './deliveries.ts'
 import { readQueueEvents } from './events.ts'
 import type { Handler } from './handling.ts'
 import { InTurn } from './in-turn.ts'
+import { Needs } from './needs.ts'
 import {
   type CloseOptions,
   closeOptions,
+  DEFAULT_LEASE_MS,
   deliveriesOptions,
   eventsOptions,
   type QueueOptions,
@@ -55,6 +58,7 @@ interface Shared {
   waits: Waits
   isClosed: () => boolean
   looksOf: (queue: string) => Looks
+  gates: Gates
 }
 
 /** `callTimeoutMs` is how long any call may take, however many are in front of it. */
@@ -65,6 +69,7 @@ export function createQueues(
   callTimeoutMs: number,
   logger: Logger = consoleLogger,
   address: EngineAddress | null = null,
+  gates: Gates = NO_GATES,
 ): Queues {
   const open = new Set<Closable>()
   const waits = new Waits()
@@ -88,10 +93,11 @@ export function createQueues(
     waits,
     isClosed,
     looksOf,
+    gates,
   }
   let queueCount = 0
   return {
-    queue: <Data, Input>(name: string, options?: QueueOptions) =>
+    queue: <Data, Input>(name: string, options?: QueueOptions<Input>) =>
       openQueue<Data, Input>(
         shared,
         readQueueName(name, 'queue.name'),
@@ -124,7 +130,7 @@ function keepingIn(
 function openQueue<Data, Input>(
   shared: Shared,
   name: string,
-  options: QueueOptions | undefined,
+  options: QueueOptions<Input> | undefined,
   producerId: string,
 ): Queue<Data, Input> {
   const { clock, deadlines, open, waits } = shared
@@ -140,6 +146,7 @@ function openQueue<Data, Input>(
   const limits = { maxLength, maxBytes }
   const producers = new Producers(partitions, { store, deadlines, producerId, limits, looksOf })
   const rememberMs = read.remember
+  const needs = new Needs(shared.gates, name, read, DEFAULT_LEASE_MS)
   const terms = {
     queue: name,
     timeoutMs: timeout,
@@ -149,6 +156,7 @@ function openQueue<Data, Input>(
     partitions,
     onRefused: (error: unknown) => shared.logger.error('sluice: a worker claims nothing', error),
     rememberMs,
+    needs,
     readPayload: payloadReader(schema),
     tickFailed: (schedule: string, error: unknown) =>
       shared.logger.error(
@@ -171,7 +179,7 @@ function openQueue<Data, Input>(
   }
 
   const addressed = new AddressedJobs<Input>({
-    ...{ clock, waits, assertOpen },
+    ...{ clock, waits, needs, assertOpen },
     store: whole,
     queue: name,
     rememberMs,
@@ -190,6 +198,7 @@ function openQueue<Data, Input>(
       partitions,
       producers,
       addressed,
+      needs,
       assertOpen,
     }),
     work(handler: Handler<Data> | BatchHandler<Data>, options?: WorkOptions) {
@@ -219,6 +228,7 @@ function openQueue<Data, Input>(
       return readQueueEvents(events, from, signal)
     },
     get: (id) => addressed.get(id),
+    why: (id) => addressed.why(id),
     cancel: (id) => addressed.cancel(id),
     change: (id, options) => addressed.change(id, options),
     runNow: (id) => addressed.runNow(id),

@@ -16,7 +16,9 @@ export interface Job<Data> extends Telling {
   readonly fence: number
   /** Of which slot of which schedule it is; null for other jobs. */
   readonly schedule: ScheduleSlot | null
-  /** Aborts when the delivery timed out, was lost to another worker, or the worker must close. */
+  /** What it was to have before it runs: none for most. */
+  readonly gates: readonly HeldGate[]
+  /** Aborts when the delivery timed out, was lost to another worker, or its lock was, or the worker must close. */
   readonly signal: AbortSignal
 }
 
@@ -51,6 +53,17 @@ export const tellingOf = (notes: Notes, job: StoredJob): Telling => ({
 
 /** What users know it by. */
 export const idOf = ({ id, name }: StoredJob) => name ?? id
+
+/** Of what a job needs: what it holds while it runs. */
+export interface HeldGate {
+  /** `lock:` and its name, or that of a `read-write-lock`, a `semaphore` or a `limit`. */
+  readonly gate: string
+  /** Of a lock: hand it to the resource, and let it refuse a lower one. Null elsewhere. */
+  readonly fence: number | null
+}
+
+export const gatesOf = ({ passes = [] }: StoredJob): readonly HeldGate[] =>
+  passes.map(({ key, fence }) => ({ gate: key, fence }))
 
 /** What the worker knows of one delivery. */
 export interface Run {
@@ -119,6 +132,10 @@ class DeliveredJob<Data> implements Job<Data> {
 
   get schedule(): ScheduleSlot | null {
     return this.#run.stored.schedule ?? null
+  }
+
+  get gates(): readonly HeldGate[] {
+    return gatesOf(this.#run.stored)
   }
 
   get signal(): AbortSignal {

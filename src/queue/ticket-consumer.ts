@@ -1,11 +1,14 @@
-import type { Clock, Timer } from '../clock.ts'
+import type { Clock } from '../clock.ts'
 import { EngineUnavailableError, StaleDeliveryError } from '../errors.ts'
-import { closeTickets, type Ended, type Ticket } from './close-tickets.ts'
+import { CancelLooks } from './cancel-looks.ts'
+import { closeTickets, type Ended, restOf, type Shut, type Ticket } from './close-tickets.ts'
 import { Consumer } from './consumer.ts'
 import type { ConsumerTerms } from './consumer-terms.ts'
 import { NotAddressableError } from './errors.ts'
 import { MOST_IN_A_CALL, openTickets } from './open-tickets.ts'
 import { ACK, quiet, type Settlement } from './outbox.ts'
+import { Parking } from './parking.ts'
+import type { Park, Parked } from './parking-store.ts'
 import type { CloseVerdict, Note, Opening } from './record-store.ts'
 import type { QueueStore, StoredJob } from './store.ts'
 import { Ticks } from './ticks.ts'
@@ -37,6 +40,7 @@ export class TicketConsumer {
   private readonly terms: TicketTerms
   private readonly consumer: Consumer
   private readonly ticks: Ticks
+  readonly parking: Parking
   private readonly tickets = new Map<string, Ticket>()
   private claims: Claim[] = []
   private readonly ended: Ended[] = []
@@ -45,7 +49,7 @@ export class TicketConsumer {
   private life = 0
   private opening: Promise<void> | null = null
   private closing: Promise<void> | null = null
-  private heartbeat: Timer | null = null
+  private readonly cancelling: CancelLooks
   private stopped = false
 
   constructor(store: QueueStore, clock: Clock, terms: TicketTerms) {
@@ -56,12 +60,26 @@ export class TicketConsumer {
       ...terms,
       freeSlots: () => terms.freeSlots() - this.betweenCount - this.ticks.count,
       claimable: () => terms.claimable() - this.betweenCount - this.ticks.count,
-      onJobs: (jobs, fence) => this.take(jobs, fence),
+      onJobs: (jobs, fence) => this.takeAll(jobs, fence),
       onLost: (ids) => this.lose(ids),
     })
     this.ticks = new Ticks({
       ...{ store, queue: terms.queue, failed: terms.tickFailed },
       tell: (id, settlement) => this.consumer.tell(id, settlement),
+    })
+    this.cancelling = new CancelLooks({
+      clock,
+      everyMs: terms.leaseMs / 4,
+      tickets: this.tickets,
+      ask: (running) => store.findCancelling(terms.queue, running),
+      onCancelled: (id, name) => terms.onCancelled(id, name),
+    })
+    this.parking = new Parking({
+      ...{ store, clock, queue: terms.queue, leaseMs: terms.leaseMs },
+      epoch: () => this.consumer.currentEpoch,
+      heldCount: () => this.consumer.heldCount,
+      adopt: (jobs) => this.consumer.adopt(jobs),
+      isOver: () => this.stopped,
     })
   }
 
@@ -83,7 +101,7 @@ export class TicketConsumer {
 
   stop(): void {
     this.stopped = true
-    this.heartbeat?.cancel()
+    this.cancelling.stop()
     this.consumer.stop()
   }
 
@@ -122,11 +140,34 @@ export class TicketConsumer {
     if (!isNoted) throw new StaleDeliveryError(queue, name)
   }
 
+  /** A job that was given out and has not begun is to wait for a gate. Null: nothing is known of it any more. */
+  async park(job: StoredJob, where: Omit<Park, 'id'>): Promise<Parked | null> {
+    const { id } = job
+    const ticket = this.ticketOf(id)
+    if (ticket && !(await this.shut(ticket, where.gate))) return null
+    return this.consumer.disown(id) ? this.parking.park({ id, ...where }) : null
+  }
+
+  /** Resolves when the job was given out, or nothing is to be done for it. */
+  async receive(job: StoredJob, fence: number): Promise<void> {
+    this.takeAll([job], fence)
+    await this.opening
+  }
+
+  /** Whether its record or key took it back. */
+  private shut(ticket: Ticket, gate: string): Promise<boolean> {
+    const settlement: Shut = { tag: 'park', gate }
+    return new Promise((resolve) => {
+      const asker = { resolve: () => resolve(true), reject: () => resolve(false) }
+      this.end({ ticket, settlement, asker })
+    })
+  }
+
   private ticketOf(id: string): Ticket | undefined {
     return this.tickets.size === 0 ? undefined : this.tickets.get(id)
   }
 
-  private take(claimed: StoredJob[], fence: number): void {
+  private takeAll(claimed: StoredJob[], fence: number): void {
     if (!this.opening && !claimed.some(isTicket)) return this.terms.onJobs(claimed, fence)
     const jobs = claimed.filter((job) => !this.ticks.begin(job))
     this.betweenCount += jobs.length
@@ -153,7 +194,7 @@ export class TicketConsumer {
       })
       this.betweenCount -= claim.jobs.length
       if (claim.life !== this.life || this.stopped) continue
-      const jobs = claim.jobs.flatMap((job) => this.receive(job, claim.fence, openings.get(job.id)))
+      const jobs = claim.jobs.flatMap((job) => this.opened(job, claim.fence, openings.get(job.id)))
       if (jobs.length > 0) this.terms.onJobs(jobs, claim.fence)
       this.terms.start()
     }
@@ -161,22 +202,14 @@ export class TicketConsumer {
   }
 
   /** The job as it is to be run; none if it is not. */
-  private receive(job: StoredJob, fence: number, opening: Opening | undefined): StoredJob[] {
+  private opened(job: StoredJob, fence: number, opening: Opening | undefined): StoredJob[] {
     const { id, name, key = null, attempt, crashes } = job
     if (!isTicket(job)) return [job]
     const { history = job.history } = opening && 'payload' in opening ? opening : {}
-    const ticket = {
-      number: id,
-      name: name ?? '',
-      key,
-      attempt,
-      fence,
-      history,
-      isCancelled: false,
-    }
+    const ticket = { number: id, name: name ?? '', key, attempt, fence, history }
     switch (opening?.tag) {
       case 'run':
-        this.hold({ ...ticket, payload: opening.payload })
+        this.hold({ ...ticket, payload: opening.payload, isCancelled: false })
         if (crashes < this.terms.maxCrashes) return [{ ...job, payload: opening.payload }]
         this.tell(id, {
           tag: 'death',
@@ -184,7 +217,7 @@ export class TicketConsumer {
         })
         return []
       case 'overdue':
-        this.hold({ ...ticket, payload: opening.payload })
+        this.hold({ ...ticket, payload: opening.payload, isCancelled: false })
         this.tell(id, { tag: 'death', reason: 'its deadline passed' })
         return []
       case 'cancelled':
@@ -205,30 +238,7 @@ export class TicketConsumer {
 
   private hold(ticket: Ticket): void {
     this.tickets.set(ticket.number, ticket)
-    this.heartbeat ??= this.clock.after(this.terms.leaseMs / 4, () => void this.findCancelled())
-  }
-
-  private async findCancelled(): Promise<void> {
-    const running = [...this.tickets.values()].filter(
-      ({ key, isCancelled }) => key === null && !isCancelled,
-    )
-    // What fails is asked again with the next heartbeat.
-    const names = running.length === 0 ? [] : await this.askCancelled(running).catch(() => [])
-    const found = running.filter(
-      ({ name, number }) => names.includes(name) && this.tickets.has(number),
-    )
-    for (const ticket of found) {
-      ticket.isCancelled = true
-      this.terms.onCancelled(ticket.number, ticket.name)
-    }
-    this.heartbeat = null
-    const isNeeded = this.tickets.size > 0 && !this.stopped
-    if (isNeeded)
-      this.heartbeat = this.clock.after(this.terms.leaseMs / 4, () => void this.findCancelled())
-  }
-
-  private askCancelled(running: Ticket[]): Promise<string[]> {
-    return this.store.findCancelling(this.terms.queue, running)
+    this.cancelling.arm()
   }
 
   private end(ended: Ended): void {
@@ -264,7 +274,14 @@ export class TicketConsumer {
       asker?.reject(new EngineUnavailableError(message, { outcome: 'unknown', retryable: false }))
       return
     }
-    if (verdict === 'stale') asker?.reject(new StaleDeliveryError(queue, name))
+    if (verdict === 'stale' || (settlement.tag === 'park' && verdict === 'cancelled')) {
+      asker?.reject(new StaleDeliveryError(queue, name))
+    }
+    if (settlement.tag === 'park') {
+      if (verdict === 'closed') asker?.resolve()
+      else this.consumer.tell(number, quiet(ACK))
+      return
+    }
     const isDeath = settlement.tag === 'death'
     const rest = verdict === 'closed' ? restOf(settlement, ticket) : quiet(ACK)
     if (key !== null && isDeath) {
@@ -274,14 +291,6 @@ export class TicketConsumer {
     } else if (asker) this.consumer.settle(number, rest).then(asker.resolve, asker.reject)
     else this.consumer.tell(number, rest)
   }
-}
-
-/** What is still to be told of a ticket, once its record or key knows of its end. */
-function restOf(settlement: Settlement, { key, payload, history }: Ticket): Settlement {
-  if (settlement.tag === 'death') return quiet({ ...settlement, payload, history })
-  if (settlement.tag === 'ack') return quiet(settlement)
-  // A record has the history of its job, and was told; that of a job with a key goes on with its ticket.
-  return key === null ? quiet({ ...settlement, note: undefined }) : settlement
 }
 
 const isTicket = ({ name, key }: StoredJob) => name !== null || key !== undefined

@@ -7,6 +7,7 @@ import { JobFailedError } from './errors.ts'
 import { type FailureTerms, settlementOf } from './failure.ts'
 import type { Handling } from './handling.ts'
 import type { Heartbeat } from './heartbeat.ts'
+import type { Needs } from './needs.ts'
 import { type CloseOptions, closeOptions, MOST_HELD } from './options.ts'
 import { ACK } from './outbox.ts'
 import { PartitionedConsumer } from './partitioned-consumer.ts'
@@ -39,6 +40,8 @@ export interface WorkerTerms {
   partitions: Partitions
   onRefused: (error: unknown) => void
   rememberMs: number
+  /** What jobs wait for before they are given out. */
+  needs: Needs
   tickFailed: (name: string, error: unknown) => void
   /** Null where the worker's own calls are enough. */
   heartbeat: Heartbeat | null
@@ -84,6 +87,8 @@ export class QueueWorker {
       leaseMs: terms.leaseMs,
       maxCrashes: terms.maxCrashes,
       keptFailures: terms.failures.keptFailures,
+      failures: terms.failures,
+      needs: terms.needs,
       looksOf: terms.looksOf,
       onRefused: terms.onRefused,
       rememberMs: terms.rememberMs,
@@ -100,6 +105,7 @@ export class QueueWorker {
         for (const id of ids) this.abort(id, new StaleDeliveryError(terms.queue, id))
       },
       onCancelled: (id, name) => this.abort(id, new JobFailedError(terms.queue, name, 'cancelled')),
+      onPassLost: (id, reason) => this.abort(id, reason),
     })
     if (terms.heartbeat) void terms.heartbeat.ready.then(() => this.consumer.wake())
     else this.consumer.wake()

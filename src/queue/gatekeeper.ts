@@ -1,0 +1,211 @@
+import type { Clock, Timer } from '../clock.ts'
+import { SluiceError } from '../errors.ts'
+import type { Gate, Pass } from '../gate/gate.ts'
+import { MOST_GATES_IN_A_CALL, type Unparked } from './parking.ts'
+import type { GateAnswer } from './parking-store.ts'
+import { KEEPER_MS } from './parking-store.ts'
+import { Standing } from './standing.ts'
+
+export interface GatekeeperTerms {
+  clock: Clock
+  /** JSON that others in a line see of this consumer. */
+  metadata: string
+  /** @throws for terms of another version */
+  open: (terms: string) => Gate
+  /** Says that it lives; in parts of at most 100. */
+  keepGates: (gates: string[]) => Promise<GateAnswer[]>
+  yieldGates: (gates: string[]) => Promise<void>
+  /** Resolves with whether there is room for one job within so many milliseconds. */
+  untilRoom: (ms: number) => Promise<boolean>
+  /** Null if nothing can be claimed now. */
+  unpark: (gate: string) => Promise<Unparked | null>
+  /** Runs what was unparked, with what it was let in with. */
+  letIn: (unparked: Unparked & { job: NonNullable<Unparked['job']> }, pass: LetIn | null) => void
+}
+
+/** What the first job behind a gate was let in with, for what it asked. */
+export interface LetIn {
+  pass: Pass
+  demand: string
+}
+
+/** A gate that is kept here. */
+interface Keep {
+  gate: Gate | null
+  /** What the first job behind it asks. */
+  demand: string
+  standing: Standing | null
+  /** How often it was told to keep it: what was answered before the last time says nothing of what was parked then. */
+  news: number
+}
+
+/** Who was let in and has no room yet passes the gate on after this time. */
+const LONGEST_WAIT_MS = 20
+/** Before what failed is asked again. */
+const PAUSE_MS = 1_000
+
+/**
+ * Keeps gates for the jobs that one queue has parked behind them: stands in the line of each for the first one, unparks that
+ * when it is let in, and stands there again for the next while it runs.
+ */
+export class Gatekeeper {
+  private readonly terms: GatekeeperTerms
+  private readonly keeps = new Map<string, Keep>()
+  private timer: Timer | null = null
+  private isTelling = false
+  private stopped = false
+  private readonly underWay = new Set<Promise<unknown>>()
+
+  constructor(terms: GatekeeperTerms) {
+    this.terms = terms
+  }
+
+  isKeeping(key: string): boolean {
+    return this.keeps.has(key)
+  }
+
+  /** The store says that this is the keeper now; `standing` may stand in line already. */
+  keep(key: string, open: () => Gate | null, demand: string, standing: Standing | null): void {
+    const known = this.keeps.get(key)
+    if (known) known.news++
+    if (known || this.stopped) {
+      if (standing) this.track(standing.abandon())
+      if (this.stopped) this.track(this.terms.yieldGates([key]))
+      return
+    }
+    const keep: Keep = { gate: open(), demand, standing, news: 0 }
+    this.keeps.set(key, keep)
+    this.arm()
+    this.track(this.stand(key, keep))
+  }
+
+  /** There are gates without a keeper. */
+  look(keys: readonly string[]): void {
+    const unknown = keys.filter((key) => !this.keeps.has(key))
+    if (unknown.length > 0 && !this.stopped) this.track(this.ask(unknown))
+  }
+
+  /** Gives all gates up. */
+  stop(): void {
+    if (this.stopped) return
+    this.stopped = true
+    this.timer?.cancel()
+    const keys = [...this.keeps.keys()]
+    for (const key of keys) this.drop(key)
+    if (keys.length > 0) this.track(this.terms.yieldGates(keys))
+  }
+
+  /** Resolves when nothing is under way any more. */
+  async settled(): Promise<void> {
+    while (this.stopped && this.underWay.size > 0) await Promise.allSettled(this.underWay)
+  }
+
+  private track(promise: Promise<unknown>): void {
+    const done = promise
+      .catch(() => {})
+      .then(() => {
+        this.underWay.delete(done)
+      })
+    this.underWay.add(done)
+  }
+
+  private async ask(keys: string[]): Promise<void> {
+    const before = keys.map((key) => this.keeps.get(key)?.news)
+    const answers = await this.terms.keepGates(keys)
+    for (const [index, key] of keys.entries()) {
+      const answer = answers[index]
+      if (answer?.tag === 'keeper') {
+        this.keep(key, () => this.opened(answer.terms), answer.demand, null)
+      } else if (answer && this.keeps.get(key)?.news === before[index]) this.drop(key)
+    }
+  }
+
+  /** Null for what another version wrote: its jobs have to ask for themselves. */
+  private opened(terms: string): Gate | null {
+    try {
+      return this.terms.open(terms)
+    } catch {
+      return null
+    }
+  }
+
+  private drop(key: string): void {
+    const keep = this.keeps.get(key)
+    this.keeps.delete(key)
+    if (keep?.standing) this.track(keep.standing.abandon())
+  }
+
+  /** Until nothing is left behind the gate, or somebody else keeps it. */
+  private async stand(key: string, keep: Keep): Promise<void> {
+    const { metadata, untilRoom, unpark, letIn } = this.terms
+    while (this.keeps.get(key) === keep) {
+      const { gate, demand } = keep
+      if (gate) keep.standing ??= new Standing(gate, demand, metadata)
+      const pass = await this.untilIn(keep)
+      if (pass === 'failed') continue
+      const isKept = this.keeps.get(key) === keep
+      if (!isKept || !(await untilRoom(LONGEST_WAIT_MS))) {
+        await pass?.giveBack()
+        if (isKept) this.giveUp(key)
+        return
+      }
+      const { news } = keep
+      const unparked = await unpark(key)
+      if (!unparked) {
+        await pass?.giveBack()
+        return this.giveUp(key)
+      }
+      const { job, fence, rest } = unparked
+      if (this.keeps.get(key) === keep) {
+        if (rest) keep.demand = rest.demand
+        // In line again before this job can end: nobody of the same queue gets in between.
+        if (rest && gate) keep.standing = new Standing(gate, rest.demand, metadata)
+        if (!rest && keep.news === news) this.keeps.delete(key)
+      }
+      if (job) letIn({ job, fence, rest }, pass && { pass, demand })
+      else await pass?.giveBack()
+    }
+  }
+
+  /** What fails for good is for the job to fail by: it asks once more. */
+  private async untilIn(keep: Keep): Promise<Pass | null | 'failed'> {
+    try {
+      return (await keep.standing?.entered) ?? null
+    } catch (error) {
+      const mayPass = error instanceof SluiceError && error.retryable
+      if (mayPass) await new Promise<void>((resolve) => this.terms.clock.after(PAUSE_MS, resolve))
+      return mayPass ? 'failed' : null
+    } finally {
+      keep.standing = null
+    }
+  }
+
+  private giveUp(key: string): void {
+    if (!this.keeps.has(key)) return
+    this.drop(key)
+    this.track(this.terms.yieldGates([key]))
+  }
+
+  /** Several times within what a keeper may be silent. */
+  private arm(): void {
+    if (this.timer || this.stopped) return
+    this.timer = this.terms.clock.after((KEEPER_MS * 3) / 8, () => {
+      this.timer = null
+      if (this.keeps.size === 0) return
+      this.arm()
+      if (!this.isTelling) this.track(this.tell())
+    })
+  }
+
+  private async tell(): Promise<void> {
+    this.isTelling = true
+    const keys = [...this.keeps.keys()]
+    try {
+      for (let at = 0; at < keys.length; at += MOST_GATES_IN_A_CALL) {
+        await this.ask(keys.slice(at, at + MOST_GATES_IN_A_CALL))
+      }
+    } finally {
+      this.isTelling = false
+    }
+  }
+}

@@ -1,0 +1,115 @@
+import type { Gate, Gates } from '../gate/gate.ts'
+import type { LockNeed, ReadNeeds, ReadQueueNeeds } from './need-options.ts'
+import { decodePayload, needsOf, withNeeds } from './payload.ts'
+
+/** What the jobs of one queue need: what the queue says of each, and what they were added with. */
+export class Needs {
+  private readonly gates: Gates
+  private readonly queue: string
+  private readonly ttlMs: number
+  private readonly ofQueue: ReadQueueNeeds
+  private readonly isOfAll: boolean
+
+  /** @param ttlMs lease of what they hold */
+  constructor(gates: Gates, queue: string, ofQueue: ReadQueueNeeds, ttlMs: number) {
+    this.gates = gates
+    this.queue = queue
+    this.ttlMs = ttlMs
+    this.ofQueue = ofQueue
+    const { lock, semaphore, limit, concurrency, rate } = ofQueue
+    this.isOfAll =
+      lock !== null ||
+      semaphore !== null ||
+      limit.length > 0 ||
+      concurrency !== null ||
+      rate !== null
+  }
+
+  /** Whether a job needs anything, as far as that can be told without reading it. */
+  has(payload: string): boolean {
+    return this.isOfAll || needsOf(payload) !== null
+  }
+
+  /**
+   * Of each gate once, in the order in which all jobs ask: what is held before what is spent, each kind by its keys, and last what
+   * is of this queue alone, the part of one key before that of all.
+   * @throws {ArgumentError} for what a function of the queue made of the data, and what it throws itself
+   */
+  of(payload: string): Gate[] {
+    const own = needsOf(payload)
+    const shared = own === null ? [] : this.opened(own)
+    const alone: Gate[] = []
+    if (this.isOfAll) {
+      const data = decodePayload(payload) as never
+      shared.push(...this.ofData(data))
+      alone.push(...this.ofQueueAlone(data))
+    }
+    const gates = [...shared.sort((a, b) => (a.key < b.key ? -1 : 1)), ...alone]
+    const byKey = new Map(gates.map((gate) => [gate.key, gate]))
+    return [...byKey.values()].sort((a, b) => rankOf(a) - rankOf(b))
+  }
+
+  /** @throws {ArgumentError} for terms of another version */
+  open(terms: string): Gate {
+    return this.gates.open(terms)
+  }
+
+  /** A payload with what its job was added with. */
+  labelled(payload: string, { lock, semaphore, limit }: ReadNeeds): string {
+    const gates = [
+      ...lock.map((one) => this.lockGate(one)),
+      ...semaphore.map(({ name, permits, weight }) =>
+        this.gates.semaphore(name, permits, weight, this.ttlMs),
+      ),
+      ...limit.map(({ use, key, cost }) => this.gates.limit(use, key, cost)),
+    ]
+    if (gates.length === 0) return payload
+    return withNeeds(payload, JSON.stringify(gates.map(({ terms, demand }) => [terms, demand])))
+  }
+
+  private opened(text: string): Gate[] {
+    const needs = JSON.parse(text) as [terms: string, demand: string][]
+    return needs.map(([terms, demand]) => this.gates.open(terms, demand))
+  }
+
+  private lockGate(need: LockNeed): Gate {
+    if (typeof need === 'string') return this.gates.lock(need, this.ttlMs)
+    return this.gates.readWriteLock(need.name, need.mode, this.ttlMs)
+  }
+
+  private ofData(data: never): Gate[] {
+    const { gates, ttlMs } = this
+    const { lock, semaphore, limit } = this.ofQueue
+    return [
+      ...(lock?.(data) ?? []).map((one) => this.lockGate(one)),
+      ...(semaphore?.(data) ?? []).map(({ name, permits, weight }) =>
+        gates.semaphore(name, permits, weight, ttlMs),
+      ),
+      ...limit.map((need) => {
+        const { use, key, cost } = need(data)
+        return gates.limit(use, key, cost)
+      }),
+    ]
+  }
+
+  private ofQueueAlone(data: never): Gate[] {
+    const { gates, ttlMs } = this
+    const { concurrency, rate } = this.ofQueue
+    const own = `queue:${this.queue.replaceAll('%', '%25').replaceAll(':', '%3A')}`
+    const all: Gate[] = []
+    if (concurrency?.perKey) {
+      const { key, max } = concurrency.perKey
+      all.push(gates.semaphore(`${own}:${key(data)}`, max, 1, ttlMs))
+    }
+    if (concurrency?.total) all.push(gates.semaphore(own, concurrency.total, 1, ttlMs))
+    if (rate?.perKey) {
+      const { key, rule } = rate.perKey
+      all.push(gates.limit({ name: `${own}:key`, rules: [rule] }, key(data), 1))
+    }
+    if (rate?.total) all.push(gates.limit({ name: own, rules: [rate.total] }, 'all', 1))
+    return all
+  }
+}
+
+const KINDS = ['lock', 'read-write-lock', 'semaphore', 'limit']
+const rankOf = ({ key }: Gate) => KINDS.indexOf(key.slice(0, key.indexOf(':')))
