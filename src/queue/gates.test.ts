@@ -227,6 +227,22 @@ describe('a job that needs a lock', () => {
     await sluice.close()
   })
 
+  it('keeps no lock of what goes back, as nobody asks for it any more', async () => {
+    const { sluice } = createTestSluice()
+    const queue = sluice.queue<number>('q', { lock: (data) => `door:${data}` })
+    await queue.addMany([1, 2, 3])
+    const seen: number[] = []
+    while (seen.length < 3) {
+      const taken = await queue.take({ max: 3, wait: '1s' })
+      for (const delivery of taken) {
+        seen.push(delivery.data)
+        await delivery.ack()
+      }
+    }
+    expect(seen.sort()).toEqual([1, 2, 3])
+    await sluice.close()
+  })
+
   it('goes on in another worker when the one that stood in line for it closes', async () => {
     const { sluice } = createTestSluice()
     const queue = sluice.queue<number>('q', { lock: 'door' })
