@@ -1,6 +1,6 @@
 import { LockTimeoutError } from '../errors.ts'
 import { duration } from '../options.ts'
-import type { Entry, Gate, Pass } from './gate.ts'
+import type { Entry, Gate, InTheWay, Pass } from './gate.ts'
 import type { Holds } from './holds.ts'
 import { gateKey } from './key.ts'
 import type { HeldLease } from './lease.ts'
@@ -22,7 +22,7 @@ export interface HeldGate<Demand> {
   read(demand: string): Demand
   /** Whether who has this has it alone, so that fences order those who had it. */
   hasFence(demand: Demand): boolean
-  describe(): Promise<string | null>
+  describe(): Promise<InTheWay>
 }
 
 /** @throws {ArgumentError} for a demand that can never be had */

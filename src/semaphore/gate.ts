@@ -34,7 +34,7 @@ export function semaphoreGates(
       hasFence: () => false,
       async describe() {
         const { permits: all, used, holders, waiters } = await store.inspect(name)
-        return inTheWay(holders, waiters.length, `${used} of ${all} permits held`)
+        return inTheWay(holders, waiters, `${used} of ${all} permits held`)
       },
     })
 

@@ -13,7 +13,7 @@ import { sqliteEventStore, tellEvents } from './events.ts'
 import { exchange } from './exchange.ts'
 import { JOB_COLUMNS, type JobRow, storedJob } from './job-row.ts'
 import { PLACE_OF_READY, takeNumbers } from './jobs.ts'
-import { listJobs } from './listing.ts'
+import { listGates, listJobs } from './listing.ts'
 import { type Fences, sqliteParkingStore } from './parking-store.ts'
 import { sqliteRecordStore } from './record-store.ts'
 import { sweepRecords } from './records.ts'
@@ -143,6 +143,8 @@ function storeOn(
 
     listJobs: (queue, request) =>
       engine.read((transaction) => listJobs(transaction, queue, request)),
+    listGates: (queue, request) =>
+      engine.read((transaction) => listGates(transaction, queue, request)),
 
     listDead: (queue, limit) => engine.read((transaction) => listDead(transaction, queue, limit)),
 
