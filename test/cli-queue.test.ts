@@ -359,7 +359,7 @@ const PUT = ['schedule', 'put', 'q', 'a']
 
 describe('wrong words', { timeout: 60_000 }, () => {
   it.each([
-    [['queue', 'show', 'q', '--state', 'gone'], 64, /ready or timed or inFlight or dead/],
+    [['queue', 'show', 'q', '--state', 'gone'], 64, /ready or timed or parked or inFlight or dead/],
     [['queue', 'show', 'q', '--limit', '0'], 64, /--limit/],
     [['queue', 'show', 'q', '--resume', 'x@1'], 64, /--state/],
     [['queue', 'show', 'q', '--state', 'ready', '--resume', 'x y'], 64, /cursor/],
