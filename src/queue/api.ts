@@ -102,7 +102,7 @@ export interface Queue<Data = unknown, Input = Data> extends Addressed<Input> {
    */
   events(options?: EventsOptions): AsyncIterableIterator<QueueEvent>
   /**
-   * Removes for good what waits now, ready or timed, in steps of 100. Resolves with how many. What is in
+   * Removes for good what waits now, ready, timed or parked, in steps of 100. Resolves with how many. What is in
    * flight and what is dead stays; of what is added meanwhile some may go instead of others.
    */
   drain(): Promise<number>
