@@ -19,6 +19,7 @@ await runBench({
   ],
   figures: [
     { name: 'gated-vs-plain', from: 'overhead', unit: 'of the speed without', better: 'higher' },
+    { name: 'cpu-ratio', from: 'overhead', unit: "jobs for the client's CPU", better: 'higher' },
     { name: 'gated', from: 'overhead', unit: 'jobs/s', better: 'higher' },
     { name: 'plain', from: 'overhead', unit: 'jobs/s', better: 'higher' },
   ],

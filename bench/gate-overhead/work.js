@@ -22,11 +22,17 @@ export async function check(open, port) {
  * @param {Open} open @param {number} port @param {Task} task
  */
 export async function measure(open, port, task) {
-  const plain = speedOf(await measureJobs((on) => open(on), port, task))
+  const without = await measureJobs((on) => open(on), port, task)
   await emptyServer(port)
   const outcome = await measureJobs((on) => open(on, lockOf), port, task)
-  const gated = speedOf(outcome)
-  return { ...outcome, values: { 'gated-vs-plain': gated / plain, gated, plain } }
+  const [plain, gated] = [speedOf(without), speedOf(outcome)]
+  const values = {
+    'gated-vs-plain': gated / plain,
+    // The client is the slower side, and other programs move this less.
+    'cpu-ratio': without.cpuUs / outcome.cpuUs,
+    ...{ gated, plain },
+  }
+  return { ...outcome, values }
 }
 
 /** Jobs per second. @param {import('../kit/competitor.js').Outcome} outcome */
