@@ -11,8 +11,6 @@ export async function open(port, locks) {
   const queue = sluice.queue('bench')
   return {
     ...benchQueueOf(sluice, { lock: ({ index }) => lockOf(index, locks) }),
-    pause: () => queue.pause(),
-    resume: () => queue.resume(),
     parked: async () => (await queue.counts()).parked ?? 0,
     async acquire(name) {
       const lease = await sluice.lock(name, { ttl: '10m' }).acquire({ wait: '10m' })

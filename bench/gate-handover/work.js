@@ -4,6 +4,7 @@ import { nowMs, percentile } from '../kit/contention.js'
 import { startCrew } from '../kit/crew.js'
 import { connectedClients, countCommands } from '../kit/monitor.js'
 import { expectEachOnce, turnsOf } from '../kit/runs.js'
+import { until } from '../kit/until.js'
 import { expect, startWindow } from '../kit/window.js'
 import { payloadOf, waitUntilDone } from '../queue-process/work.js'
 
@@ -13,12 +14,10 @@ import { payloadOf, waitUntilDone } from '../queue-process/work.js'
  * @typedef {import('../kit/runs.js').Run} Run
  *
  * @typedef {object} Callers
- * @property {() => Promise<unknown>} pause
- * @property {() => Promise<unknown>} resume
  * @property {() => Promise<number>} parked
  * @property {(name: string) => Promise<() => Promise<unknown>>} acquire what releases it
  *
- * @typedef {import('../queue-process/work.js').BenchQueue & Callers} BenchGates
+ * @typedef {import('../queue-process/work.js').BenchQueue & import('../queue-process/work.js').Pausable & Callers} BenchGates
  * @typedef {(port: number, locks: number) => Promise<BenchGates>} Open
  *
  * @typedef {object} Turns
@@ -42,7 +41,6 @@ import { payloadOf, waitUntilDone } from '../queue-process/work.js'
  */
 
 const CONCURRENCY = 10
-const TIMEOUT_MS = 60_000
 const LOOK_MS = 50
 /** Until what is under way has reached the server. */
 const SETTLE_MS = 300
@@ -106,17 +104,19 @@ async function takeTurns(crew, callers, port, { warmUpJobs, jobs, workMs, holdMs
   let release = await callers.acquire(lockOf(0, 1))
   await callers.addBulk(Array.from({ length: total }, (_, index) => payloadOf(index)))
   await crew.all({ do: 'work', locks: 1, workMs })
-  await until(async () => (await callers.parked()) === total, 'all jobs are parked')
+  await until(LOOK_MS, async () => (await callers.parked()) === total, 'all jobs are parked')
 
   /** @type {Run[]} */
   const holds = []
   const end = startWindow(port)
   let isOver = false
-  const over = until(async () => (await handled(crew)) === total, 'all jobs have run').finally(
-    () => {
-      isOver = true
-    },
-  )
+  const over = until(
+    LOOK_MS,
+    async () => (await handled(crew)) === total,
+    'all jobs have run',
+  ).finally(() => {
+    isOver = true
+  })
   let begunMs = nowMs()
   while (!isOver) {
     await delay(holdMs)
@@ -164,7 +164,7 @@ async function stayParked(crew, callers, port, { jobs, locks, parkedMs }) {
   await (await second)()
   const callersClients = await connectedClients(port)
   await crew.all({ do: 'work', locks, workMs: 0 })
-  await until(async () => (await handled(crew)) === FIRST_JOBS, 'the first jobs have run')
+  await until(LOOK_MS, async () => (await handled(crew)) === FIRST_JOBS, 'the first jobs have run')
   await waitUntilDone(callers)
 
   await callers.pause()
@@ -187,7 +187,7 @@ async function stayParked(crew, callers, port, { jobs, locks, parkedMs }) {
 
   const stopLettingIn = await countCommands(port, callersClients)
   await Promise.all(releases.map((release) => release()))
-  await until(async () => (await handled(crew)) === FIRST_JOBS + jobs, 'all jobs have run')
+  await until(LOOK_MS, async () => (await handled(crew)) === FIRST_JOBS + jobs, 'all jobs have run')
   await delay(SETTLE_MS)
   const lettingIn = await stopLettingIn()
   await waitUntilDone(callers)
@@ -213,13 +213,4 @@ async function stayParked(crew, callers, port, { jobs, locks, parkedMs }) {
 async function handled(crew) {
   const counts = /** @type {number[]} */ (await crew.all({ do: 'count' }))
   return counts.reduce((sum, count) => sum + count, 0)
-}
-
-/** @param {() => Promise<boolean>} holds @param {string} what */
-async function until(holds, what) {
-  const deadlineMs = performance.now() + TIMEOUT_MS
-  while (!(await holds())) {
-    expect(performance.now() < deadlineMs, `not so after ${TIMEOUT_MS} ms: ${what}`)
-    await delay(LOOK_MS)
-  }
 }

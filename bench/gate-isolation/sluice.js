@@ -13,7 +13,5 @@ export async function open(port) {
     addLocked: (payloads, lock) => queue.addMany(payloads, { lock }),
     hold: (name) => sluice.lock(name).acquire(),
     parked: async () => (await queue.counts()).parked ?? 0,
-    pause: () => queue.pause(),
-    resume: () => queue.resume(),
   }
 }

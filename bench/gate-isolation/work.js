@@ -1,6 +1,6 @@
 // @ts-check
-import { setTimeout as delay } from 'node:timers/promises'
-import { expect, startWindow } from '../kit/window.js'
+import { until } from '../kit/until.js'
+import { startWindow } from '../kit/window.js'
 import { payloadOf } from '../queue-process/work.js'
 
 /**
@@ -11,10 +11,8 @@ import { payloadOf } from '../queue-process/work.js'
  * @property {(payloads: readonly Payload[], lock: string) => Promise<unknown>} addLocked
  * @property {(name: string) => Promise<unknown>} hold until it is closed
  * @property {() => Promise<number>} parked
- * @property {() => Promise<unknown>} pause
- * @property {() => Promise<unknown>} resume
  *
- * @typedef {import('../queue-process/work.js').BenchQueue & Parking} BenchParking
+ * @typedef {import('../queue-process/work.js').BenchQueue & import('../queue-process/work.js').Pausable & Parking} BenchParking
  * @typedef {(port: number) => Promise<BenchParking>} Open
  * @typedef {{ concurrency: number, warmUpJobs: number, jobs: number, parked: number }} Task
  */
@@ -22,7 +20,6 @@ import { payloadOf } from '../queue-process/work.js'
 const IN_A_CALL = 1_000
 const LOCK = 'user:42'
 const LOOK_MS = 20
-const TIMEOUT_MS = 90_000
 
 /** @param {Open} open @param {number} port */
 export async function check(open, port) {
@@ -55,7 +52,7 @@ export async function measure(open, port, { concurrency, warmUpJobs, jobs, parke
       if (handled === warmUpJobs + jobs) outcome = end?.(jobs)
     }
     await queue.resume()
-    await until(() => handled >= total, 'all jobs have run')
+    await until(LOOK_MS, () => handled >= total, 'all jobs have run')
     if (outcome === undefined) throw new Error('the run ended before its middle')
     return outcome
   }
@@ -66,10 +63,15 @@ export async function measure(open, port, { concurrency, warmUpJobs, jobs, parke
   }
   const startMs = performance.now()
   await addAll(parked, (payloads) => queue.addLocked(payloads, LOCK))
-  await until(async () => (await queue.parked()) === parked, 'all with the lock are parked')
+  await until(
+    LOOK_MS,
+    async () => (await queue.parked()) === parked,
+    'all with the lock are parked',
+  )
   const parking = (parked / (performance.now() - startMs)) * 1_000
   const outcome = await run()
-  expect((await queue.left()) === parked, 'the parked ones are not all there afterwards')
+  const areThere = async () => (await queue.left()) === parked
+  await until(LOOK_MS, areThere, 'the parked ones are there, and nothing else')
   await queue.close()
   const [before, beside] = [speedOf(alone), speedOf(outcome)]
   const values = {
@@ -92,14 +94,5 @@ async function addAll(total, add) {
   for (let from = 0; from < total; from += IN_A_CALL) {
     const size = Math.min(IN_A_CALL, total - from)
     await add(Array.from({ length: size }, (_, at) => payloadOf(from + at)))
-  }
-}
-
-/** @param {() => boolean | Promise<boolean>} holds @param {string} what */
-async function until(holds, what) {
-  const deadlineMs = performance.now() + TIMEOUT_MS
-  while (!(await holds())) {
-    expect(performance.now() < deadlineMs, `not so after ${TIMEOUT_MS} ms: ${what}`)
-    await delay(LOOK_MS)
   }
 }

@@ -1,6 +1,6 @@
 // @ts-check
 // The usual recipe: ask for the lock in the handler, and where it is taken put the job off.
-import { DelayedError, Queue, Worker } from 'bullmq'
+import { DelayedError, Worker } from 'bullmq'
 import { Redis } from 'ioredis'
 // @ts-expect-error: it brings no types that its exports lead to
 import Redlock, { ExecutionError } from 'redlock5'
@@ -13,16 +13,13 @@ const TTL_MS = 30_000
 /** @param {number} delayMs @returns {import('./work.js').Open} */
 const openWith = (delayMs) => async (port) => {
   const connection = { host: '127.0.0.1', port, maxRetriesPerRequest: null }
-  const bench = await openQueue(port)
-  const queue = new Queue('bench', { connection })
+  const queue = await openQueue(port)
   const redis = new Redis(port, '127.0.0.1')
   const redlock = new Redlock([redis], { retryCount: 0 })
   /** @type {Worker | undefined} */
   let worker
   return {
-    ...bench,
-    pause: () => queue.pause(),
-    resume: () => queue.resume(),
+    ...queue,
     async work(concurrency, handle, waste) {
       worker = new Worker(
         'bench',
@@ -42,7 +39,6 @@ const openWith = (delayMs) => async (port) => {
     async close() {
       await worker?.close()
       await queue.close()
-      await bench.close()
       redis.disconnect()
     },
   }

@@ -6,12 +6,5 @@ import { keyOf } from './work.js'
 export const settings = 'defaults; lock: (job) => its key'
 
 /** @type {import('./work.js').Open} */
-export async function open(port) {
-  const sluice = createSluice(`redis://127.0.0.1:${port}`)
-  const queue = sluice.queue('bench')
-  return {
-    ...benchQueueOf(sluice, { lock: keyOf }),
-    pause: () => queue.pause(),
-    resume: () => queue.resume(),
-  }
-}
+export const open = async (port) =>
+  benchQueueOf(createSluice(`redis://127.0.0.1:${port}`), { lock: keyOf })

@@ -14,6 +14,7 @@ export const open = (port) => openWith(port, ({ index }) => `g${index % GROUPS}`
 /**
  * @param {number} port
  * @param {(payload: import('./work.js').Payload) => string} groupOf
+ * @returns {Promise<import('./work.js').BenchQueue & import('./work.js').Pausable>}
  */
 export async function openWith(port, groupOf) {
   const redis = new Redis(port, '127.0.0.1', { maxRetriesPerRequest: null })

@@ -9,7 +9,7 @@ export const open = async (port) => benchQueueOf(createSluice(`redis://127.0.0.1
 /**
  * @param {import('../../dist/index.js').Sluice} sluice
  * @param {import('../../dist/index.js').QueueOptions<import('./work.js').Payload>} [options]
- * @returns {import('./work.js').BenchQueue}
+ * @returns {import('./work.js').BenchQueue & import('./work.js').Pausable}
  */
 export function benchQueueOf(sluice, options = {}) {
   const queue = /** @type {import('../../dist/index.js').Queue<import('./work.js').Payload>} */ (
@@ -27,5 +27,7 @@ export function benchQueueOf(sluice, options = {}) {
       return ready + timed + inFlight + dead + parked
     },
     close: () => sluice.close(),
+    pause: () => queue.pause(),
+    resume: () => queue.resume(),
   }
 }
