@@ -2,7 +2,7 @@
 // Jobs that need a lock each, beside what one does for that without Sluice.
 import { runBench } from './kit/bench.js'
 
-// Of delays of 5, 10 and 25 ms the one with the best `total`.
+// Which delay is best depends on the machine: the best of the three counts.
 await runBench({
   name: 'gate-recipe',
   work: '2,000 jobs (quick: 500) in line, each of one of 10 keys at random, 5 ms of work, one at a time for each key; 2 worker processes of concurrency 10',

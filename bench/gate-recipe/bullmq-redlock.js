@@ -52,7 +52,7 @@ function nullIfTaken(error) {
 
 /** @param {number} delayMs */
 const variantOf = (delayMs) => ({
-  settings: `redlock@5.0.0-beta.2 with retryCount 0 in the handler; taken: moveToDelayed by ${delayMs} ms and DelayedError; removeOnComplete, else defaults`,
+  settings: `redlock 5 with retryCount 0 in the handler; taken: moveToDelayed by ${delayMs} ms and DelayedError; removeOnComplete, else defaults`,
   open: openWith(delayMs),
 })
 
