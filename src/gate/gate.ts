@@ -1,5 +1,6 @@
 import { InternalError } from '../errors.ts'
 import type { WaiterView } from './store.ts'
+import type { Standing } from './terms.ts'
 
 /**
  * What a job can wait for: a lock, permits of a semaphore, a share of a read-write lock, units of a limit. Each
@@ -35,13 +36,11 @@ export interface InTheWay {
   line: readonly Pick<WaiterView, 'kind' | 'metadata'>[]
 }
 
-export interface Entry {
+export interface Entry extends Standing {
   /** As {@link Gate.demand} of the job that is to be let in. */
-  demand: string
-  signal: AbortSignal
+  readonly demand: string
   /** JSON that others see of who waits or holds. */
-  metadata: string
-  onWaiting: () => void
+  readonly metadata: string
 }
 
 /** What a job holds of a gate while it runs. */
@@ -51,6 +50,8 @@ export interface Pass {
   readonly fence: number | null
   /** Aborts when it is lost; null where it cannot be. */
   readonly signal: AbortSignal | null
+  /** Calls back when it is lost, or at once if it was: a signal of its own for each job is a fifth of all its cost. */
+  onLost(listener: (loss: unknown) => void): void
   /** The job has ended: the next may enter. Never rejects. */
   release(): Promise<void>
   /** The job did not run: as if it had never entered. Never rejects. */
