@@ -1,8 +1,9 @@
-import type { Transaction } from '../../engine/sqlite/engine.ts'
+import type { SqliteEngine, Transaction } from '../../engine/sqlite/engine.ts'
 import type {
   GatesRequest,
   ListedGate,
   ListedJob,
+  ListingStore,
   ListPage,
   ListRequest,
 } from '../listing-store.ts'
@@ -55,8 +56,14 @@ const STATES = {
   },
 } as const
 
+export const sqliteListing = (engine: SqliteEngine): ListingStore => ({
+  listJobs: (queue, request) => engine.read((transaction) => listJobs(transaction, queue, request)),
+  listGates: (queue, request) =>
+    engine.read((transaction) => listGates(transaction, queue, request)),
+})
+
 /** Jobs of a state, page by page. */
-export function listJobs(transaction: Transaction, name: string, request: ListRequest): ListPage {
+function listJobs(transaction: Transaction, name: string, request: ListRequest): ListPage {
   const { state, limit, cursor } = request
   const queue = findQueue(transaction, name)
   if (!queue) return { jobs: [], cursor: null }
@@ -91,7 +98,7 @@ export function listJobs(transaction: Transaction, name: string, request: ListRe
 }
 
 /** Gates with parked jobs. */
-export function listGates(
+function listGates(
   transaction: Transaction,
   name: string,
   { limit, only }: GatesRequest,
