@@ -1,6 +1,8 @@
 import type { Clock } from '../clock.ts'
-import { SluiceError } from '../errors.ts'
+import { SluiceError, StaleDeliveryError } from '../errors.ts'
 import type { Gate, Pass } from '../gate/gate.ts'
+import { Admission } from './admission.ts'
+import type { Ending } from './defer.ts'
 import { type FailureTerms, settlementOf } from './failure.ts'
 import { Gatekeeper, type LetIn } from './gatekeeper.ts'
 import { giveBack, HeldPasses } from './held-passes.ts'
@@ -9,7 +11,7 @@ import type { Settlement } from './outbox.ts'
 import type { Unparked } from './parking.ts'
 import type { Note } from './record-store.ts'
 import { SlotWaits } from './slot-waits.ts'
-import { Standing } from './standing.ts'
+import type { Standing } from './standing.ts'
 import type { QueueStore, StoredJob } from './store.ts'
 import { TicketConsumer, type TicketTerms } from './ticket-consumer.ts'
 
@@ -23,27 +25,20 @@ export interface GatedTerms extends Omit<TicketTerms, 'onGates' | 'keeper'> {
 /** A job whose gate could not be asked comes back after this time, without an attempt. */
 const PUT_OFF_MS = 1_000
 const BACK: Settlement = { tag: 'retry', delayMs: 0, failed: false }
-/** Gates that are remembered as kept by others. */
-const MOST_ELSEWHERE = 10_000
 
 /**
  * A consumer that knows gates: a job that needs some is given out once it has them all, and is parked behind the first one
  * that it does not get. Jobs without gates are given out as they come.
  */
 export class GatedConsumer {
-  private readonly clock: Clock
   private readonly terms: GatedTerms
   private readonly tickets: TicketConsumer
   private readonly gatekeeper: Gatekeeper
   private readonly metadata: string
+  private readonly admission: Admission
   private readonly held: HeldPasses
   /** What unparked jobs were let in with, until they are looked at. */
   private readonly letIn = new Map<string, LetIn>()
-  /** Gates for one at a time that are held or asked for here. */
-  private readonly taken = new Set<string>()
-  /** Until when others keep a gate, monotonic. */
-  private readonly elsewhere = new Map<string, number>()
-  private readonly standings = new Set<Standing>()
   private readonly underWay = new Set<Promise<unknown>>()
   private readonly slotWaits: SlotWaits
   /** Jobs that are held and neither wait nor run: they ask for their gates. */
@@ -52,11 +47,15 @@ export class GatedConsumer {
   private stopped = false
 
   constructor(store: QueueStore, clock: Clock, terms: GatedTerms) {
-    this.clock = clock
     this.terms = terms
     this.metadata = JSON.stringify({ queue: terms.queue })
     const hasSlot = () => terms.freeSlots() - this.betweenCount > 0
     this.slotWaits = new SlotWaits(clock, hasSlot)
+    this.admission = new Admission({
+      ...{ clock, needs: terms.needs, metadata: this.metadata },
+      isKeeping: (key) => this.gatekeeper.isKeeping(key),
+      park: ({ id }, gate, standing) => this.park(id, gate, standing),
+    })
     this.held = new HeldPasses((id, reason) => terms.onPassLost(id, reason))
     this.tickets = new TicketConsumer(store, clock, {
       ...terms,
@@ -94,7 +93,7 @@ export class GatedConsumer {
   stopClaiming(): void {
     this.tickets.stopClaiming()
     this.gatekeeper.stop()
-    for (const standing of this.standings) this.track(standing.abandon())
+    for (const abandoned of this.admission.abandon()) this.track(abandoned)
   }
 
   stop(): void {
@@ -115,14 +114,16 @@ export class GatedConsumer {
   }
 
   /** How a delivery ended, where nobody asks what became of it. */
-  tell(id: string, settlement: Settlement): void {
-    this.tickets.tell(id, settlement)
+  tell(id: string, ending: Ending): void {
+    if (ending.tag === 'behind') return this.track(this.putBehind(id, ending.gate))
+    this.tickets.tell(id, ending)
     this.leave(id)
   }
 
   /** Resolves when the store has it; rejects with {@link StaleDeliveryError} if it was too late. */
-  settle(id: string, settlement: Settlement): Promise<void> {
-    const settled = this.tickets.settle(id, settlement)
+  settle(id: string, ending: Ending): Promise<void> {
+    if (ending.tag === 'behind') return this.settleBehind(id, ending.gate)
+    const settled = this.tickets.settle(id, ending)
     this.leave(id)
     return settled
   }
@@ -134,10 +135,12 @@ export class GatedConsumer {
 
   private take(jobs: StoredJob[], fence: number): void {
     const { needs } = this.terms
-    if (!jobs.some(({ payload }) => needs.has(payload))) return this.terms.onJobs(jobs, fence)
-    const free = jobs.filter(({ payload }) => !needs.has(payload))
+    const isLetIn = ({ id }: StoredJob) => this.letIn.size > 0 && this.letIn.has(id)
+    const asks = (job: StoredJob) => needs.has(job.payload) || isLetIn(job)
+    if (!jobs.some(asks)) return this.terms.onJobs(jobs, fence)
+    const free = jobs.filter((job) => !asks(job))
     if (free.length > 0) this.terms.onJobs(free, fence)
-    for (const job of jobs) if (needs.has(job.payload)) this.track(this.admit(job, fence))
+    for (const job of jobs) if (asks(job)) this.track(this.admit(job, fence))
   }
 
   private track(promise: Promise<unknown>): void {
@@ -152,106 +155,49 @@ export class GatedConsumer {
     const { life } = this
     const passes: Pass[] = []
     this.betweenCount++
+    const granted = this.letIn.get(job.id)
+    this.letIn.delete(job.id)
     try {
-      const isIn = await this.enterAll(job, passes)
+      const admitted = await this.admission.enterAll(job, passes, granted)
       const isOurs = life === this.life && !this.stopped
-      if (isIn && isOurs) return this.giveOut(job, fence, passes)
+      if (admitted === 'in' && isOurs) return this.giveOut(job, fence, passes)
+      if (admitted === 'back') this.tickets.tell(job.id, BACK)
       await giveBack(passes)
     } catch (error) {
+      const refusal = this.refusalOf({ ...job, passes: [...passes] }, error)
       await giveBack(passes)
-      if (life === this.life) this.tickets.tell(job.id, this.refusalOf(job, error))
+      if (life === this.life) this.tell(job.id, refusal)
     } finally {
       this.betweenCount--
       this.wake()
     }
   }
 
-  /** False: it is parked, or somebody else's by now. */
-  private async enterAll(job: StoredJob, passes: Pass[]): Promise<boolean> {
-    const granted = this.letIn.get(job.id)
-    this.letIn.delete(job.id)
-    if (granted) passes.push(granted.pass)
-    const gates = this.terms.needs.of(job.payload)
-    const grantedAt = gates.findIndex(({ key }) => key === granted?.pass.key)
-    for (const [at, gate] of gates.entries()) {
-      if (at === grantedAt && granted?.demand === gate.demand) continue
-      // Another job was the first one when it was asked for.
-      if (at === grantedAt) await giveBack(passes.splice(0, 1))
-      const mayStand = granted !== undefined && at > grantedAt && !gate.isSpent
-      const pass = mayStand ? await this.stand(gate) : await this.enter(job, gate, passes)
-      if (!pass && mayStand) this.tickets.tell(job.id, BACK)
-      if (!pass) return false
-      passes.push(gate.isShared ? pass : this.noting(pass))
-    }
-    return true
-  }
-
-  /** Null: it is parked. */
-  private async enter(job: StoredJob, gate: Gate, passes: Pass[]): Promise<Pass | null> {
-    const standing = this.isShut(gate) ? null : this.ask(gate)
-    const isIn = standing !== null && (await standing.isIn)
-    const pass = isIn ? await standing.entered : null
-    if (pass) return pass
-    await giveBack(passes)
-    await this.park(job, gate, standing)
-    return null
-  }
-
-  /**
-   * A job that was let in waits for what comes behind in the order of gates with what it has: parked again, it would find
-   * the others shut each time while many need the same ones. As all wait in that order, none waits for ever.
-   */
-  private async stand(gate: Gate): Promise<Pass | null> {
-    const standing = new Standing(gate, gate.demand, this.metadata)
-    this.standings.add(standing)
-    try {
-      return await standing.entered
-    } finally {
-      this.standings.delete(standing)
-    }
-  }
-
-  /** Others wait for it, or hold it and will for a while: asking would be in vain. */
-  private isShut({ key }: Gate): boolean {
-    if (this.gatekeeper.isKeeping(key) || this.taken.has(key)) return true
-    const untilMs = this.elsewhere.get(key)
-    if (untilMs === undefined) return false
-    if (untilMs > this.clock.monotonicMs()) return true
-    this.elsewhere.delete(key)
-    return false
-  }
-
-  private ask(gate: Gate): Standing {
-    const standing = new Standing(gate, gate.demand, this.metadata)
-    if (gate.isShared) return standing
-    this.taken.add(gate.key)
-    const free = () => this.taken.delete(gate.key)
-    standing.isIn.then((isIn) => isIn || free(), free)
-    return standing
-  }
-
-  /** Of a gate for one at a time: while it is held here nobody here has to ask. */
-  private noting(pass: Pass): Pass {
-    const { key, fence, signal } = pass
-    const free = () => this.taken.delete(key)
-    return {
-      ...{ key, fence, signal },
-      release: () => pass.release().finally(free),
-      giveBack: () => pass.giveBack().finally(free),
-    }
-  }
-
-  private async park(job: StoredJob, gate: Gate, standing: Standing | null): Promise<void> {
+  /** False: nothing is known of it any more. */
+  private async park(id: string, gate: Gate, standing: Standing | null): Promise<boolean> {
     const { key, terms, demand } = gate
-    const parked = await this.tickets.park(job, { gate: key, terms, demand })
-    if (parked?.tag === 'keeper') return this.gatekeeper.keep(key, () => gate, demand, standing)
-    if (standing) this.track(standing.abandon())
-    if (parked?.tag !== 'kept') return
-    if (this.elsewhere.size >= MOST_ELSEWHERE) this.elsewhere.clear()
-    this.elsewhere.set(key, this.clock.monotonicMs() + parked.forMs)
+    const parked = await this.tickets.park(id, { gate: key, terms, demand })
+    if (parked?.tag === 'keeper') this.gatekeeper.keep(key, () => gate, demand, standing)
+    else if (standing) this.track(standing.abandon())
+    if (parked?.tag === 'kept') this.admission.noteKept(key, parked.forMs)
+    return parked !== null && parked.tag !== 'stale'
   }
 
-  private refusalOf(job: StoredJob, error: unknown): Settlement {
+  /** What the delivery holds is given up before its job waits for more. False: it was not this delivery's any more. */
+  private async putBehind(id: string, gate: Gate): Promise<boolean> {
+    const { life } = this
+    this.betweenCount++
+    this.admission.remember(id, gate)
+    try {
+      await Promise.all(this.held.release(id))
+      return life === this.life && !this.stopped && (await this.park(id, gate, null))
+    } finally {
+      this.betweenCount--
+      this.wake()
+    }
+  }
+
+  private refusalOf(job: StoredJob, error: unknown): Ending {
     const mayPass = error instanceof SluiceError && error.retryable
     if (mayPass) return { tag: 'retry', delayMs: PUT_OFF_MS, failed: false }
     return settlementOf(job, error, this.terms.failures)
@@ -269,6 +215,12 @@ export class GatedConsumer {
   private leave(id: string): void {
     for (const released of this.held.release(id)) this.track(released)
     this.slotWaits.tell()
+  }
+
+  private async settleBehind(id: string, gate: Gate): Promise<void> {
+    const isParked = this.putBehind(id, gate)
+    this.track(isParked)
+    if (!(await isParked)) throw new StaleDeliveryError(this.terms.queue, id)
   }
 
   private lose(ids: string[]): void {
@@ -293,6 +245,6 @@ export class GatedConsumer {
   ): Promise<void> {
     if (granted) this.letIn.set(job.id, granted)
     await this.tickets.receive(job, fence)
-    if (granted && this.letIn.delete(job.id)) await granted.pass.giveBack()
+    if (granted && this.letIn.delete(job.id)) await granted.pass?.giveBack()
   }
 }

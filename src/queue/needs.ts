@@ -1,4 +1,6 @@
-import type { Gate, Gates } from '../gate/gate.ts'
+import { ArgumentError } from '../errors.ts'
+import type { Acquirable, Gate, Gates } from '../gate/gate.ts'
+import { describe } from '../text.ts'
 import type { LockNeed, ReadNeeds, ReadQueueNeeds } from './need-options.ts'
 import { decodePayload, needsOf, withNeeds } from './payload.ts'
 
@@ -33,17 +35,20 @@ export class Needs {
   /**
    * Of each gate once, in the order in which all jobs ask: what is held before what is spent, each kind by its keys, and last what
    * is of this queue alone, the part of one key before that of all.
+   * @param extras what one of them is to have besides, as its handler said
    * @throws {ArgumentError} for what a function of the queue made of the data, and what it throws itself
    */
-  of(payload: string): Gate[] {
-    const own = needsOf(payload)
-    const shared = own === null ? [] : this.opened(own)
+  of(payload: string, extras: readonly Gate[] = []): Gate[] {
+    const said = needsOf(payload)
+    const shared = said === null ? [] : this.opened(said)
     const alone: Gate[] = []
     if (this.isOfAll) {
       const data = decodePayload(payload) as never
       shared.push(...this.ofData(data))
       alone.push(...this.ofQueueAlone(data))
     }
+    const own = new Set([...shared, ...alone].map(({ key }) => key))
+    shared.push(...extras.filter(({ key }) => !own.has(key)))
     const gates = [...shared.sort((a, b) => (a.key < b.key ? -1 : 1)), ...alone]
     const byKey = new Map(gates.map((gate) => [gate.key, gate]))
     return [...byKey.values()].sort((a, b) => rankOf(a) - rankOf(b))
@@ -52,6 +57,13 @@ export class Needs {
   /** @throws {ArgumentError} for terms of another version */
   open(terms: string): Gate {
     return this.gates.open(terms)
+  }
+
+  /** Of what a handler defers its job until. @throws {ArgumentError} for what jobs of this queue cannot wait for */
+  behind(handle: Acquirable): Gate {
+    const gate = this.gates.behind(handle, this.ttlMs)
+    if (gate) return gate
+    throw new ArgumentError('Defer.until', EXPECTED, describe(handle.name), HINT)
   }
 
   /** A payload with what its job was added with. */
@@ -111,5 +123,8 @@ export class Needs {
   }
 }
 
+const EXPECTED = 'a lock or a semaphore of the Sluice that the queue is of'
+const HINT =
+  'Jobs wait in the line of one engine: locks of a Redlock and elections have none there, and those of another Sluice have another one.'
 const KINDS = ['lock', 'read-write-lock', 'semaphore', 'limit']
 const rankOf = ({ key }: Gate) => KINDS.indexOf(key.slice(0, key.indexOf(':')))

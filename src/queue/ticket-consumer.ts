@@ -140,9 +140,8 @@ export class TicketConsumer {
     if (!isNoted) throw new StaleDeliveryError(queue, name)
   }
 
-  /** A job that was given out and has not begun is to wait for a gate. Null: nothing is known of it any more. */
-  async park(job: StoredJob, where: Omit<Park, 'id'>): Promise<Parked | null> {
-    const { id } = job
+  /** A job that was given out is to wait for a gate. Null: nothing is known of it any more. */
+  async park(id: string, where: Omit<Park, 'id'>): Promise<Parked | null> {
     const ticket = this.ticketOf(id)
     if (ticket && !(await this.shut(ticket, where.gate))) return null
     return this.consumer.disown(id) ? this.parking.park({ id, ...where }) : null
