@@ -1,8 +1,8 @@
 import type { Clock } from '../clock.ts'
 import type { Gate, Pass } from '../gate/gate.ts'
 import type { LetIn } from './gatekeeper.ts'
-import { giveBack } from './held-passes.ts'
 import type { Needs } from './needs.ts'
+import { ShutGates } from './shut-gates.ts'
 import { Standing } from './standing.ts'
 import type { StoredJob } from './store.ts'
 
@@ -19,42 +19,49 @@ export interface AdmissionTerms {
 /** `back`: it waits no more for what it was about to get. */
 export type Admitted = 'in' | 'parked' | 'back'
 
-/** Gates that are remembered as kept by others, and jobs that were put off. */
-const MOST_REMEMBERED = 10_000
+/** Jobs of which is remembered until what they were put off. */
+const MOST_DEFERRED = 10_000
 
 /** Asks for what jobs need: all gates of each, or none. */
 export class Admission {
   private readonly terms: AdmissionTerms
-  /** Gates for one at a time that are held or asked for here. */
-  private readonly taken = new Set<string>()
-  /** Until when others keep a gate, monotonic. */
-  private readonly elsewhere = new Map<string, number>()
+  private readonly shut: ShutGates
   private readonly standings = new Set<Standing>()
   /** What jobs that were put off wait for. */
-  private readonly deferredFor = new Map<string, Gate>()
+  private readonly deferred = new Map<string, Gate>()
 
   constructor(terms: AdmissionTerms) {
     this.terms = terms
+    this.shut = new ShutGates(terms.clock)
   }
 
   /** @param passes gets what the job holds then: what is left in it is to be given back where it is not in */
   async enterAll(job: StoredJob, passes: Pass[], granted: LetIn | undefined): Promise<Admitted> {
     if (granted?.pass) passes.push(granted.pass)
-    const { id, payload } = job
-    const gates = this.terms.needs.of(payload, granted ? this.extrasOf(id, granted.gate) : [])
+    const { needs } = this.terms
+    const gates = granted ? this.gatesOf(job, granted.gate) : needs.of(job.payload)
     const grantedAt = gates.findIndex(({ key }) => key === granted?.pass?.key)
     for (const [at, gate] of gates.entries()) {
       const isExtra = gate === granted?.gate
       if (at === grantedAt && (isExtra || granted?.demand === gate.demand)) continue
       // Another job was the first one when it was asked for.
-      if (at === grantedAt) await giveBack(passes.splice(0, 1))
+      if (at === grantedAt) await this.giveBack(passes.splice(0, 1))
       const mayStand = grantedAt >= 0 && at > grantedAt && !gate.isSpent
-      const pass = mayStand ? await this.stand(gate) : await this.enter(job, gate, passes)
-      if (!pass && granted && gates.includes(granted.gate)) this.remember(id, granted.gate)
-      if (!pass) return mayStand ? 'back' : 'parked'
-      passes.push(gate.isShared ? pass : this.noting(pass))
+      const standing = mayStand || this.isShut(gate) ? null : this.ask(gate)
+      const pass = mayStand
+        ? await this.stand(gate)
+        : standing && (await this.enter(gate, standing))
+      if (pass) {
+        passes.push(pass)
+        continue
+      }
+      if (granted && gates.includes(granted.gate)) this.remember(job.id, granted.gate)
+      if (mayStand) return 'back'
+      await this.giveBack(passes)
+      await this.terms.park(job, gate, standing)
+      return 'parked'
     }
-    this.deferredFor.delete(id)
+    if (granted) this.deferred.delete(job.id)
     return 'in'
   }
 
@@ -63,14 +70,28 @@ export class Admission {
    * runs, who lets it in there may have heard of it here. Else two who ask in turn for what the other waits for might never get both.
    */
   remember(id: string, gate: Gate): void {
-    if (this.deferredFor.size >= MOST_REMEMBERED) this.deferredFor.clear()
-    this.deferredFor.set(id, gate)
+    if (this.deferred.size >= MOST_DEFERRED) this.deferred.clear()
+    this.deferred.set(id, gate)
   }
 
   /** Others keep a gate for that long. */
-  noteKept(key: string, forMs: number): void {
-    if (this.elsewhere.size >= MOST_REMEMBERED) this.elsewhere.clear()
-    this.elsewhere.set(key, this.terms.clock.monotonicMs() + forMs)
+  keepOut(key: string, forMs: number): void {
+    this.shut.keepOut(key, forMs)
+  }
+
+  /** While it is held, nobody here has to ask. */
+  release(pass: Pass): Promise<unknown> {
+    return pass.release().then(() => this.shut.free(pass.key))
+  }
+
+  /** Of a job that does not run: none is left. */
+  async giveBack(passes: Pass[]): Promise<void> {
+    await Promise.all(
+      passes.splice(0).map(async (pass) => {
+        await pass.giveBack()
+        this.shut.free(pass.key)
+      }),
+    )
   }
 
   /** Those who wait with what they have leave their lines. */
@@ -78,20 +99,27 @@ export class Admission {
     return [...this.standings].map((standing) => standing.abandon())
   }
 
-  private extrasOf(id: string, gate: Gate): Gate[] {
-    const remembered = this.deferredFor.get(id)
-    return remembered && remembered.key !== gate.key ? [gate, remembered] : [gate]
+  /** With what it is to have besides: it was let in to that, or is known to have been put off until it has it. */
+  private gatesOf({ id, payload }: StoredJob, granted: Gate): Gate[] {
+    const deferred = this.deferred.get(id)
+    const isOther = deferred && deferred.key !== granted.key
+    return this.terms.needs.with(payload, isOther ? [granted, deferred] : [granted])
   }
 
-  /** Null: it is parked. */
-  private async enter(job: StoredJob, gate: Gate, passes: Pass[]): Promise<Pass | null> {
-    const standing = this.isShut(gate) ? null : this.ask(gate)
-    const isIn = standing !== null && (await standing.isIn)
-    const pass = isIn ? await standing.entered : null
-    if (pass) return pass
-    await giveBack(passes)
-    await this.terms.park(job, gate, standing)
-    return null
+  private ask(gate: Gate): Standing {
+    if (!gate.isShared) this.shut.take(gate.key)
+    return new Standing(gate, gate.demand, this.terms.metadata)
+  }
+
+  /** Null: it has to wait. */
+  private async enter({ key }: Gate, standing: Standing): Promise<Pass | null> {
+    let pass: Pass | null = null
+    try {
+      pass = await standing.atOnce()
+    } finally {
+      if (!pass) this.shut.free(key)
+    }
+    return pass
   }
 
   /**
@@ -110,31 +138,6 @@ export class Admission {
 
   /** Others wait for it, or hold it and will for a while: asking would be in vain. */
   private isShut({ key }: Gate): boolean {
-    if (this.terms.isKeeping(key) || this.taken.has(key)) return true
-    const untilMs = this.elsewhere.get(key)
-    if (untilMs === undefined) return false
-    if (untilMs > this.terms.clock.monotonicMs()) return true
-    this.elsewhere.delete(key)
-    return false
-  }
-
-  private ask(gate: Gate): Standing {
-    const standing = new Standing(gate, gate.demand, this.terms.metadata)
-    if (gate.isShared) return standing
-    this.taken.add(gate.key)
-    const free = () => this.taken.delete(gate.key)
-    standing.isIn.then((isIn) => isIn || free(), free)
-    return standing
-  }
-
-  /** Of a gate for one at a time: while it is held here nobody here has to ask. */
-  private noting(pass: Pass): Pass {
-    const { key, fence, signal } = pass
-    const free = () => this.taken.delete(key)
-    return {
-      ...{ key, fence, signal },
-      release: () => pass.release().finally(free),
-      giveBack: () => pass.giveBack().finally(free),
-    }
+    return this.terms.isKeeping(key) || this.shut.has(key)
   }
 }

@@ -1,11 +1,12 @@
 import type { Clock } from '../clock.ts'
 import { SluiceError, StaleDeliveryError } from '../errors.ts'
 import type { Gate, Pass } from '../gate/gate.ts'
+import { UnderWay } from '../gate/under-way.ts'
 import { Admission } from './admission.ts'
 import type { Ending } from './defer.ts'
 import { type FailureTerms, settlementOf } from './failure.ts'
 import { Gatekeeper, type LetIn } from './gatekeeper.ts'
-import { giveBack, HeldPasses } from './held-passes.ts'
+import { HeldPasses } from './held-passes.ts'
 import type { Needs } from './needs.ts'
 import type { Settlement } from './outbox.ts'
 import type { Unparked } from './parking.ts'
@@ -39,7 +40,7 @@ export class GatedConsumer {
   private readonly held: HeldPasses
   /** What unparked jobs were let in with, until they are looked at. */
   private readonly letIn = new Map<string, LetIn>()
-  private readonly underWay = new Set<Promise<unknown>>()
+  private readonly underWay = new UnderWay()
   private readonly slotWaits: SlotWaits
   /** Jobs that are held and neither wait nor run: they ask for their gates. */
   private betweenCount = 0
@@ -73,7 +74,7 @@ export class GatedConsumer {
       yieldGates: (keys) => this.tickets.parking.yieldGates(keys),
       untilRoom: (ms) => this.slotWaits.until(ms),
       unpark: (key) => this.unpark(key),
-      letIn: (unparked, granted) => this.track(this.receive(unparked, granted)),
+      letIn: (unparked, granted) => this.underWay.during(this.receive(unparked, granted)),
     })
   }
 
@@ -93,7 +94,7 @@ export class GatedConsumer {
   stopClaiming(): void {
     this.tickets.stopClaiming()
     this.gatekeeper.stop()
-    for (const abandoned of this.admission.abandon()) this.track(abandoned)
+    for (const abandoned of this.admission.abandon()) this.underWay.during(abandoned)
   }
 
   stop(): void {
@@ -106,8 +107,8 @@ export class GatedConsumer {
   /** Resolves when nothing is left to tell the store. */
   async flushed(): Promise<void> {
     await this.tickets.flushed()
-    while (this.underWay.size > 0 && !this.stopped) {
-      await Promise.all(this.underWay)
+    while (!this.underWay.isIdle && !this.stopped) {
+      await this.underWay.idle()
       await this.tickets.flushed()
     }
     await this.gatekeeper.settled()
@@ -115,7 +116,7 @@ export class GatedConsumer {
 
   /** How a delivery ended, where nobody asks what became of it. */
   tell(id: string, ending: Ending): void {
-    if (ending.tag === 'behind') return this.track(this.putBehind(id, ending.gate))
+    if (ending.tag === 'behind') return this.underWay.during(this.putBehind(id, ending.gate))
     this.tickets.tell(id, ending)
     this.leave(id)
   }
@@ -135,42 +136,35 @@ export class GatedConsumer {
 
   private take(jobs: StoredJob[], fence: number): void {
     const { needs } = this.terms
-    const isLetIn = ({ id }: StoredJob) => this.letIn.size > 0 && this.letIn.has(id)
-    const asks = (job: StoredJob) => needs.has(job.payload) || isLetIn(job)
+    const isLetIn = (id: string) => this.letIn.size > 0 && this.letIn.has(id)
+    const asks = ({ id, payload }: StoredJob) => needs.has(payload) || isLetIn(id)
     if (!jobs.some(asks)) return this.terms.onJobs(jobs, fence)
     const free = jobs.filter((job) => !asks(job))
     if (free.length > 0) this.terms.onJobs(free, fence)
-    for (const job of jobs) if (asks(job)) this.track(this.admit(job, fence))
-  }
-
-  private track(promise: Promise<unknown>): void {
-    const done = promise.then(() => {
-      this.underWay.delete(done)
-    })
-    this.underWay.add(done)
+    for (const job of jobs) if (asks(job)) this.underWay.during(this.admit(job, fence))
   }
 
   /** All gates or none: what it got is given back before it is parked. */
   private async admit(job: StoredJob, fence: number): Promise<void> {
     const { life } = this
     const passes: Pass[] = []
+    const granted = this.letIn.size > 0 ? this.letIn.get(job.id) : undefined
+    if (granted) this.letIn.delete(job.id)
+    let isOut = false
     this.betweenCount++
-    const granted = this.letIn.get(job.id)
-    this.letIn.delete(job.id)
     try {
       const admitted = await this.admission.enterAll(job, passes, granted)
-      const isOurs = life === this.life && !this.stopped
-      if (admitted === 'in' && isOurs) return this.giveOut(job, fence, passes)
+      isOut = admitted === 'in' && life === this.life && !this.stopped
       if (admitted === 'back') this.tickets.tell(job.id, BACK)
-      await giveBack(passes)
+      if (!isOut) await this.admission.giveBack(passes)
     } catch (error) {
       const refusal = this.refusalOf({ ...job, passes: [...passes] }, error)
-      await giveBack(passes)
+      await this.admission.giveBack(passes)
       if (life === this.life) this.tell(job.id, refusal)
-    } finally {
-      this.betweenCount--
-      this.wake()
     }
+    this.betweenCount--
+    if (isOut) this.giveOut(job, fence, passes)
+    else this.wake()
   }
 
   /** False: nothing is known of it any more. */
@@ -178,8 +172,8 @@ export class GatedConsumer {
     const { key, terms, demand } = gate
     const parked = await this.tickets.park(id, { gate: key, terms, demand })
     if (parked?.tag === 'keeper') this.gatekeeper.keep(key, () => gate, demand, standing)
-    else if (standing) this.track(standing.abandon())
-    if (parked?.tag === 'kept') this.admission.noteKept(key, parked.forMs)
+    else if (standing) this.underWay.during(standing.abandon())
+    if (parked?.tag === 'kept') this.admission.keepOut(key, parked.forMs)
     return parked !== null && parked.tag !== 'stale'
   }
 
@@ -188,13 +182,12 @@ export class GatedConsumer {
     const { life } = this
     this.betweenCount++
     this.admission.remember(id, gate)
-    try {
-      await Promise.all(this.held.release(id))
-      return life === this.life && !this.stopped && (await this.park(id, gate, null))
-    } finally {
-      this.betweenCount--
-      this.wake()
-    }
+    await Promise.all(this.held.remove(id).map((pass) => this.admission.release(pass)))
+    const isOurs = life === this.life && !this.stopped
+    const isParked = isOurs && (await this.park(id, gate, null))
+    this.betweenCount--
+    this.wake()
+    return isParked
   }
 
   private refusalOf(job: StoredJob, error: unknown): Ending {
@@ -205,21 +198,21 @@ export class GatedConsumer {
 
   private giveOut(job: StoredJob, fence: number, passes: readonly Pass[]): void {
     // First, as what nobody can take goes back at once.
-    this.held.add(job.id, passes)
-    if (passes.some(({ signal }) => signal?.aborted)) return this.tell(job.id, BACK)
-    this.terms.onJobs([{ ...job, passes }], fence)
+    if (!this.held.add(job.id, passes)) return this.tell(job.id, BACK)
+    job.passes = passes
+    this.terms.onJobs([job], fence)
     this.terms.start()
   }
 
   /** The delivery has ended: those who wait for what it held are let in. */
   private leave(id: string): void {
-    for (const released of this.held.release(id)) this.track(released)
+    for (const pass of this.held.remove(id)) this.underWay.during(this.admission.release(pass))
     this.slotWaits.tell()
   }
 
   private async settleBehind(id: string, gate: Gate): Promise<void> {
     const isParked = this.putBehind(id, gate)
-    this.track(isParked)
+    this.underWay.during(isParked)
     if (!(await isParked)) throw new StaleDeliveryError(this.terms.queue, id)
   }
 

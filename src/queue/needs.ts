@@ -35,23 +35,18 @@ export class Needs {
   /**
    * Of each gate once, in the order in which all jobs ask: what is held before what is spent, each kind by its keys, and last what
    * is of this queue alone, the part of one key before that of all.
-   * @param extras what one of them is to have besides, as its handler said
    * @throws {ArgumentError} for what a function of the queue made of the data, and what it throws itself
    */
-  of(payload: string, extras: readonly Gate[] = []): Gate[] {
-    const said = needsOf(payload)
-    const shared = said === null ? [] : this.opened(said)
-    const alone: Gate[] = []
-    if (this.isOfAll) {
-      const data = decodePayload(payload) as never
-      shared.push(...this.ofData(data))
-      alone.push(...this.ofQueueAlone(data))
-    }
+  of(payload: string): Gate[] {
+    const [shared, alone] = this.partsOf(payload)
+    return shared.length === 1 && alone.length === 0 ? shared : inOrder(shared, alone)
+  }
+
+  /** The same with what the job is to have besides, as its handler said. What it needs by itself is asked for as it says that. */
+  with(payload: string, extras: readonly Gate[]): Gate[] {
+    const [shared, alone] = this.partsOf(payload)
     const own = new Set([...shared, ...alone].map(({ key }) => key))
-    shared.push(...extras.filter(({ key }) => !own.has(key)))
-    const gates = [...shared.sort((a, b) => (a.key < b.key ? -1 : 1)), ...alone]
-    const byKey = new Map(gates.map((gate) => [gate.key, gate]))
-    return [...byKey.values()].sort((a, b) => rankOf(a) - rankOf(b))
+    return inOrder([...shared, ...extras.filter(({ key }) => !own.has(key))], alone)
   }
 
   /** @throws {ArgumentError} for terms of another version */
@@ -79,6 +74,19 @@ export class Needs {
     return withNeeds(payload, JSON.stringify(gates.map(({ terms, demand }) => [terms, demand])))
   }
 
+  /** What others may need as well, and what is of this queue alone. */
+  private partsOf(payload: string): [shared: Gate[], alone: Gate[]] {
+    const own = needsOf(payload)
+    const shared = own === null ? [] : this.opened(own)
+    const alone: Gate[] = []
+    if (this.isOfAll) {
+      const data = decodePayload(payload) as never
+      this.addOfData(data, shared)
+      this.addOfQueueAlone(data, alone)
+    }
+    return [shared, alone]
+  }
+
   private opened(text: string): Gate[] {
     const needs = JSON.parse(text) as [terms: string, demand: string][]
     return needs.map(([terms, demand]) => this.gates.open(terms, demand))
@@ -89,26 +97,26 @@ export class Needs {
     return this.gates.readWriteLock(need.name, need.mode, this.ttlMs)
   }
 
-  private ofData(data: never): Gate[] {
+  private addOfData(data: never, all: Gate[]): void {
     const { gates, ttlMs } = this
     const { lock, semaphore, limit } = this.ofQueue
-    return [
-      ...(lock?.(data) ?? []).map((one) => this.lockGate(one)),
-      ...(semaphore?.(data) ?? []).map(({ name, permits, weight }) =>
-        gates.semaphore(name, permits, weight, ttlMs),
-      ),
-      ...limit.map((need) => {
-        const { use, key, cost } = need(data)
-        return gates.limit(use, key, cost)
-      }),
-    ]
+    if (lock) for (const one of lock(data)) all.push(this.lockGate(one))
+    if (semaphore) {
+      for (const { name, permits, weight } of semaphore(data)) {
+        all.push(gates.semaphore(name, permits, weight, ttlMs))
+      }
+    }
+    for (const need of limit) {
+      const { use, key, cost } = need(data)
+      all.push(gates.limit(use, key, cost))
+    }
   }
 
-  private ofQueueAlone(data: never): Gate[] {
+  private addOfQueueAlone(data: never, all: Gate[]): void {
     const { gates, ttlMs } = this
     const { concurrency, rate } = this.ofQueue
+    if (!concurrency && !rate) return
     const own = `queue:${this.queue.replaceAll('%', '%25').replaceAll(':', '%3A')}`
-    const all: Gate[] = []
     if (concurrency?.perKey) {
       const { key, max } = concurrency.perKey
       all.push(gates.semaphore(`${own}:${key(data)}`, max, 1, ttlMs))
@@ -119,12 +127,17 @@ export class Needs {
       all.push(gates.limit({ name: `${own}:key`, rules: [rule] }, key(data), 1))
     }
     if (rate?.total) all.push(gates.limit({ name: own, rules: [rate.total] }, 'all', 1))
-    return all
   }
+}
+
+function inOrder(shared: Gate[], alone: Gate[]): Gate[] {
+  const gates = [...shared.sort((a, b) => (a.key < b.key ? -1 : 1)), ...alone]
+  const byKey = new Map(gates.map((gate) => [gate.key, gate]))
+  return [...byKey.values()].sort((a, b) => rankOf(a) - rankOf(b))
 }
 
 const EXPECTED = 'a lock or a semaphore of the Sluice that the queue is of'
 const HINT =
-  'Jobs wait in the line of one engine: locks of a Redlock and elections have none there, and those of another Sluice have another one.'
+  'Jobs wait in the line of one engine: the nodes of a Redlock have none together, and another Sluice has another one.'
 const KINDS = ['lock', 'read-write-lock', 'semaphore', 'limit']
 const rankOf = ({ key }: Gate) => KINDS.indexOf(key.slice(0, key.indexOf(':')))
