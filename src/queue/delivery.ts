@@ -106,6 +106,13 @@ export function holdDelivery<Data>(
     settle(id, settlement).catch(() => {})
   }
 
+  /** Once: a newer delivery of the job has the same id, and may be here as well. */
+  async function settleOnce(ending: Ending): Promise<void> {
+    if (isOver) throw new StaleDeliveryError(queue, id)
+    finish()
+    await settle(id, ending)
+  }
+
   const delivery: Delivery<Data> = {
     id: idOf(job),
     data,
@@ -115,28 +122,21 @@ export function holdDelivery<Data>(
     gates: gatesOf(job),
     signal: controller.signal,
     ...tellingOf(terms.notes, job),
-    ack(result) {
-      finish()
-      return settle(id, { tag: 'ack', result })
-    },
+    ack: (result) => settleOnce({ tag: 'ack', result }),
     async retry(options) {
       const { delay } = readOptions('retry', options, retryOptions)
-      finish()
       const isLast = job.attempt + 1 >= job.maxAttempts
       const reason = `retried by its consumer${isLast ? ' until no attempt was left' : ''}`
       const how = delay === undefined ? failures : { ...failures, delayAfter: () => delay }
-      await settle(id, settlementOf(job, reason, how))
+      await settleOnce(settlementOf(job, reason, how))
     },
     async defer(options) {
       const { until } = readOptions('defer', options, deferOptions)
-      const ending = deferralOf(job, until, failures.gateOf)
-      finish()
-      await settle(id, ending)
+      await settleOnce(deferralOf(job, until, failures.gateOf))
     },
     fail(reason = 'failed by its consumer') {
-      finish()
       const text = reasonOf(reason)
-      return settle(id, {
+      return settleOnce({
         tag: 'death',
         reason: text,
         ...noteOf(failures.keptFailures, 'failed', text),
