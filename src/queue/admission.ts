@@ -16,6 +16,15 @@ export interface AdmissionTerms {
   park: (job: StoredJob, gate: Gate, standing: Standing | null) => Promise<unknown>
 }
 
+/** What a job has when it asks: what it was let in with, or what it kept since it failed. */
+export interface Brought {
+  granted?: LetIn
+  kept?: readonly Pass[]
+}
+
+const NONE: readonly Pass[] = []
+const NOTHING: Brought = {}
+
 /** `back`: it waits no more for what it was about to get. */
 export type Admitted = 'in' | 'parked' | 'back'
 
@@ -36,12 +45,18 @@ export class Admission {
   }
 
   /** @param passes gets what the job holds then: what is left in it is to be given back where it is not in */
-  async enterAll(job: StoredJob, passes: Pass[], granted: LetIn | undefined): Promise<Admitted> {
+  async enterAll(
+    job: StoredJob,
+    passes: Pass[],
+    { granted, kept = NONE }: Brought = NOTHING,
+  ): Promise<Admitted> {
+    passes.push(...kept)
     if (granted?.pass) passes.push(granted.pass)
     const { needs } = this.terms
     const gates = granted ? this.gatesOf(job, granted.gate) : needs.of(job.payload)
     const grantedAt = gates.findIndex(({ key }) => key === granted?.pass?.key)
     for (const [at, gate] of gates.entries()) {
+      if (kept.some(({ key }) => key === gate.key)) continue
       const isExtra = gate === granted?.gate
       if (at === grantedAt && (isExtra || granted?.demand === gate.demand)) continue
       // Another job was the first one when it was asked for.

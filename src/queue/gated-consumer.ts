@@ -2,11 +2,12 @@ import type { Clock } from '../clock.ts'
 import { SluiceError, StaleDeliveryError } from '../errors.ts'
 import type { Gate, Pass } from '../gate/gate.ts'
 import { UnderWay } from '../gate/under-way.ts'
-import { Admission } from './admission.ts'
+import { Admission, type Brought } from './admission.ts'
 import type { Ending } from './defer.ts'
 import { type FailureTerms, settlementOf } from './failure.ts'
 import { Gatekeeper, type LetIn } from './gatekeeper.ts'
 import { HeldPasses } from './held-passes.ts'
+import { type FailedRetry, KeptJobs } from './kept-jobs.ts'
 import type { Needs } from './needs.ts'
 import type { Settlement } from './outbox.ts'
 import type { Unparked } from './parking.ts'
@@ -38,8 +39,9 @@ export class GatedConsumer {
   private readonly metadata: string
   private readonly admission: Admission
   private readonly held: HeldPasses
-  /** What unparked jobs were let in with, until they are looked at. */
-  private readonly letIn = new Map<string, LetIn>()
+  /** Until they are looked at. */
+  private readonly brought = new Map<string, Brought>()
+  private readonly kept: KeptJobs
   private readonly underWay = new UnderWay()
   private readonly slotWaits: SlotWaits
   /** Jobs that are held and neither wait nor run: they ask for their gates. */
@@ -56,6 +58,17 @@ export class GatedConsumer {
       ...{ clock, needs: terms.needs, metadata: this.metadata },
       isKeeping: (key) => this.gatekeeper.isKeeping(key),
       park: ({ id }, gate, standing) => this.park(id, gate, standing),
+    })
+    this.kept = new KeptJobs({
+      clock,
+      stay: async (id, failed) => {
+        await this.tickets.settle(id, failed)
+        return this.tickets.lastFence
+      },
+      untilRoom: (ms) => this.slotWaits.until(ms),
+      again: (job, fence, passes) => this.tryAgain(job, fence, passes),
+      back: (id, delayMs) => this.tickets.tell(id, { tag: 'retry', delayMs, failed: false }),
+      release: (pass) => this.admission.release(pass),
     })
     this.held = new HeldPasses((id, reason) => terms.onPassLost(id, reason))
     this.tickets = new TicketConsumer(store, clock, {
@@ -94,11 +107,14 @@ export class GatedConsumer {
   stopClaiming(): void {
     this.tickets.stopClaiming()
     this.gatekeeper.stop()
+    this.kept.stop('back')
+    this.slotWaits.tell()
     for (const abandoned of this.admission.abandon()) this.underWay.during(abandoned)
   }
 
   stop(): void {
     this.stopped = true
+    this.kept.stop('gone')
     this.stopClaiming()
     this.tickets.stop()
     for (const id of this.held.ids()) this.leave(id)
@@ -117,6 +133,9 @@ export class GatedConsumer {
   /** How a delivery ended, where nobody asks what became of it. */
   tell(id: string, ending: Ending): void {
     if (ending.tag === 'behind') return this.underWay.during(this.putBehind(id, ending.gate))
+    // Nobody asks whether it came too late.
+    const kept = ending.tag === 'retry' ? this.keep(id, ending)?.catch(() => {}) : null
+    if (kept) return
     this.tickets.tell(id, ending)
     this.leave(id)
   }
@@ -124,6 +143,8 @@ export class GatedConsumer {
   /** Resolves when the store has it; rejects with {@link StaleDeliveryError} if it was too late. */
   settle(id: string, ending: Ending): Promise<void> {
     if (ending.tag === 'behind') return this.settleBehind(id, ending.gate)
+    const kept = ending.tag === 'retry' ? this.keep(id, ending) : null
+    if (kept) return kept
     const settled = this.tickets.settle(id, ending)
     this.leave(id)
     return settled
@@ -136,8 +157,8 @@ export class GatedConsumer {
 
   private take(jobs: StoredJob[], fence: number): void {
     const { needs } = this.terms
-    const isLetIn = (id: string) => this.letIn.size > 0 && this.letIn.has(id)
-    const asks = ({ id, payload }: StoredJob) => needs.has(payload) || isLetIn(id)
+    const brings = (id: string) => this.brought.size > 0 && this.brought.has(id)
+    const asks = ({ id, payload }: StoredJob) => needs.has(payload) || brings(id)
     if (!jobs.some(asks)) return this.terms.onJobs(jobs, fence)
     const free = jobs.filter((job) => !asks(job))
     if (free.length > 0) this.terms.onJobs(free, fence)
@@ -148,12 +169,12 @@ export class GatedConsumer {
   private async admit(job: StoredJob, fence: number): Promise<void> {
     const { life } = this
     const passes: Pass[] = []
-    const granted = this.letIn.size > 0 ? this.letIn.get(job.id) : undefined
-    if (granted) this.letIn.delete(job.id)
+    const brought = this.brought.size > 0 ? this.brought.get(job.id) : undefined
+    if (brought) this.brought.delete(job.id)
     let isOut = false
     this.betweenCount++
     try {
-      const admitted = await this.admission.enterAll(job, passes, granted)
+      const admitted = await this.admission.enterAll(job, passes, brought)
       isOut = admitted === 'in' && life === this.life && !this.stopped
       if (admitted === 'back') this.tickets.tell(job.id, BACK)
       if (!isOut) await this.admission.giveBack(passes)
@@ -197,9 +218,9 @@ export class GatedConsumer {
   }
 
   private giveOut(job: StoredJob, fence: number, passes: readonly Pass[]): void {
-    // First, as what nobody can take goes back at once.
-    if (!this.held.add(job.id, passes)) return this.tell(job.id, BACK)
     job.passes = passes
+    // First, as what nobody can take goes back at once.
+    if (!this.held.add(job)) return this.tell(job.id, BACK)
     this.terms.onJobs([job], fence)
     this.terms.start()
   }
@@ -208,6 +229,31 @@ export class GatedConsumer {
   private leave(id: string): void {
     for (const pass of this.held.remove(id)) this.underWay.during(this.admission.release(pass))
     this.slotWaits.tell()
+  }
+
+  /** Resolves when the store has the failure of a job that keeps what it holds. Null: it keeps nothing, and ends like others. */
+  private keep(id: string, failed: FailedRetry): Promise<void> | null {
+    const job = failed.failed && this.kept.hasRoom ? this.held.get(id) : undefined
+    const passes = job ? this.terms.needs.keptOf(job) : []
+    if (!job || passes.length === 0 || passes.some(({ signal }) => signal?.aborted)) return null
+    for (const pass of this.held.remove(id)) {
+      if (!passes.includes(pass)) this.underWay.during(this.admission.release(pass))
+    }
+    const { told, over } = this.kept.keep(job, failed, passes)
+    this.underWay.during(over)
+    this.wake()
+    return told.then(() => {})
+  }
+
+  /** In the slot that is there now. */
+  private async tryAgain(job: StoredJob, fence: number, passes: readonly Pass[]): Promise<void> {
+    this.betweenCount++
+    this.brought.set(job.id, { kept: passes })
+    await this.tickets.receive(job, fence)
+    if (this.brought.delete(job.id))
+      await Promise.all(passes.map((pass) => this.admission.release(pass)))
+    this.betweenCount--
+    this.wake()
   }
 
   private async settleBehind(id: string, gate: Gate): Promise<void> {
@@ -219,7 +265,12 @@ export class GatedConsumer {
   private lose(ids: string[]): void {
     this.life++
     this.terms.onLost(ids)
-    for (const id of ids) this.leave(id)
+    for (const id of ids) this.drop(id)
+  }
+
+  private drop(id: string): void {
+    this.kept.drop(id)
+    this.leave(id)
   }
 
   private async unpark(key: string): Promise<Unparked | null> {
@@ -236,8 +287,8 @@ export class GatedConsumer {
     { job, fence }: { job: StoredJob; fence: number },
     granted: LetIn | null,
   ): Promise<void> {
-    if (granted) this.letIn.set(job.id, granted)
+    if (granted) this.brought.set(job.id, { granted })
     await this.tickets.receive(job, fence)
-    if (granted && this.letIn.delete(job.id)) await granted.pass?.giveBack()
+    if (granted && this.brought.delete(job.id)) await granted.pass?.giveBack()
   }
 }

@@ -1,8 +1,15 @@
 import { ArgumentError } from '../errors.ts'
-import type { Acquirable, Gate, Gates } from '../gate/gate.ts'
+import type { Acquirable, Gate, Gates, Pass } from '../gate/gate.ts'
 import { describe } from '../text.ts'
-import type { LockNeed, ReadNeeds, ReadQueueNeeds } from './need-options.ts'
+import type { LockNeed, OnRetry, ReadNeeds, ReadQueueNeeds } from './need-options.ts'
 import { decodePayload, needsOf, withNeeds } from './payload.ts'
+import type { StoredJob } from './store.ts'
+
+/** What a job was added with, in front of its payload. */
+interface Said {
+  gates: [terms: string, demand: string][]
+  onRetry?: OnRetry
+}
 
 /** What the jobs of one queue need: what the queue says of each, and what they were added with. */
 export class Needs {
@@ -62,7 +69,7 @@ export class Needs {
   }
 
   /** A payload with what its job was added with. */
-  labelled(payload: string, { lock, semaphore, limit }: ReadNeeds): string {
+  labelled(payload: string, { lock, semaphore, limit, onRetry }: ReadNeeds): string {
     const gates = [
       ...lock.map((one) => this.lockGate(one)),
       ...semaphore.map(({ name, permits, weight }) =>
@@ -70,8 +77,18 @@ export class Needs {
       ),
       ...limit.map(({ use, key, cost }) => this.gates.limit(use, key, cost)),
     ]
-    if (gates.length === 0) return payload
-    return withNeeds(payload, JSON.stringify(gates.map(({ terms, demand }) => [terms, demand])))
+    if (gates.length === 0 && onRetry === null) return payload
+    const said: Said = { gates: gates.map(({ terms, demand }) => [terms, demand]) }
+    if (onRetry !== null) said.onRetry = onRetry
+    return withNeeds(payload, JSON.stringify(said))
+  }
+
+  /** What a job that failed keeps until it is tried again. */
+  keptOf({ payload, passes = [] }: StoredJob): Pass[] {
+    const said = needsOf(payload)
+    const own: OnRetry | undefined = said === null ? undefined : (JSON.parse(said) as Said).onRetry
+    const onRetry = own ?? this.ofQueue.onRetry
+    return onRetry === 'keep' ? passes.filter((pass) => rankOf(pass) < SPENT) : []
   }
 
   /** What others may need as well, and what is of this queue alone. */
@@ -88,8 +105,8 @@ export class Needs {
   }
 
   private opened(text: string): Gate[] {
-    const needs = JSON.parse(text) as [terms: string, demand: string][]
-    return needs.map(([terms, demand]) => this.gates.open(terms, demand))
+    const { gates } = JSON.parse(text) as Said
+    return gates.map(([terms, demand]) => this.gates.open(terms, demand))
   }
 
   private lockGate(need: LockNeed): Gate {
@@ -140,4 +157,6 @@ const EXPECTED = 'a lock or a semaphore of the Sluice that the queue is of'
 const HINT =
   'Jobs wait in the line of one engine: the nodes of a Redlock have none together, and another Sluice has another one.'
 const KINDS = ['lock', 'read-write-lock', 'semaphore', 'limit']
-const rankOf = ({ key }: Gate) => KINDS.indexOf(key.slice(0, key.indexOf(':')))
+/** Of what comes back with time alone. */
+const SPENT = KINDS.indexOf('limit')
+const rankOf = ({ key }: Pick<Gate, 'key'>) => KINDS.indexOf(key.slice(0, key.indexOf(':')))

@@ -100,6 +100,7 @@ import type { StrandStore } from './strand-store.ts'
  *       nothing is left has none.
  * - Q75 Of a gate behind which nothing is parked nothing is left once its last look is over.
  * - Q76 Parked jobs are counted as such, wait in the sense of Q23, and are drained and obliterated like the others.
+ * - Q77 What failed and stays is in flight for the same epoch, with one attempt more, in the step that is told of it.
  */
 
 /** A job as it travels. `id` is unique and grows in the order of adding. */
@@ -147,9 +148,8 @@ export interface AddRequest {
   producer: string
   sequence: number
   jobs: NewJob[]
-  /** Refused with a {@link QueueFullError} if more jobs than that would wait then. */
+  /** Refused with a {@link QueueFullError} if more jobs, or bytes of their payloads, than that would wait then. */
   maxLength?: number | undefined
-  /** The same for bytes of their payloads. */
   maxBytes?: number | undefined
 }
 
@@ -161,6 +161,8 @@ export interface Retry {
    * to where its rank is. With a delay it is for later, and no suspect.
    */
   failed: boolean
+  /** Of what has failed: it is in flight still, whatever the delay. */
+  stays?: boolean
   /** What is kept of the failure. Not of a ticket of a record, which is told for itself. */
   note?: FailureNote | undefined
 }

@@ -6,7 +6,7 @@ import { Consumer } from './consumer.ts'
 import type { ConsumerTerms } from './consumer-terms.ts'
 import { NotAddressableError } from './errors.ts'
 import { MOST_IN_A_CALL, openTickets } from './open-tickets.ts'
-import { ACK, quiet, type Settlement } from './outbox.ts'
+import { ACK, isStaying, quiet, type Settlement } from './outbox.ts'
 import { Parking } from './parking.ts'
 import type { Park, Parked } from './parking-store.ts'
 import type { CloseVerdict, Note, Opening } from './record-store.ts'
@@ -89,6 +89,10 @@ export class TicketConsumer {
 
   get lastAnswerMs(): number | null {
     return this.consumer.lastAnswerMs
+  }
+
+  get lastFence(): number {
+    return this.consumer.lastFence
   }
 
   wake(): void {
@@ -273,7 +277,8 @@ export class TicketConsumer {
       asker?.reject(new EngineUnavailableError(message, { outcome: 'unknown', retryable: false }))
       return
     }
-    if (verdict === 'stale' || (settlement.tag === 'park' && verdict === 'cancelled')) {
+    const goesOn = settlement.tag === 'park' || isStaying(settlement)
+    if (verdict === 'stale' || (goesOn && verdict === 'cancelled')) {
       asker?.reject(new StaleDeliveryError(queue, name))
     }
     if (settlement.tag === 'park') {
