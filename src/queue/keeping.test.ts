@@ -251,6 +251,24 @@ describe("what 'keep' keeps", () => {
     await sluice.close()
   })
 
+  it('is kept of a paused queue, too: what is in flight goes on, and nothing else begins', async () => {
+    const { sluice, clock } = createTestSluice()
+    const queue = sluice.queue<string>('q', { onRetry: 'keep', backoff: BACKOFF, lock: 'door' })
+    const seen: string[] = []
+    queue.work(({ data, attempt }) => {
+      seen.push(`${data} ${attempt}`)
+      if (attempt === 1) throw new Error('no')
+    })
+    await queue.addMany(['a', 'b'])
+    await expect.poll(() => queue.counts()).toEqual({ ...NOWHERE, inFlight: 1, parked: 1 })
+    await expect.poll(() => seen).toEqual(['a 1'])
+    await queue.pause()
+    await clock.advance('11s')
+    await expect.poll(() => queue.counts()).toEqual({ ...NOWHERE, parked: 1, paused: true })
+    expect(seen).toEqual(['a 1', 'a 2'])
+    await sluice.close()
+  })
+
   it('is freed where its limit has no budget then', async () => {
     const { sluice, clock } = createTestSluice()
     const limiter = sluice.limiter('smtp', fixedWindow({ limit: 1, per: '1h' }))
