@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { HOSTILE_NAMES } from '../../test/hostile-names.ts'
+import { behindContract } from './behind.contract.ts'
 import {
   Bench,
   HOUR_MS,
@@ -58,6 +59,7 @@ const HOSTILE_PAYLOADS = [
 export function queueContract(open: () => Promise<OpenedQueueStore>): void {
   const bench = new Bench(open)
   recoveryContract(bench)
+  behindContract(bench)
   wakeContract(bench)
   largeContract(bench)
   deadContract(bench)
