@@ -1,9 +1,16 @@
 // One sequence of commands on a queue of its own, each compared with what the model says.
 import { expect } from 'vitest'
 import { Consumer, LEASE_MS, newJob, type QueueClient } from '../../src/queue/bench.contract.ts'
-import type { ExchangeAnswer, StoredJob } from '../../src/queue/store.ts'
+import type {
+  AddRequest,
+  ExchangeAnswer,
+  NewJob,
+  QueueStore,
+  StoredJob,
+} from '../../src/queue/store.ts'
 import type { OpenedEngine } from '../engines.ts'
-import { type Action, PLAYERS, type Way } from './queue-actions.ts'
+import { gate } from '../faults.ts'
+import { type Action, PLAYERS } from './queue-actions.ts'
 import { expectClaim } from './queue-claims.ts'
 import {
   type Expected,
@@ -73,7 +80,7 @@ export class QueueGame {
     const { queue } = this.opened.first
     switch (one.op) {
       case 'add':
-        return this.add(this.at(one.player).client, one.count, one.delayMs, one.way)
+        return this.add(this.at(one.player).client, one)
       case 'exchange': {
         const { held } = this.at(one.player)
         const said: Said = one.settlements.flatMap((how, index) => {
@@ -134,22 +141,57 @@ export class QueueGame {
     return this.players[index] as Player
   }
 
-  private async add(client: QueueClient, count: number, delayMs: number, way: Way): Promise<void> {
-    const producer = `${client.clientId}.${this.queue}`
-    const sequence = (this.sequences.get(producer) ?? 0) + 1
-    this.sequences.set(producer, sequence)
+  private async add(
+    client: QueueClient,
+    { count, delayMs, way, underWay }: Action & { op: 'add' },
+  ): Promise<void> {
     const { key, ...how } = way
     const jobs = Array.from({ length: count }, () =>
       newJob(`"job ${++this.jobs}"`, { delayMs, maxAttempts: MAX_ATTEMPTS, ...how }),
     )
-    const request = { ...{ queue: this.queue, producer, sequence }, jobs }
+    const { addBehind } = client.queue
     const keyed = key === undefined ? null : jobs.map((job) => ({ ...job, key }))
+    if (addBehind && !keyed && underWay !== 'one' && count > 1) {
+      const [first, ...rest] = jobs as [NewJob]
+      const batches = [this.batchOf(client, [first]), this.batchOf(client, rest)] as const
+      return this.addBoth(client.queue.add, addBehind, batches, underWay === 'swapped')
+    }
+    const request = this.batchOf(client, jobs)
     const call = () =>
       keyed ? client.queue.addKeyed({ ...request, jobs: keyed }) : client.queue.add(request)
     const ids = await call()
     // The answer was lost, and the producer says it again.
     expect(await call()).toEqual(ids)
     this.model.add(ids.map(String), keyed ?? jobs)
+  }
+
+  /** Two batches of one producer, of which the second may come in front. */
+  private async addBoth(
+    add: QueueStore['add'],
+    addBehind: NonNullable<QueueStore['addBehind']>,
+    [first, second]: readonly [AddRequest, AddRequest],
+    isSwapped: boolean,
+  ): Promise<void> {
+    const before = gate()
+    const call = () => addBehind(second, before.opened)
+    const early = isSwapped ? call() : null
+    const firstIds = await add(first)
+    // As a client does that lost both answers: in their order, before anybody says that the first is settled.
+    const secondIds = early ? null : await call()
+    expect(await add(first)).toEqual(firstIds)
+    if (secondIds) expect(await call()).toEqual(secondIds)
+    before.open()
+    const ids = secondIds ?? ((await early) as string[])
+    expect(await call()).toEqual(ids)
+    this.model.add(firstIds, first.jobs)
+    this.model.add(ids, second.jobs)
+  }
+
+  private batchOf(client: QueueClient, jobs: NewJob[]): AddRequest {
+    const producer = `${client.clientId}.${this.queue}`
+    const sequence = (this.sequences.get(producer) ?? 0) + 1
+    this.sequences.set(producer, sequence)
+    return { queue: this.queue, producer, sequence, jobs }
   }
 
   private async exchange(who: Player, want: number, said: Said): Promise<void> {
