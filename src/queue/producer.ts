@@ -32,7 +32,7 @@ interface Waiting {
 }
 
 /** So many callers, or jobs of one, make it worth to send them before the batch in front is answered. */
-const FEWEST_BEHIND = Number(process.env.FB ?? 25)
+const FEWEST_BEHIND = 25
 
 /**
  * Adds jobs in the order of the calls. One batch is under way at a time, or, where many add, two of which the

@@ -5,7 +5,7 @@ import type { NewJob, QueueStore } from './store.ts'
 
 /** A batch that has left. */
 export interface Sent {
-  /** Null where no other one may leave before it is settled. */
+  /** What may leave before it is settled: jobs of its kind, or nothing where this is null. */
   readonly followed: Kind<NewJob, unknown> | null
   isSettled: boolean
   /** Resolves when those who added it were told what became of it. */

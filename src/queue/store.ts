@@ -17,8 +17,8 @@ import type { StrandStore } from './strand-store.ts'
  * - Q2  Jobs are claimed in the order in which they were added, or became due.
  * - Q3  A job is never claimed before it is due on the store's clock.
  * - Q4  A job in flight belongs to one epoch; only that epoch settles it, once.
- * - Q5  `add` repeated with the same producer and sequence adds nothing and answers the same ids; so does the
- *       batch before one that was added behind it, and none is added in front of the one that it is behind.
+ * - Q5  `add` repeated with the same producer and sequence adds nothing and answers the same ids: the last batch, and
+ *       the one before it where that was still under way. A batch behind another one is never added in front of it.
  * - Q6  `exchange` repeated with the same sequence answers the same jobs; an older one is refused.
  * - Q7  An epoch whose lease ran out is recovered once: its jobs return in enqueue order, and its
  *       later exchanges are answered `lost`.

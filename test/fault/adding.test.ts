@@ -1,6 +1,7 @@
-// Many who add at once while connections break: two batches of theirs are under way.
+// Many who add at once, so that two batches of theirs are under way, while connections or writes break.
+import { setTimeout as pause } from 'node:timers/promises'
 import { expect, it } from 'vitest'
-import type { JobPage } from '../../src/index.ts'
+import type { JobPage, Queue } from '../../src/index.ts'
 import { closing, connect } from './connect.ts'
 import { type Outage, outages, startProxy } from './proxy.js'
 import { startServer } from './servers.js'
@@ -9,9 +10,49 @@ const ADDERS = 200
 const ROUNDS = 8
 const HEALTHY_MS = 60
 const BROKEN_MS = 40
+const REFUSALS = 60
 const TIMEOUT_MS = 60_000
 
-/** What breaks a connection with both batches on it, before or behind the server. */
+/** Adds numbers while `trouble` is made. Answers what each call was told, and the numbers that are in line. */
+async function addDuring(queue: Queue<number>, trouble: () => Promise<void>) {
+  const told: string[] = []
+  let isOver = false
+  const adder = async () => {
+    while (!isOver) {
+      const call = told.push('under way') - 1
+      told[call] = await queue.add(call).then(
+        () => 'added',
+        ({ code, outcome }) => (code === 'SLUICE_ENGINE_UNAVAILABLE' ? outcome : code),
+      )
+    }
+  }
+  const adders = Array.from({ length: ADDERS }, adder)
+  await trouble()
+  isOver = true
+  await Promise.all(adders)
+  const inLine: number[] = []
+  let cursor: string | null = null
+  do {
+    const page: JobPage<number> = await queue.list({ state: 'ready', limit: 1_000, cursor })
+    inLine.push(...page.jobs.map(({ data }) => data))
+    cursor = page.cursor
+  } while (cursor !== null)
+  return { told, inLine }
+}
+
+/** In the order of the calls, each once, and as they were told. */
+function expectTruth({ told, inLine }: Awaited<ReturnType<typeof addDuring>>): void {
+  expect(inLine).toEqual([...new Set(inLine)].sort((a, b) => a - b))
+  const found = new Set(inLine)
+  const allowed = (call: number) =>
+    found.has(call) ? ['added', 'unknown'] : ['not-applied', 'unknown']
+  const lies = told.flatMap((what, call) =>
+    allowed(call).includes(what) ? [] : [`${call}: ${what}`],
+  )
+  expect(lies).toEqual([])
+  expect(inLine.length).toBeGreaterThan(ADDERS)
+}
+
 const BREAKS: [string, Outage][] = [
   ['replies are lost', outages.resetsBeforeReply],
   ['connections are reset', outages.reset],
@@ -21,7 +62,7 @@ const BREAKS: [string, Outage][] = [
 ]
 
 it.each(BREAKS)(
-  'what they add is in line once, in the order of their calls: %s',
+  'what many add is in line once, in the order of their calls: %s',
   {
     timeout: TIMEOUT_MS,
   },
@@ -29,44 +70,33 @@ it.each(BREAKS)(
     const server = closing(await startServer())
     const proxy = closing(await startProxy({ to: server }))
     const { sluice } = connect(`redis://127.0.0.1:${proxy.port}`, { commandTimeout: '600ms' })
-    const queue = sluice.queue<number>('q')
-    await queue.add(0)
-    const outcomes: string[] = ['added']
-    let isOver = false
-    const adder = async () => {
-      while (!isOver) {
-        const call = outcomes.push('under way') - 1
-        outcomes[call] = await queue.add(call).then(
-          () => 'added',
-          (error: { outcome: string }) => error.outcome,
-        )
+    const added = await addDuring(sluice.queue<number>('q'), async () => {
+      for (let round = 0; round < ROUNDS; round++) {
+        await pause(HEALTHY_MS)
+        await proxy.fail(outage)
+        await pause(BROKEN_MS)
+        await proxy.pass()
       }
-    }
-    const adders = Array.from({ length: ADDERS }, adder)
-    for (let round = 0; round < ROUNDS; round++) {
-      await new Promise((resolve) => setTimeout(resolve, HEALTHY_MS))
-      await proxy.fail(outage)
-      await new Promise((resolve) => setTimeout(resolve, BROKEN_MS))
-      await proxy.pass()
-    }
-    isOver = true
-    await Promise.all(adders)
-
-    const there: number[] = []
-  let cursor: string | null = null
-  do {
-    const page: JobPage<number> = await queue.list({ state: 'ready', limit: 1_000, cursor })
-    there.push(...page.jobs.map(({ data }) => data))
-    cursor = page.cursor
-  } while (cursor !== null)
-  expect(there).toEqual([...new Set(there)].sort((a, b) => a - b))
-    const found = new Set(there)
-    const wrong = outcomes.flatMap((outcome, call) =>
-      (outcome === 'added' && !found.has(call)) || (outcome === 'not-applied' && found.has(call))
-        ? [`${call}: ${outcome}`]
-        : [],
-    )
-    expect(wrong).toEqual([])
-    expect(there.length).toBeGreaterThan(ADDERS)
+    })
+    expectTruth(added)
   },
 )
+
+it('what many add is in line in the order of their calls where the server refuses writes now and then', {
+  timeout: TIMEOUT_MS,
+}, async () => {
+  const server = closing(await startServer())
+  const { sluice } = connect(server.url)
+  const needed = (replicas: number) =>
+    server.command('CONFIG', 'SET', 'min-replicas-to-write', replicas)
+  const added = await addDuring(sluice.queue<number>('q'), async () => {
+    for (let refusal = 0; refusal < REFUSALS; refusal++) {
+      await needed(1)
+      await needed(0)
+      // A batch that was refused is sent again by then, another one may have passed meanwhile.
+      await pause(refusal % 10)
+    }
+  })
+  expectTruth(added)
+  expect(new Set(added.told)).toEqual(new Set(['added']))
+})
