@@ -1,68 +1,50 @@
 import { ArgumentError } from './errors.ts'
-import type { Gates, UnitTaker } from './gate/gate.ts'
-import type { Limiter, Rule } from './limit/index.ts'
-import { type Limits, ruleAgain } from './limit/open.ts'
-import type { Locks, openReadWriteLocks } from './lock/open.ts'
-import type { openSemaphores } from './semaphore/open.ts'
+import type { GateKind, Gates } from './gate/gate.ts'
+import type { LimitGates } from './limit/open.ts'
+import type { LockGates, ReadWriteGates } from './lock/open.ts'
+import type { SemaphoreGates } from './semaphore/open.ts'
 import { describe } from './text.ts'
 
-interface Capabilities {
-  locks: Pick<Locks, 'gate'>
-  readWriteLocks: Pick<ReturnType<typeof openReadWriteLocks>, 'gate'>
-  semaphores: Pick<ReturnType<typeof openSemaphores>, 'gate'>
-  limits: Pick<Limits, 'gate' | 'limiter'>
+/** What each capability of one engine makes gates of. */
+export interface AllKinds {
+  locks: { gates: LockGates }
+  readWriteLocks: { gates: ReadWriteGates }
+  semaphores: { gates: SemaphoreGates }
+  limits: { gates: LimitGates }
 }
 
-/** As every kind writes them. */
-interface Terms {
-  kind?: string
-  name?: string
-  ttlMs?: number
-  permits?: number
-  key?: string
-  rules?: readonly Rule[]
-  tag?: string
-}
-
-/** What jobs can wait for. It is put together here, as capabilities do not know of each other. */
-export function gatesOf({ locks, readWriteLocks, semaphores, limits }: Capabilities): Gates {
-  function limiterOf(limiter: UnitTaker | { name: string; rules: readonly object[] }): Limiter {
-    if ('take' in limiter) return limiter as Limiter
-    return limits.limiter(limiter.name, limiter.rules as Rule[])
-  }
-
+/** The one place that knows every kind of gate: queues know none, and capabilities not each other. */
+export function openGates({ locks, readWriteLocks, semaphores, limits }: AllKinds): Gates {
+  const kinds: readonly GateKind[] = [
+    ...[locks.gates, readWriteLocks.gates],
+    ...[semaphores.gates, limits.gates],
+  ]
   return {
-    lock: (name, ttlMs) => locks.gate(name, ttlMs),
-    readWriteLock: (name, mode, ttlMs) => readWriteLocks.gate(name, mode, ttlMs),
-    semaphore: (name, permits, weight, ttlMs) => semaphores.gate(name, permits, weight, ttlMs),
-    limit: (limiter, key, cost) => limits.gate(limiterOf(limiter), key, cost),
-    open(text, demand = '1') {
-      const { kind, name, ttlMs, permits, key, rules, tag } = read(text)
-      if (name !== undefined && ttlMs !== undefined) {
-        if (kind === 'lock') return locks.gate(name, ttlMs)
-        if (kind === 'read-write-lock') {
-          return readWriteLocks.gate(name, demand === 'write' ? 'write' : 'read', ttlMs)
-        }
-        if (kind === 'semaphore' && permits) {
-          return semaphores.gate(name, permits, Number(demand), ttlMs)
-        }
-      }
-      if (kind === 'limit' && name !== undefined && key !== undefined && rules) {
-        const options = tag === undefined ? {} : { tag }
-        return limits.gate(limits.limiter(name, rules.map(ruleAgain), options), key, Number(demand))
-      }
-      throw unreadable(text)
+    lock: (name, ttlMs) => locks.gates.of(name, ttlMs),
+    readWriteLock: (name, mode, ttlMs) => readWriteLocks.gates.of(name, mode, ttlMs),
+    semaphore: (name, permits, weight, ttlMs) => semaphores.gates.of(name, permits, weight, ttlMs),
+    limit: (limiter, key, cost) => limits.gates.of(limiter, key, cost),
+    open(text, demand) {
+      const { kind: said, ...terms } = parse(text)
+      const kind = kinds.find(({ kind }) => kind === said)
+      if (kind) return kind.open(terms, demand)
+      const expected = `one of ${kinds.map(({ kind }) => kind).join(', ')}`
+      throw new ArgumentError('gate.kind', expected, describe(said), HINT)
     },
   }
 }
 
-function read(text: string): Terms {
-  try {
-    return JSON.parse(text)
-  } catch {
-    throw unreadable(text)
-  }
-}
+const HINT = 'Jobs may have been added by a newer version of sluice: upgrade it in this process.'
 
-const unreadable = (text: string) =>
-  new ArgumentError('gate.terms', 'what this version of sluice wrote', describe(text))
+function parse(text: string): Record<string, unknown> {
+  let value: unknown = null
+  try {
+    value = JSON.parse(text)
+  } catch {
+    // What is no JSON is as wrong as what is JSON of anything else.
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    return value as Record<string, unknown>
+  }
+  throw new ArgumentError('gate.terms', 'a JSON object', describe(text))
+}

@@ -6,7 +6,7 @@ import { engineOptions, type TlsOptions } from './engine/options.ts'
 import type { Credentials } from './engine/redis/source.ts'
 import { ArgumentError } from './errors.ts'
 import { createEvents } from './events.ts'
-import { gatesOf } from './gates.ts'
+import { openGates } from './gates.ts'
 import { type Limits, openLimits } from './limit/open.ts'
 import type {
   Election,
@@ -107,6 +107,7 @@ export type SluiceTarget = string | URL | { client: object }
 /** What stands behind one {@link Sluice}: its engine and its capabilities. */
 export interface Inside {
   readonly engine: Engine
+  readonly gates: ReturnType<typeof openGates>
   readonly locks: ReturnType<typeof openLocks>
   readonly readWriteLocks: ReturnType<typeof openReadWriteLocks>
   readonly latches: ReturnType<typeof openLatches>
@@ -144,18 +145,20 @@ export function createSluice(target?: SluiceTarget, options?: SluiceOptions): Sl
   const place = target === undefined ? defaultUrl(read.logger) : target
   const terms = { ...read, tell }
   const engine = openEngine(place, terms)
-  const gated = {
+  const kinds = {
     locks: openLocks(engine),
     readWriteLocks: openReadWriteLocks(engine),
     semaphores: openSemaphores(engine),
     limits: openLimits(engine),
   }
+  const gates = openGates(kinds)
   const inside: Inside = {
+    ...kinds,
     engine,
-    ...gated,
+    gates,
     latches: openLatches(engine),
     elections: openElections(engine),
-    queues: openQueues(engine, read.logger, addressOf(place, terms), gatesOf(gated)),
+    queues: openQueues(engine, read.logger, addressOf(place, terms), gates),
   }
   let closing: Promise<void> | null = null
 

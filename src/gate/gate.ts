@@ -7,12 +7,14 @@ import { InternalError } from '../errors.ts'
 export interface Gate {
   /** Of one engine the same in every process: kind, `:` and name. Gates are asked in the order of these. */
   readonly key: string
-  /** JSON from which every process makes the same gate again: {@link Gates.open}. */
+  /** JSON from which every process makes the same gate again: {@link GateKind.open}. */
   readonly terms: string
   /**
    * Asks for what `demand` says, standing in line for it, or waiting until there is budget. `onWaiting` is called
    * once, as soon as it is known that it is not to be had at once. Resolves with null when `signal` aborts.
-   * @throws {EngineUnavailableError}, {ClosedError}
+   * What was got while the signal aborted may be answered all the same: it is to be given back.
+   * @throws {EngineUnavailableError}, {ClosedError}; {ArgumentError} for what can never be had: no retry would help;
+   *   {SettingsMismatchError} of a semaphore
    */
   enter(entry: Entry): Promise<Pass | null>
   /** What the demand of a job is, in up to 32 printable characters, as {@link enter} takes it. */
@@ -21,7 +23,7 @@ export interface Gate {
   readonly isShared: boolean
   /** What is entered is spent, and comes back with time alone: who waits for it holds nothing else. */
   readonly isSpent: boolean
-  /** Who is in the way now, in words for people; null where nobody is known. */
+  /** Who is in the way now, in words for people; null where nobody is known. @throws {EngineUnavailableError} */
   describe(): Promise<string | null>
 }
 
@@ -45,6 +47,17 @@ export interface Pass {
   release(): Promise<void>
   /** The job did not run: as if it had never entered. Never rejects. */
   giveBack(): Promise<void>
+}
+
+/** Makes gates of one kind from what a job says, and again from {@link Gate.terms}. */
+export interface GateKind {
+  readonly kind: string
+  /**
+   * @param terms of {@link Gate.terms}, parsed, without their kind
+   * @param demand of one job; left out, the least that can be asked
+   * @throws {ArgumentError} for terms that no version of this kind wrote, or what can never be had
+   */
+  open(terms: Readonly<Record<string, unknown>>, demand?: string): Gate
 }
 
 /** What of a limiter a gate needs. */

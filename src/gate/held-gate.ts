@@ -1,71 +1,81 @@
-import { ClosedError } from '../errors.ts'
+import { LockTimeoutError } from '../errors.ts'
+import { duration } from '../options.ts'
 import type { Entry, Gate, Pass } from './gate.ts'
 import type { Holds } from './holds.ts'
+import { gateKey } from './key.ts'
 import type { HeldLease } from './lease.ts'
+import { DAY_MS, SHORTEST_TTL_MS } from './options.ts'
 
-/** What a gate that is held for a while has of its own. */
-export interface HeldGateTerms<Demand> {
-  key: string
-  terms: string
+/** Lease of what a job holds, as {@link Gate.terms} have it. */
+export const readTtlMs = duration({ minMs: SHORTEST_TTL_MS, maxMs: DAY_MS })
+
+/** A gate to something that is held by a lease. */
+export interface HeldGate<Demand> {
+  kind: string
   name: string
   ttlMs: number
-  /** Of the job that asks, as text. */
+  /** What the terms say besides. */
+  own?: object
   demand: string
-  demandOf: (text: string) => Demand
   isShared: boolean
-  /** Whether who asked for that shares it with nobody. */
-  hasFence: (text: string) => boolean
-  describe: () => Promise<string | null>
+  /** @throws {ArgumentError} for what can never be had */
+  read(demand: string): Demand
+  /** Whether who has this has it alone, so that fences order those who had it. */
+  hasFence(demand: Demand): boolean
+  describe(): Promise<string | null>
 }
 
-/** A gate of what leases are given of: whoever enters stands in the line of the callers. */
-export function heldGate<Demand>(holds: Holds<Demand>, gate: HeldGateTerms<Demand>): Gate {
-  const { key, terms, name, ttlMs, demand, demandOf, isShared, hasFence, describe } = gate
-
-  function passOf(held: HeldLease<Demand>, isAlone: boolean): Pass {
-    const release = () =>
-      held.release().then(
-        () => {},
-        () => {},
-      )
-    const fence = isAlone ? held.fence : null
-    return { key, fence, signal: held.signal, release, giveBack: release }
+/** @throws {ArgumentError} for a demand that can never be had */
+export function heldGate<Demand>(holds: Holds<Demand>, of: HeldGate<Demand>): Gate {
+  const { kind, name, own, ttlMs, demand, isShared } = of
+  const key = gateKey(kind, name)
+  of.read(demand)
+  return {
+    key,
+    get terms() {
+      return JSON.stringify({ kind, name, ...own, ttlMs })
+    },
+    demand,
+    isShared,
+    isSpent: false,
+    enter: (entry) => enter(holds, key, of, entry),
+    describe: of.describe,
   }
+}
 
-  async function enter(entry: Entry): Promise<Pass | null> {
-    const { signal, metadata, onWaiting } = entry
-    const request = { name, ttlMs, maxHoldMs: null, metadata, replicas: 0 }
-    try {
-      const entered = await holds.acquire(
-        { ...request, demand: demandOf(entry.demand) },
-        Number.POSITIVE_INFINITY,
-        signal,
-        (held) => passOf(held, hasFence(entry.demand)),
-        { kind: 'job', onWaiting },
-      )
-      if (entered instanceof Error) throw entered
-      return entered
-    } catch (error) {
-      if (signal.aborted || error instanceof ClosedError) return null
-      throw error
-    }
+async function enter<Demand>(
+  holds: Holds<Demand>,
+  key: string,
+  { name, ttlMs, read, hasFence }: HeldGate<Demand>,
+  { demand: said, signal, metadata, onWaiting }: Entry,
+): Promise<Pass | null> {
+  const demand = read(said)
+  const terms = { name, ttlMs, maxHoldMs: null, metadata, replicas: 0, demand }
+  const give = (held: HeldLease<Demand>) => passOf(key, held, hasFence(demand))
+  const standing = { kind: 'job', onWaiting } as const
+  try {
+    const got = await holds.acquire(terms, Number.POSITIVE_INFINITY, signal, give, standing)
+    if (got instanceof LockTimeoutError) throw got
+    return got
+  } catch (error) {
+    if (signal.aborted) return null
+    throw error
   }
-
-  return { key, terms, demand, isShared, isSpent: false, enter, describe }
 }
 
-interface Seen {
-  host: string
-  pid: number
-  sinceMs: number
+/** What cannot be given up now is over with its lease. */
+function passOf<Demand>(key: string, held: HeldLease<Demand>, hasFence: boolean): Pass {
+  const handle = held.handle()
+  const release = () => handle.release().then(nothing, nothing)
+  return {
+    key,
+    fence: hasFence ? held.fence : null,
+    get signal() {
+      return handle.signal
+    },
+    release,
+    giveBack: release,
+  }
 }
 
-/** Who is in the way, for people. */
-export function inTheWay(holders: readonly Seen[], waiterCount: number): string | null {
-  const [first, ...others] = holders
-  if (!first) return null
-  const since = new Date(first.sinceMs).toISOString()
-  const more = others.length === 0 ? '' : ` and ${others.length} more`
-  const line = waiterCount === 0 ? '' : `, ${waiterCount} waiting`
-  return `held by ${first.host} pid ${first.pid} since ${since}${more}${line}`
-}
+function nothing(): void {}

@@ -1,3 +1,4 @@
+import { printable, shorten } from '../text.ts'
 import type { Metadata } from './options.ts'
 import type { Owner, WaiterView } from './store.ts'
 
@@ -24,6 +25,28 @@ export const waiterOf = (waiter: WaiterView): Waiter => ({
   ...personOf(waiter),
   kind: waiter.kind,
 })
+
+/** Views of those who wait show no more of them. */
+const MOST_SHOWN = 100
+
+/**
+ * Who holds something and how many wait, in words for people; null where nobody does.
+ * @param how what is said of it, such as `held`
+ */
+export function inTheWay(
+  holders: readonly { owner: Owner; sinceMs: number }[],
+  waiterCount: number,
+  how = 'held',
+): string | null {
+  const [first] = holders
+  const waiting = `${waiterCount}${waiterCount < MOST_SHOWN ? '' : ' or more'} waiting`
+  if (!first) return waiterCount === 0 ? null : waiting
+  const { host, pid } = personOf({ owner: first.owner, metadata: '' })
+  const others = holders.length - 1
+  const besides = others === 0 ? '' : ` and ${others} other${others === 1 ? '' : 's'}`
+  const since = new Date(first.sinceMs).toISOString()
+  return `${how} by ${shorten(printable(host))} pid ${pid} since ${since}${besides}, ${waiting}`
+}
 
 /** What somebody else wrote there is shown as nothing rather than as an error. */
 function readMetadata(text: string): Metadata {

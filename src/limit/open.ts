@@ -1,7 +1,6 @@
 import type { Engine } from '../engine/engine.ts'
-import type { Gate } from '../gate/gate.ts'
 import type { LimiterCounts } from './counts.ts'
-import { limitGate } from './gate.ts'
+import { type LimitGates, limitGates } from './gate.ts'
 import { type JointLimiter, jointLimiter } from './joint.ts'
 import { createLimiter, type Limiter, type LimiterOptions } from './limiter.ts'
 import { openNearby } from './nearby.ts'
@@ -12,7 +11,7 @@ import { sqliteLimitStore } from './sqlite/store.ts'
 import type { LimitStore } from './store.ts'
 import { type AllVerdict, type TakeAllOptions, type TakeItem, takeAll } from './take-all.ts'
 
-export { ruleAgain } from './rule-again.ts'
+export type { LimitGates } from './gate.ts'
 
 /** The limiters of one engine. */
 export interface Limits {
@@ -22,12 +21,11 @@ export interface Limits {
   takeAll(items: readonly TakeItem[], options?: TakeAllOptions): Promise<AllVerdict>
   /** See {@link jointLimiter}. */
   limits(limiters: readonly Limiter[], options?: TakeAllOptions): JointLimiter
-  /** Units of one key, as a job waits for them. */
-  gate(limiter: Limiter, key: string, cost: number): Gate
   /** Keys that are not as good as new, at most `limit`, in no order. */
   list(limit: number): Promise<{ limiter: string; key: string }[]>
   /** What the takes of this process were told, by limiter. */
   counts(): LimiterCounts[]
+  readonly gates: LimitGates
   /** Ends what waits, and gives back what is held. */
   close(): Promise<void>
 }
@@ -40,12 +38,14 @@ export function openLimits(engine: Engine): Limits {
   const store = openLimitStore(engine)
   const nearby = openNearby(store, engine.clock)
   const slotOf = engine.kind === 'redis' ? slotsOf(engine) : null
+  const limiter: Limits['limiter'] = (name, rules, options) =>
+    createLimiter(store, name, rules, options, nearby)
   return {
-    limiter: (name, rules, options) => createLimiter(store, name, rules, options, nearby),
+    limiter,
     takeAll: (items, options) => takeAll(store, nearby, items, options),
     limits: (limiters, options) => jointLimiter(store, nearby, slotOf, limiters, options),
-    gate: (limiter, key, cost) => limitGate(engine.clock, limiter, key, cost),
     list: (limit) => store.list(limit),
+    gates: limitGates(store, limiter),
     counts: () => nearby.readCounts(),
     close: () => nearby.close(),
   }

@@ -1,8 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { ArgumentError, LockLostError, type LockTimeoutError } from '../errors.ts'
-import type { Gate } from '../gate/gate.ts'
 import { Handle, type Hold, type Lease, leaseOf } from '../gate/handle.ts'
-import { heldGate, inTheWay } from '../gate/held-gate.ts'
 import {
   acquireBy,
   type Holdable,
@@ -17,6 +15,7 @@ import type { AcquireOptions } from '../gate/options.ts'
 import type { HoldTerms } from '../gate/terms.ts'
 import { readName, readOptions } from '../options.ts'
 import { describe } from '../text.ts'
+import { type LockGates, lockGates } from './gate.ts'
 import { type ManyLocks, manyLocks, readNames } from './many.ts'
 import {
   type ForceReleaseOptions,
@@ -47,9 +46,8 @@ export interface Lock extends Holdable<Lease, ReentryOptions> {
 export interface Locks {
   lock(name: string, options?: LockOptions): Lock
   lock(names: readonly string[], options?: LockOptions): ManyLocks
-  /** As a job waits for it. */
-  gate(name: string, ttlMs: number): Gate
   list(limit: number): Promise<LockView[]>
+  readonly gates: LockGates
   /** Ends every wait, and every lease that is held here with reason `closed`. */
   close(): Promise<void>
 }
@@ -139,20 +137,6 @@ export function createLocks(store: LockStore, clock: Clock, clientId: string): L
     )
   }
 
-  /** As a job waits for it. */
-  function gate(name: string, ttlMs: number): Gate {
-    return heldGate(holds, {
-      ...{ name, ttlMs, key: `lock:${name}`, demand: '1', isShared: false },
-      terms: JSON.stringify({ kind: 'lock', name, ttlMs }),
-      hasFence: () => true,
-      demandOf: () => FAIR,
-      async describe() {
-        const { holder, waiters } = lockViewOf(await store.inspect(name))
-        return inTheWay(holder ? [holder] : [], waiters.length)
-      },
-    })
-  }
-
   const list = async (limit: number) => (await store.list(limit)).map(lockViewOf)
-  return { lock, gate, list, close: () => holds.close() }
+  return { lock, list, gates: lockGates(holds, store), close: () => holds.close() }
 }

@@ -15,6 +15,7 @@ import { sqliteLeaderStore } from './sqlite/leader-store.ts'
 import { sqliteLockStore } from './sqlite/store.ts'
 import type { LockStore } from './store.ts'
 
+export type { LockGates, ReadWriteGates } from './gate.ts'
 export type { Lock, LockOptions, LockView, ManyLocks } from './index.ts'
 // What a Redlock is made of, and makes, which has its door here.
 export { createLocks, type Locks } from './lock.ts'

@@ -1,8 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { ArgumentError, LockLostError, LockTimeoutError } from '../errors.ts'
-import type { Gate } from '../gate/gate.ts'
 import { type Hold, type Lease, leaseOf } from '../gate/handle.ts'
-import { heldGate, inTheWay } from '../gate/held-gate.ts'
 import { type Holdable, Taker, takingShapes } from '../gate/holdable.ts'
 import { Holds } from '../gate/holds.ts'
 import type { HeldLease } from '../gate/lease.ts'
@@ -22,6 +20,7 @@ import type {
   SemaphoreStore,
   StoredSemaphore,
 } from '../semaphore/open.ts'
+import { type ReadWriteGates, readWriteGates } from './gate.ts'
 
 /**
  * Many readers or one writer. All stand in one line: a reader gets in with other readers unless a
@@ -72,9 +71,8 @@ export interface ReadWriteView {
 /** All read-write locks of one engine. */
 export interface ReadWriteLocks {
   readWriteLock(name: string, options?: HoldOptions): ReadWriteLock
-  /** As a job waits for it. */
-  gate(name: string, mode: 'read' | 'write', ttlMs: number): Gate
   list(limit: number): Promise<ReadWriteView[]>
+  readonly gates: ReadWriteGates
   close(): Promise<void>
 }
 
@@ -246,18 +244,8 @@ export function createReadWriteLocks(
         inspect: async () => viewOf(await store.inspect(name)),
       }
     },
-    gate: (name, mode, ttlMs) =>
-      heldGate(holds, {
-        ...{ name, ttlMs, key: `read-write-lock:${name}`, demand: mode, isShared: true },
-        hasFence: (text) => text === 'write',
-        terms: JSON.stringify({ kind: 'read-write-lock', name, ttlMs }),
-        demandOf: (text) => (text === 'write' ? WRITE : READ),
-        async describe() {
-          const { holders, waiters } = viewOf(await store.inspect(name))
-          return inTheWay(holders, waiters.length)
-        },
-      }),
     list: async (limit) => (await store.list(limit)).map(viewOf),
+    gates: readWriteGates(holds, store, { read: READ, write: WRITE }),
     close: () => holds.close(),
   }
 }

@@ -3,7 +3,7 @@ import { SluiceError } from '../errors.ts'
 import type { Gate, Pass } from '../gate/gate.ts'
 import { type FailureTerms, settlementOf } from './failure.ts'
 import { Gatekeeper, type LetIn } from './gatekeeper.ts'
-import { HeldPasses } from './held-passes.ts'
+import { giveBack, HeldPasses } from './held-passes.ts'
 import type { Needs } from './needs.ts'
 import type { Settlement } from './outbox.ts'
 import type { Unparked } from './parking.ts'
@@ -258,8 +258,10 @@ export class GatedConsumer {
   }
 
   private giveOut(job: StoredJob, fence: number, passes: readonly Pass[]): void {
-    this.terms.onJobs([{ ...job, passes }], fence)
+    // First, as what nobody can take goes back at once.
     this.held.add(job.id, passes)
+    if (passes.some(({ signal }) => signal?.aborted)) return this.tell(job.id, BACK)
+    this.terms.onJobs([{ ...job, passes }], fence)
     this.terms.start()
   }
 
@@ -293,8 +295,4 @@ export class GatedConsumer {
     await this.tickets.receive(job, fence)
     if (granted && this.letIn.delete(job.id)) await granted.pass.giveBack()
   }
-}
-
-async function giveBack(passes: Pass[]): Promise<void> {
-  await Promise.all(passes.splice(0).map((pass) => pass.giveBack()))
 }

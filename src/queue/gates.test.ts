@@ -227,6 +227,22 @@ describe('a job that needs a lock', () => {
     await sluice.close()
   })
 
+  it('keeps no lock of what goes back, as nobody asks for it any more', async () => {
+    const { sluice } = createTestSluice()
+    const queue = sluice.queue<number>('q', { lock: (data) => `door:${data}` })
+    await queue.addMany([1, 2, 3])
+    const seen: number[] = []
+    while (seen.length < 3) {
+      const taken = await queue.take({ max: 3, wait: '1s' })
+      for (const delivery of taken) {
+        seen.push(delivery.data)
+        await delivery.ack()
+      }
+    }
+    expect(seen.sort()).toEqual([1, 2, 3])
+    await sluice.close()
+  })
+
   it('goes on in another worker when the one that stood in line for it closes', async () => {
     const { sluice } = createTestSluice()
     const queue = sluice.queue<number>('q', { lock: 'door' })
@@ -390,6 +406,9 @@ describe('limits of a whole queue', () => {
     await queue.addMany(['a', 'a', 'a', 'b', 'b', 'b'])
     await expect.poll(() => seen.length).toBe(3)
     await expect.poll(() => queue.counts()).toEqual({ ...NOWHERE, parked: 3 })
+    await clock.advance('1s')
+    await expect.poll(() => seen.length).toBeGreaterThan(4)
+    // What a job took of its key while all had none left is given back, and may be asked for a window later.
     await clock.advance('1s')
     await expect.poll(() => queue.counts()).toEqual(NOWHERE)
     expect(seen.length).toBe(6)

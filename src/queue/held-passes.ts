@@ -31,3 +31,8 @@ export class HeldPasses {
     return passes.map((pass) => pass.release())
   }
 }
+
+/** Of a job that does not run: none is left. */
+export async function giveBack(passes: Pass[]): Promise<void> {
+  await Promise.all(passes.splice(0).map((pass) => pass.giveBack()))
+}

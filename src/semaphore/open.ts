@@ -5,6 +5,7 @@ import { createSemaphores, type Semaphores } from './semaphore.ts'
 import { sqliteSemaphoreStore } from './sqlite/store.ts'
 import type { SemaphoreStore } from './store.ts'
 
+export type { SemaphoreGates } from './gate.ts'
 export type { ReweighAnswer, SemaphoreDemand, SemaphoreStore, StoredSemaphore } from './store.ts'
 
 /** Permits of both kinds work alike, and do not know of each other. */

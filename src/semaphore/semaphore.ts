@@ -1,11 +1,10 @@
 import type { Clock } from '../clock.ts'
 import { ArgumentError } from '../errors.ts'
-import type { Gate } from '../gate/gate.ts'
 import type { Hold } from '../gate/handle.ts'
-import { heldGate, inTheWay } from '../gate/held-gate.ts'
 import { type Holdable, Taker, takingShapes } from '../gate/holdable.ts'
 import { Holds } from '../gate/holds.ts'
 import { count, readName, readOptions } from '../options.ts'
+import { type SemaphoreGates, semaphoreGates } from './gate.ts'
 import {
   MOST_PERMITS,
   type PermitOptions,
@@ -37,9 +36,8 @@ export interface Semaphore extends Holdable<Permit, PermitOptions> {
 /** All semaphores of one engine. */
 export interface Semaphores {
   semaphore(name: string, options: SemaphoreOptions): Semaphore
-  /** As a job waits for it. */
-  gate(name: string, permits: number, weight: number, ttlMs: number): Gate
   list(limit: number): Promise<SemaphoreView[]>
+  readonly gates: SemaphoreGates
   /** Ends every wait, and every permit that is held here with reason `closed`. */
   close(): Promise<void>
 }
@@ -78,19 +76,8 @@ export function createSemaphores(
         },
       })
     },
-    gate: (name, permits, weight, ttlMs) =>
-      heldGate(holds, {
-        ...{ name, ttlMs, key: `semaphore:${name}`, isShared: true },
-        demand: String(weight),
-        hasFence: () => false,
-        terms: JSON.stringify({ kind: 'semaphore', name, permits, ttlMs }),
-        demandOf: (text) => ({ weight: Number(text), permits, solo: false }),
-        async describe() {
-          const { holders, waiters } = semaphoreViewOf(await store.inspect(name))
-          return inTheWay(holders, waiters.length)
-        },
-      }),
     list: async (limit) => (await store.list(limit)).map(semaphoreViewOf),
+    gates: semaphoreGates(holds, store),
     close: () => holds.close(),
   }
 }

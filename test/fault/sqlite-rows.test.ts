@@ -57,6 +57,8 @@ const JOB_COLUMNS = [
     'strand',
     'reason',
     'history',
+    'gate',
+    'demand',
   ],
 ].join()
 
