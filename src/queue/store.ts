@@ -262,14 +262,6 @@ export interface QueueStore
     StrandStore {
   /** Jobs that are worth claiming before there is room for them: the more, the fewer calls, and the longer each. */
   readonly mostAhead: number
-  /** Answers the ids in the order of `jobs`. */
-  add(request: AddRequest): Promise<string[]>
-  /**
-   * The same while the batch with the number before may still be under way: if the store has not just added that one,
-   * this one waits until it is `settled`, whatever became of it, and is added then. Null where one batch
-   * at a time is as fast.
-   */
-  readonly addBehind: ((request: AddRequest, settled: Promise<void>) => Promise<string[]>) | null
   exchange(request: ExchangeRequest): Promise<ExchangeAnswer>
   /** For a consumer that cannot call. False: it holds no lease any more. */
   renew(queue: string, epoch: string, leaseMs: number): Promise<boolean>

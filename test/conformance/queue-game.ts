@@ -1,25 +1,12 @@
 // One sequence of commands on a queue of its own, each compared with what the model says.
 import { expect } from 'vitest'
-import { Consumer, LEASE_MS, newJob, type QueueClient } from '../../src/queue/bench.contract.ts'
-import type {
-  AddRequest,
-  ExchangeAnswer,
-  NewJob,
-  QueueStore,
-  StoredJob,
-} from '../../src/queue/store.ts'
+import { Consumer, LEASE_MS, type QueueClient } from '../../src/queue/bench.contract.ts'
+import type { ExchangeAnswer, StoredJob } from '../../src/queue/store.ts'
 import type { OpenedEngine } from '../engines.ts'
-import { gate } from '../faults.ts'
 import { type Action, PLAYERS } from './queue-actions.ts'
+import { Batches } from './queue-batches.ts'
 import { expectClaim } from './queue-claims.ts'
-import {
-  type Expected,
-  MAX_ATTEMPTS,
-  MAX_CRASHES,
-  OVERDUE,
-  QueueModel,
-  type Said,
-} from './queue-model.ts'
+import { type Expected, MAX_CRASHES, OVERDUE, QueueModel, type Said } from './queue-model.ts'
 import { told } from './queue-model-ready.ts'
 
 /** A consumer, and what the model says that it holds. */
@@ -33,13 +20,12 @@ interface Player {
 
 export class QueueGame {
   private readonly model = new QueueModel()
+  private readonly batches: Batches
   private readonly players: Player[]
   private readonly opened: OpenedEngine
   private readonly queue: string
   private readonly gone: StoredJob[] = []
-  private readonly sequences = new Map<string, number>()
   private epochs = 0
-  private jobs = 0
   private fence = 0
   /** Of the claim in which a job was delivered last. */
   private readonly fences = new Map<string, number>()
@@ -47,6 +33,7 @@ export class QueueGame {
   constructor(opened: OpenedEngine, clients: QueueClient[], queue: string) {
     this.opened = opened
     this.queue = queue
+    this.batches = new Batches(queue, this.model)
     this.players = Array.from({ length: PLAYERS }, (_, index) => ({
       client: clients[index % clients.length] as QueueClient,
       ...{ consumer: null, held: [], last: null },
@@ -80,7 +67,7 @@ export class QueueGame {
     const { queue } = this.opened.first
     switch (one.op) {
       case 'add':
-        return this.add(this.at(one.player).client, one)
+        return this.batches.add(this.at(one.player).client, one)
       case 'exchange': {
         const { held } = this.at(one.player)
         const said: Said = one.settlements.flatMap((how, index) => {
@@ -139,59 +126,6 @@ export class QueueGame {
 
   private at(index: number): Player {
     return this.players[index] as Player
-  }
-
-  private async add(
-    client: QueueClient,
-    { count, delayMs, way, underWay }: Action & { op: 'add' },
-  ): Promise<void> {
-    const { key, ...how } = way
-    const jobs = Array.from({ length: count }, () =>
-      newJob(`"job ${++this.jobs}"`, { delayMs, maxAttempts: MAX_ATTEMPTS, ...how }),
-    )
-    const { addBehind } = client.queue
-    const keyed = key === undefined ? null : jobs.map((job) => ({ ...job, key }))
-    if (addBehind && !keyed && underWay !== 'one' && count > 1) {
-      const [first, ...rest] = jobs as [NewJob]
-      const batches = [this.batchOf(client, [first]), this.batchOf(client, rest)] as const
-      return this.addBoth(client.queue.add, addBehind, batches, underWay === 'swapped')
-    }
-    const request = this.batchOf(client, jobs)
-    const call = () =>
-      keyed ? client.queue.addKeyed({ ...request, jobs: keyed }) : client.queue.add(request)
-    const ids = await call()
-    // The answer was lost, and the producer says it again.
-    expect(await call()).toEqual(ids)
-    this.model.add(ids.map(String), keyed ?? jobs)
-  }
-
-  /** Two batches of one producer, of which the second may come in front. */
-  private async addBoth(
-    add: QueueStore['add'],
-    addBehind: NonNullable<QueueStore['addBehind']>,
-    [first, second]: readonly [AddRequest, AddRequest],
-    isSwapped: boolean,
-  ): Promise<void> {
-    const before = gate()
-    const call = () => addBehind(second, before.opened)
-    const early = isSwapped ? call() : null
-    const firstIds = await add(first)
-    // As a client does that lost both answers: in their order, before anybody says that the first is settled.
-    const secondIds = early ? null : await call()
-    expect(await add(first)).toEqual(firstIds)
-    if (secondIds) expect(await call()).toEqual(secondIds)
-    before.open()
-    const ids = secondIds ?? ((await early) as string[])
-    expect(await call()).toEqual(ids)
-    this.model.add(firstIds, first.jobs)
-    this.model.add(ids, second.jobs)
-  }
-
-  private batchOf(client: QueueClient, jobs: NewJob[]): AddRequest {
-    const producer = `${client.clientId}.${this.queue}`
-    const sequence = (this.sequences.get(producer) ?? 0) + 1
-    this.sequences.set(producer, sequence)
-    return { queue: this.queue, producer, sequence, jobs }
   }
 
   private async exchange(who: Player, want: number, said: Said): Promise<void> {
