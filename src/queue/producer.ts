@@ -48,7 +48,7 @@ export class Producer {
   private readonly limits: Limits
   private readonly confirmations: Confirmations
   private readonly waiting: Waiting[] = []
-  private running: Promise<void> | null = null
+  private isRunning = false
 
   constructor(
     store: QueueStore,
@@ -123,7 +123,7 @@ export class Producer {
       isOver: false,
     }
     this.waiting.push(one)
-    this.running ??= this.run()
+    if (!this.isRunning) void this.run()
   }
 
   private endDeadline({ together, deadline }: Waiting): void {
@@ -162,12 +162,8 @@ export class Producer {
     if (!one.underWay) one.jobs = []
   }
 
-  /** Resolves when every add so far is settled. */
-  async settled(): Promise<void> {
-    await this.running
-  }
-
   private async run(): Promise<void> {
+    this.isRunning = true
     // What is added in this tick, and by the promises that it settles, goes into the first batch.
     const turn = endOfTurn()
     // Its turn ends behind ours, and so it calls behind us.
@@ -189,7 +185,7 @@ export class Producer {
       // It leaves as a call of its own; or those who were told what became of the one before add again.
       if (before || this.mayLeaveBehind(sent)) await endOfTurn()
     }
-    this.running = null
+    this.isRunning = false
   }
 
   /** Whether enough waits to leave now, by what the store then refuses if `before` was not added. */
