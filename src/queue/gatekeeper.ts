@@ -79,10 +79,12 @@ export class Gatekeeper {
     this.track(this.stand(key, keep))
   }
 
-  /** There are gates without a keeper. */
+  /**
+   * There are gates without a keeper. Also what is kept here may be one, given up by a call that came late: it is kept anew, as
+   * giving up what the store does not know to be kept tells nobody.
+   */
   look(keys: readonly string[]): void {
-    const unknown = keys.filter((key) => !this.keeps.has(key))
-    if (unknown.length > 0 && !this.stopped) this.track(this.ask(unknown))
+    if (keys.length > 0 && !this.stopped) this.track(this.ask([...keys]))
   }
 
   /** Gives all gates up. */
@@ -140,7 +142,7 @@ export class Gatekeeper {
     const { metadata, untilRoom, unpark, letIn } = this.terms
     while (this.keeps.get(key) === keep) {
       const { gate, demand } = keep
-      if (gate) keep.standing ??= new Standing(gate, demand, metadata)
+      if (gate) keep.standing ??= inLine(gate, demand, metadata)
       const pass = await this.untilIn(keep)
       if (pass === 'failed') continue
       const isKept = this.keeps.get(key) === keep
@@ -159,7 +161,7 @@ export class Gatekeeper {
       if (this.keeps.get(key) === keep) {
         if (rest) keep.demand = rest.demand
         // In line again before this job can end: nobody of the same queue gets in between.
-        if (rest && gate) keep.standing = new Standing(gate, rest.demand, metadata)
+        if (rest && gate) keep.standing = inLine(gate, rest.demand, metadata)
         if (!rest && keep.news === news) this.keeps.delete(key)
       }
       if (job) letIn({ job, fence, rest }, pass && { pass, demand })
@@ -208,4 +210,11 @@ export class Gatekeeper {
       this.isTelling = false
     }
   }
+}
+
+/** It may fail before anybody asks what became of it. */
+function inLine(gate: Gate, demand: string, metadata: string): Standing {
+  const standing = new Standing(gate, demand, metadata)
+  standing.entered.catch(() => {})
+  return standing
 }
