@@ -33,8 +33,6 @@
 -- USE   clock engine/digits queue/line queue/buckets queue/ranks queue/history queue/events queue/settle queue/deadline
 -- Characters in front of what is counted as payload, with the id and without.
 local HEADER, NEW_HEADER = 28, 12
--- Ids are put together by the ten: to write out each costs a tenth of all that is done here.
-local ONES = { '0', '1', '2', '3', '4', '5', '6', '7', '8', '9' }
 local kept = redis.call('HMGET', meta, 'first_segment', 'next_segment', 'in_segments', 'filled', 'bytes',
   'timed', 'ranked', 'last_id', 'paused')
 local line = read_line(kept, ready, tail)
@@ -68,13 +66,12 @@ if max_length > 0 or max_bytes > 0 then
 end
 
 local first_id = math.max(tonumber(kept[8] or 0) + 1, now_us)
-local pushed, bytes, put_timed, put_ranked, earliest_us = {}, 0, {}, {}, math.huge
+local pushed, bytes, put_timed, put_ranked, earliest_us, tens = {}, 0, {}, {}, math.huge, nil
 local has_deadlines, due_of = false, dues ~= '' and string.gmatch(dues, '([^,]*),')
-local tens = nil
 for i = 1, #bodies do
   local ones = (first_id + i - 1) % 10
   if ones == 0 or i == 1 then tens = string.sub(digits_of(first_id + i - 1), 1, 15) end
-  local body = tens .. ONES[ones + 1] .. bodies[i]
+  local body = tens .. DIGITS[ones] .. bodies[i]
   local rank, is_limited = nil, false
   if has_flags == 1 then
     rank, body, is_limited = rank_of(body), date_deadline(body)
@@ -111,8 +108,6 @@ if told then
   note_event(told, 'A', string.format('%.0f %d', first_id, #bodies), #bodies)
   write_events(told)
 end
-if sequence > 0 then
-  local before = is_behind == 1 and ' ' .. done_first or ''
-  redis.call('SET', producer, string.format('%.0f %.0f', sequence, first_id) .. before, 'PX', 600000)
-end
+local known = string.format('%.0f %.0f', sequence, first_id) .. (is_behind == 1 and ' ' .. done_first or '')
+if sequence > 0 then redis.call('SET', producer, known, 'PX', 600000) end
 return { 'added', first_id, line.next, timed.number, ranked.number }
