@@ -7,5 +7,5 @@ local function digits_of(us)
   return string.format('%010d%06d', (us - micros) / 1000000, micros)
 end
 
--- Of ids one behind the other only the last digit is another one: to write out each costs a fifth of what an add does.
+-- Of ids one behind the other only the last digit is another one: to write out each costs a tenth of what an add does.
 local DIGITS = { [0] = '0', '1', '2', '3', '4', '5', '6', '7', '8', '9' }
