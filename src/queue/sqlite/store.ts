@@ -108,6 +108,7 @@ function storeOn(
     ...sqliteScheduleStore(engine, hint, eventsKept),
     ...sqliteParkingStore(engine, hint, eventsKept, fences),
     mostAhead: MOST_AHEAD,
+    addBehind: null,
 
     async add(request) {
       const { ids, isNews, full } = await engine.write((transaction) => {
