@@ -61,8 +61,11 @@ export class Admission {
       if (at === grantedAt && (isExtra || granted?.demand === gate.demand)) continue
       // Another job was the first one when it was asked for.
       if (at === grantedAt) await this.giveBack(passes.splice(0, 1))
-      const mayStand = grantedAt >= 0 && at > grantedAt && !gate.isSpent
-      const standing = mayStand || this.isShut(gate) ? null : this.ask(gate)
+      const isBehind = grantedAt >= 0 && at > grantedAt
+      const mayStand = isBehind && !gate.isSpent
+      // It has what others lack who wait for units: put behind them, it would come back when the lock is gone, in turns for ever.
+      const isOut = mayStand || (!isBehind && this.isShut(gate))
+      const standing = isOut ? null : this.ask(gate)
       const pass = mayStand
         ? await this.stand(gate)
         : standing && (await this.enter(gate, standing))
