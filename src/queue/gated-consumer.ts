@@ -4,7 +4,7 @@ import type { Gate, Pass } from '../gate/gate.ts'
 import { type FailureTerms, settlementOf } from './failure.ts'
 import { Gatekeeper, type LetIn } from './gatekeeper.ts'
 import { giveBack, HeldPasses } from './held-passes.ts'
-import type { Needs } from './needs.ts'
+import type { Need, Needs } from './needs.ts'
 import type { Settlement } from './outbox.ts'
 import type { Unparked } from './parking.ts'
 import type { Note } from './record-store.ts'
@@ -171,14 +171,15 @@ export class GatedConsumer {
     const granted = this.letIn.get(job.id)
     this.letIn.delete(job.id)
     if (granted) passes.push(granted.pass)
-    const gates = this.terms.needs.of(job.payload)
-    const grantedAt = gates.findIndex(({ key }) => key === granted?.pass.key)
-    for (const [at, gate] of gates.entries()) {
+    const needs = this.terms.needs.of(job.payload)
+    const grantedAt = needs.findIndex(({ gate }) => gate.key === granted?.pass.key)
+    for (const [at, need] of needs.entries()) {
+      const { gate } = need
       if (at === grantedAt && granted?.demand === gate.demand) continue
       // Another job was the first one when it was asked for.
       if (at === grantedAt) await giveBack(passes.splice(0, 1))
-      const mayStand = granted !== undefined && at > grantedAt && !gate.isSpent
-      const pass = mayStand ? await this.stand(gate) : await this.enter(job, gate, passes)
+      const mayStand = granted !== undefined && at > grantedAt && this.mayStandFor(need)
+      const pass = mayStand ? await this.stand(need) : await this.enter(job, need, passes)
       if (!pass && mayStand) this.tickets.tell(job.id, BACK)
       if (!pass) return false
       passes.push(gate.isShared ? pass : this.noting(pass))
@@ -187,13 +188,14 @@ export class GatedConsumer {
   }
 
   /** Null: it is parked. */
-  private async enter(job: StoredJob, gate: Gate, passes: Pass[]): Promise<Pass | null> {
+  private async enter(job: StoredJob, need: Need, passes: Pass[]): Promise<Pass | null> {
+    const { gate } = need
     const standing = this.isShut(gate) ? null : this.ask(gate)
     const isIn = standing !== null && (await standing.isIn)
     const pass = isIn ? await standing.entered : null
     if (pass) return pass
     await giveBack(passes)
-    await this.park(job, gate, standing)
+    await this.park(job, need, standing)
     return null
   }
 
@@ -201,7 +203,13 @@ export class GatedConsumer {
    * A job that was let in waits for what comes behind in the order of gates with what it has: parked again, it would find
    * the others shut each time while many need the same ones. As all wait in that order, none waits for ever.
    */
-  private async stand(gate: Gate): Promise<Pass | null> {
+  private async stand(need: Need): Promise<Pass | null> {
+    const pass = await this.standFor(need.gate)
+    const isPassed = pass !== null && need.turnOf !== null && (await this.letPass(need.gate, pass))
+    return isPassed ? this.standFor(need.gate) : pass
+  }
+
+  private async standFor(gate: Gate): Promise<Pass | null> {
     const standing = new Standing(gate, gate.demand, this.metadata)
     this.standings.add(standing)
     try {
@@ -209,6 +217,26 @@ export class GatedConsumer {
     } finally {
       this.standings.delete(standing)
     }
+  }
+
+  /**
+   * Not with half of the free slots where keys take turns: who is parked there needs room as well. Else it is parked
+   * there, in its turn; one always stands, so that not all go to and fro between two gates.
+   */
+  private mayStandFor({ gate, turnOf }: Need): boolean {
+    if (gate.isSpent) return false
+    if (turnOf === null || this.standings.size === 0) return true
+    return 2 * this.betweenCount <= this.terms.freeSlots()
+  }
+
+  /** Those who stand have a place each, and all who are parked have one: each lets one of these go first. */
+  private async letPass(gate: Gate, pass: Pass): Promise<boolean> {
+    if (!this.slotWaits.hasSlot()) return false
+    const unparked = await this.unpark(gate.key)
+    if (!unparked?.job) return false
+    const { job, fence } = unparked
+    this.track(this.receive({ job, fence }, { pass, demand: gate.demand }))
+    return true
   }
 
   /** Others wait for it, or hold it and will for a while: asking would be in vain. */
@@ -241,9 +269,10 @@ export class GatedConsumer {
     }
   }
 
-  private async park(job: StoredJob, gate: Gate, standing: Standing | null): Promise<void> {
+  private async park(job: StoredJob, need: Need, standing: Standing | null): Promise<void> {
+    const { gate, turnOf } = need
     const { key, terms, demand } = gate
-    const parked = await this.tickets.park(job, { gate: key, terms, demand })
+    const parked = await this.tickets.park(job, { gate: key, terms, demand, turnOf })
     if (parked?.tag === 'keeper') return this.gatekeeper.keep(key, () => gate, demand, standing)
     if (standing) this.track(standing.abandon())
     if (parked?.tag !== 'kept') return

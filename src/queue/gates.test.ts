@@ -416,6 +416,90 @@ describe('limits of a whole queue', () => {
   })
 })
 
+describe('tenants of one queue', () => {
+  const key = (data: string) => data.slice(0, 1)
+  const many = (tenant: string, count: number) =>
+    Array.from({ length: count }, (_, n) => `${tenant}${n}`)
+  const of = (tenant: string, begun: string[]) => begun.filter((data) => key(data) === tenant)
+
+  it.each([1, 2, 1_000])(
+    'take turns at the total, also where one has a thousand jobs and may run %d',
+    async (max) => {
+      const { sluice } = createTestSluice()
+      const queue = sluice.queue<string>('q', { concurrency: { total: 2, perKey: { key, max } } })
+      const begun: string[] = []
+      let open = () => {}
+      const opened = new Promise<void>((resolve) => (open = resolve))
+      queue.work(async ({ data }) => {
+        begun.push(data)
+        await opened
+        await turn()
+      })
+      await queue.addMany(many('a', 1_000))
+      await expect.poll(() => queue.counts()).toMatchObject({ ready: 0 })
+      await queue.addMany(many('b', 3))
+      await expect.poll(() => queue.counts(), { timeout: 10_000 }).toMatchObject({ ready: 0 })
+      open()
+      await expect.poll(() => of('b', begun).length, { timeout: 10_000 }).toBe(3)
+      expect(begun.findLastIndex((data) => key(data) === 'b')).toBeLessThan(30)
+      await sluice.close({ timeout: 0 })
+    },
+    60_000,
+  )
+
+  it('take turns at a total rate', async () => {
+    const { sluice, clock } = createTestSluice()
+    const queue = sluice.queue<string>('q', {
+      rate: {
+        total: fixedWindow({ limit: 4, per: '1s' }),
+        perKey: { key, rule: fixedWindow({ limit: 1_000, per: '1s' }) },
+      },
+    })
+    const begun: string[] = []
+    queue.work(({ data }) => {
+      begun.push(data)
+    })
+    await queue.addMany(many('a', 1_000))
+    await expect.poll(() => queue.counts()).toEqual({ ...NOWHERE, parked: 996 })
+    await queue.addMany(many('b', 3))
+    await expect.poll(() => queue.counts()).toEqual({ ...NOWHERE, parked: 999 })
+    for (let window = 2; window <= 3; window++) {
+      await clock.advance('1s')
+      await expect.poll(() => begun.length).toBe(4 * window)
+    }
+    expect(of('b', begun)).toEqual(many('b', 3))
+    await sluice.close({ timeout: 0 })
+  }, 30_000)
+
+  it('all get their share, also where those who came first may fill all slots of the workers', async () => {
+    const { sluice } = createTestSluice()
+    const queue = sluice.queue<string>('q', { concurrency: { total: 6, perKey: { key, max: 5 } } })
+    const begun: string[] = []
+    let open = () => {}
+    const opened = new Promise<void>((resolve) => (open = resolve))
+    for (let worker = 0; worker < 2; worker++) {
+      queue.work(
+        async ({ data }) => {
+          begun.push(data)
+          await opened
+          await turn()
+        },
+        { concurrency: 20 },
+      )
+    }
+    for (const tenant of 'abcdefghij') {
+      await queue.addMany(many(tenant, 60))
+      await expect.poll(() => queue.counts()).toMatchObject({ ready: 0 })
+    }
+    open()
+    await expect.poll(() => begun.length, { timeout: 20_000 }).toBeGreaterThan(200)
+    const counts = [...'abcdefghij'].map((tenant) => of(tenant, begun.slice(0, 200)).length)
+    // A tenth is 20; without turns some have none.
+    expect(Math.min(...counts)).toBeGreaterThan(7)
+    await sluice.close({ timeout: 0 })
+  }, 60_000)
+})
+
 describe('needs that are wrong', () => {
   it('fail the attempt where a function of the queue throws or makes no name', async () => {
     const { sluice } = createTestSluice()

@@ -1,6 +1,13 @@
 import type { Gate, Gates } from '../gate/gate.ts'
+import { gateKey } from '../gate/key.ts'
 import type { LockNeed, ReadNeeds, ReadQueueNeeds } from './need-options.ts'
 import { decodePayload, needsOf, withNeeds } from './payload.ts'
+
+/** A gate, and who waits there: of those who take turns, the job's key; null where jobs wait in one line. */
+export interface Need {
+  gate: Gate
+  turnOf: string | null
+}
 
 /** What the jobs of one queue need: what the queue says of each, and what they were added with. */
 export class Needs {
@@ -32,21 +39,22 @@ export class Needs {
 
   /**
    * Of each gate once, in the order in which all jobs ask: what is held before what is spent, each kind by its keys, and last what
-   * is of this queue alone, the part of one key before that of all.
+   * is of this queue alone: the part of one key before that of all. Who has to wait for its own key only has then asked for
+   * nothing that others want; the other way round each such job would take a place of all, and give it back, one call each.
    * @throws {ArgumentError} for what a function of the queue made of the data, and what it throws itself
    */
-  of(payload: string): Gate[] {
+  of(payload: string): Need[] {
     const own = needsOf(payload)
     const shared = own === null ? [] : this.opened(own)
-    const alone: Gate[] = []
+    const alone: Need[] = []
     if (this.isOfAll) {
       const data = decodePayload(payload) as never
       shared.push(...this.ofData(data))
       alone.push(...this.ofQueueAlone(data))
     }
-    const gates = [...shared.sort((a, b) => (a.key < b.key ? -1 : 1)), ...alone]
-    const byKey = new Map(gates.map((gate) => [gate.key, gate]))
-    return [...byKey.values()].sort((a, b) => rankOf(a) - rankOf(b))
+    const inLine = shared.sort((a, b) => (a.key < b.key ? -1 : 1)).map(inOneLine)
+    const byKey = new Map([...inLine, ...alone].map((need) => [need.gate.key, need]))
+    return [...byKey.values()].sort((a, b) => rankOf(a.gate) - rankOf(b.gate))
   }
 
   /** @throws {ArgumentError} for terms of another version */
@@ -92,24 +100,36 @@ export class Needs {
     ]
   }
 
-  private ofQueueAlone(data: never): Gate[] {
+  private ofQueueAlone(data: never): Need[] {
     const { gates, ttlMs } = this
     const { concurrency, rate } = this.ofQueue
     const own = `queue:${this.queue.replaceAll('%', '%25').replaceAll(':', '%3A')}`
-    const all: Gate[] = []
+    const all: Need[] = []
+    const ofKey = concurrency?.perKey?.key(data) ?? null
+    const rateOfKey = rate?.perKey?.key(data) ?? null
     if (concurrency?.perKey) {
-      const { key, max } = concurrency.perKey
-      all.push(gates.semaphore(`${own}:${key(data)}`, max, 1, ttlMs))
+      const { max } = concurrency.perKey
+      all.push(inOneLine(gates.semaphore(`${own}:${ofKey}`, max, 1, ttlMs)))
     }
-    if (concurrency?.total) all.push(gates.semaphore(own, concurrency.total, 1, ttlMs))
+    if (concurrency?.total) {
+      const gate = gates.semaphore(own, concurrency.total, 1, ttlMs)
+      all.push({ gate, turnOf: turnOf(ofKey ?? rateOfKey) })
+    }
     if (rate?.perKey) {
-      const { key, rule } = rate.perKey
-      all.push(gates.limit({ name: `${own}:key`, rules: [rule] }, key(data), 1))
+      const limiter = { name: `${own}:key`, rules: [rate.perKey.rule] }
+      all.push(inOneLine(gates.limit(limiter, rateOfKey ?? '', 1)))
     }
-    if (rate?.total) all.push(gates.limit({ name: own, rules: [rate.total] }, 'all', 1))
+    if (rate?.total) {
+      const gate = gates.limit({ name: own, rules: [rate.total] }, 'all', 1)
+      all.push({ gate, turnOf: turnOf(rateOfKey ?? ofKey) })
+    }
     return all
   }
 }
+
+const inOneLine = (gate: Gate): Need => ({ gate, turnOf: null })
+/** As short as the name of a gate: engines keep it beside that. */
+const turnOf = (key: string | null) => (key === null ? null : gateKey('key', key))
 
 const KINDS = ['lock', 'read-write-lock', 'semaphore', 'limit']
 const rankOf = ({ key }: Gate) => KINDS.indexOf(key.slice(0, key.indexOf(':')))

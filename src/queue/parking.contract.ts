@@ -13,6 +13,7 @@ import { GATE, lotOf, unparked } from './lot.contract.ts'
 import { parkedContract } from './parked.contract.ts'
 import { KEEPER_MS } from './parking-store.ts'
 import type { StoredJob } from './store.ts'
+import { turnsContract } from './turns.contract.ts'
 
 const NOWHERE = { ready: 0, timed: 0, inFlight: 0, dead: 0 }
 /** More than one bucket of an engine holds, and than is counted. */
@@ -25,6 +26,7 @@ export function parkingContract(bench: Bench): void {
   unparkingContract()
   keepersContract(bench)
   parkedContract(bench)
+  turnsContract(bench)
 
   describe('parking', () => {
     it('Q70 a parked job is found by no claim, and comes back as it was', async () => {
