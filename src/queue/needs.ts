@@ -49,12 +49,10 @@ export class Needs {
     const alone: Need[] = []
     if (this.isOfAll) {
       const data = decodePayload(payload) as never
-      shared.push(...this.ofData(data))
-      alone.push(...this.ofQueueAlone(data))
+      this.addOfData(data, shared)
+      this.addOfQueueAlone(data, alone)
     }
-    const inLine = shared.sort((a, b) => (a.key < b.key ? -1 : 1)).map(inOneLine)
-    const byKey = new Map([...inLine, ...alone].map((need) => [need.gate.key, need]))
-    return [...byKey.values()].sort((a, b) => rankOf(a.gate) - rankOf(b.gate))
+    return shared.length === 1 && alone.length === 0 ? shared : inOrder(shared, alone)
   }
 
   /** @throws {ArgumentError} for terms of another version */
@@ -75,9 +73,9 @@ export class Needs {
     return withNeeds(payload, JSON.stringify(gates.map(({ terms, demand }) => [terms, demand])))
   }
 
-  private opened(text: string): Gate[] {
+  private opened(text: string): Need[] {
     const needs = JSON.parse(text) as [terms: string, demand: string][]
-    return needs.map(([terms, demand]) => this.gates.open(terms, demand))
+    return needs.map(([terms, demand]) => inOneLine(this.gates.open(terms, demand)))
   }
 
   private lockGate(need: LockNeed): Gate {
@@ -85,26 +83,26 @@ export class Needs {
     return this.gates.readWriteLock(need.name, need.mode, this.ttlMs)
   }
 
-  private ofData(data: never): Gate[] {
+  private addOfData(data: never, all: Need[]): void {
     const { gates, ttlMs } = this
     const { lock, semaphore, limit } = this.ofQueue
-    return [
-      ...(lock?.(data) ?? []).map((one) => this.lockGate(one)),
-      ...(semaphore?.(data) ?? []).map(({ name, permits, weight }) =>
-        gates.semaphore(name, permits, weight, ttlMs),
-      ),
-      ...limit.map((need) => {
-        const { use, key, cost } = need(data)
-        return gates.limit(use, key, cost)
-      }),
-    ]
+    if (lock) for (const one of lock(data)) all.push(inOneLine(this.lockGate(one)))
+    if (semaphore) {
+      for (const { name, permits, weight } of semaphore(data)) {
+        all.push(inOneLine(gates.semaphore(name, permits, weight, ttlMs)))
+      }
+    }
+    for (const need of limit) {
+      const { use, key, cost } = need(data)
+      all.push(inOneLine(gates.limit(use, key, cost)))
+    }
   }
 
-  private ofQueueAlone(data: never): Need[] {
+  private addOfQueueAlone(data: never, all: Need[]): void {
     const { gates, ttlMs } = this
     const { concurrency, rate } = this.ofQueue
+    if (!concurrency && !rate) return
     const own = `queue:${this.queue.replaceAll('%', '%25').replaceAll(':', '%3A')}`
-    const all: Need[] = []
     const ofKey = concurrency?.perKey?.key(data) ?? null
     const rateOfKey = rate?.perKey?.key(data) ?? null
     if (concurrency?.perKey) {
@@ -123,8 +121,13 @@ export class Needs {
       const gate = gates.limit({ name: own, rules: [rate.total] }, 'all', 1)
       all.push({ gate, turnOf: turnOf(rateOfKey ?? ofKey) })
     }
-    return all
   }
+}
+
+function inOrder(shared: Need[], alone: Need[]): Need[] {
+  const needs = [...shared.sort((a, b) => (a.gate.key < b.gate.key ? -1 : 1)), ...alone]
+  const byKey = new Map(needs.map((need) => [need.gate.key, need]))
+  return [...byKey.values()].sort((a, b) => rankOf(a.gate) - rankOf(b.gate))
 }
 
 const inOneLine = (gate: Gate): Need => ({ gate, turnOf: null })
