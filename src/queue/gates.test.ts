@@ -194,6 +194,34 @@ describe('a job that needs a lock', () => {
     await sluice.close()
   })
 
+  it('is put off, made due sooner, or given another priority while it is parked', async () => {
+    const { sluice, clock } = createTestSluice()
+    const queue = sluice.queue<string>('q', { lock: 'door' })
+    const held = await sluice.lock('door', { ttl: '1h' }).acquire()
+    const seen: string[] = []
+    queue.work(({ data }) => {
+      seen.push(data)
+    })
+    for (const id of ['later', 'sooner', 'line', 'urgent']) await queue.add(id, { id })
+    await expect.poll(() => queue.counts()).toEqual({ ...NOWHERE, parked: 4 })
+    expect(await queue.why('later')).toMatchObject({ state: 'parked', parked: { inFront: 0 } })
+    expect(await queue.change('later', { delay: '10m' })).toBe('changed')
+    expect(await queue.why('later')).toMatchObject({ state: 'waiting', parked: null })
+    expect((await queue.why('later'))?.text).toMatch(/^due at /)
+    expect(await queue.change('sooner', { delay: '10m' })).toBe('changed')
+    expect(await queue.change('sooner', { delay: '1m' })).toBe('changed')
+    expect(await queue.change('urgent', { priority: -1 })).toBe('changed')
+    await expect.poll(async () => (await queue.why('urgent'))?.parked?.inFront).toBe(0)
+    await held.release()
+    await expect.poll(() => seen).toEqual(['urgent', 'line'])
+    await clock.advance('61s')
+    await expect.poll(() => seen).toEqual(['urgent', 'line', 'sooner'])
+    await clock.advance('9m')
+    await expect.poll(() => seen).toEqual(['urgent', 'line', 'sooner', 'later'])
+    await expect.poll(() => queue.counts()).toEqual(NOWHERE)
+    await sluice.close()
+  })
+
   it('is told by its signal that the lock was taken away', async () => {
     const { sluice, clock } = createTestSluice()
     const queue = sluice.queue<number>('q', { lock: 'door' })

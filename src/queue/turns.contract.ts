@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { type Bench, numbered, payloadsOf } from './bench.contract.ts'
+import { deskOf } from './desk.contract.ts'
 import { GATE, lotOf } from './lot.contract.ts'
 import type { NewJob, StoredJob } from './store.ts'
 
 /** The part of the suite of queues in which jobs of several keys wait behind one gate. */
 export function turnsContract(bench: Bench): void {
+  const desk = deskOf(bench)
   const { behind, fill, unpark, unparkAll, keep } = lotOf(bench)
 
   /** Parks jobs of a key, named by it. */
@@ -97,6 +99,31 @@ export function turnsContract(bench: Bench): void {
       )
       const found = await unpark(bench.consumer(), Array(5).fill(GATE))
       expect(found.map((job) => job?.payload)).toEqual(['a1', 'b1', 'a2', 'b2', 'a3'])
+    })
+
+    it('Q39 Q77 one that gets another priority takes its turn among those', async () => {
+      await desk.add(['a1', 'a2', 'a3'])
+      const worker = bench.consumer()
+      const jobs = await worker.claim(3)
+      await worker.park(behind(jobs, GATE, { turnOf: 'a' }))
+      await park('b', ['1', '2'])
+      await park('b', [' urgent'], { priority: -1 })
+      const { changeRecord } = bench.first.queue
+      expect(await changeRecord(bench.queue, 'a3', null, -1)).toBe('changed')
+      const [again] = await worker.claim(9)
+      expect(again).toMatchObject({ name: 'a3', attempt: 0 })
+      await worker.park(behind(again ? [again] : [], GATE, { turnOf: 'a' }))
+      const found = await unpark(worker, Array(7).fill(GATE))
+      // Where its first ticket was may be one that is dropped.
+      const { fence } = await worker.say()
+      const named = found.filter((job) => job !== null && job.name !== null) as StoredJob[]
+      const openings = await desk.reopen(named, fence)
+      const dropped = named.filter((_, index) => openings[index]?.tag === 'drop')
+      const order = found.flatMap((job) => (job && !dropped.includes(job) ? [job] : []))
+      expect(order.map(({ name, payload }) => name ?? payload)).toEqual([
+        ...['b urgent', 'a3', 'a1', 'b1', 'a2', 'b2'],
+      ])
+      expect(dropped.map(({ name }) => name).filter((name) => name !== 'a3')).toEqual([])
     })
 
     it('Q77 parkedBefore counts by turns', async () => {

@@ -1,3 +1,4 @@
+import type { Clock } from '../clock.ts'
 import type { Needs } from './needs.ts'
 import type { JobRecord, RecordState } from './record-store.ts'
 import type { WholeQueue } from './whole-queue.ts'
@@ -12,6 +13,7 @@ export interface Why {
 }
 
 interface Terms {
+  clock: Clock
   store: WholeQueue
   queue: string
   needs: Needs
@@ -21,7 +23,9 @@ interface Terms {
 export async function whyOf(name: string, record: JobRecord, terms: Terms): Promise<Why> {
   const { state, gate, dueAtMs } = record
   if (state !== 'waiting') return { state, text: STATES[state], parked: null }
-  const parked = gate === null ? null : await parkedBehind(gate, name, record, terms)
+  // Put off while it was parked, it does not run when it comes up.
+  const isPutOff = dueAtMs !== null && dueAtMs > terms.clock.wallMs()
+  const parked = gate === null || isPutOff ? null : await parkedBehind(gate, name, record, terms)
   if (parked) return { state: 'parked', text: textOf(parked), parked }
   const { paused } = await terms.store.counts(terms.queue)
   const due =
