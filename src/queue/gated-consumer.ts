@@ -12,6 +12,7 @@ import type { Note } from './record-store.ts'
 import { ShutGates } from './shut-gates.ts'
 import { SlotWaits } from './slot-waits.ts'
 import { Standing } from './standing.ts'
+import { Standings } from './standings.ts'
 import type { QueueStore, StoredJob } from './store.ts'
 import { TicketConsumer, type TicketTerms } from './ticket-consumer.ts'
 
@@ -39,7 +40,7 @@ export class GatedConsumer {
   /** What unparked jobs were let in with, until they are looked at. */
   private readonly letIn = new Map<string, LetIn>()
   private readonly shut: ShutGates
-  private readonly standings = new Set<Standing>()
+  private readonly standings: Standings
   private readonly underWay = new UnderWay()
   private readonly slotWaits: SlotWaits
   /** Jobs that are held and neither wait nor run: they ask for their gates. */
@@ -53,6 +54,11 @@ export class GatedConsumer {
     this.metadata = JSON.stringify({ queue: terms.queue })
     const hasSlot = () => terms.freeSlots() - this.betweenCount > 0
     this.slotWaits = new SlotWaits(clock, hasSlot)
+    this.standings = new Standings({
+      metadata: this.metadata,
+      isRoomy: () => 2 * this.betweenCount <= terms.freeSlots(),
+      letPass: (gate, pass) => this.letPass(gate, pass),
+    })
     this.held = new HeldPasses((id, reason) => terms.onPassLost(id, reason))
     this.tickets = new TicketConsumer(store, clock, {
       ...terms,
@@ -90,7 +96,7 @@ export class GatedConsumer {
   stopClaiming(): void {
     this.tickets.stopClaiming()
     this.gatekeeper.stop()
-    for (const standing of this.standings) this.underWay.during(standing.abandon())
+    for (const left of this.standings.abandon()) this.underWay.during(left)
   }
 
   stop(): void {
@@ -167,10 +173,10 @@ export class GatedConsumer {
       if (at === grantedAt && granted?.demand === gate.demand) continue
       // Another job was the first one when it was asked for.
       if (at === grantedAt) await this.giveBack(passes.splice(0, 1))
-      const mayStand = granted !== undefined && at > grantedAt && this.mayStandFor(need)
+      const mayStand = granted !== undefined && at > grantedAt && this.standings.mayStand(need)
       const standing = mayStand || this.isShut(gate) ? null : this.ask(gate)
       const pass = mayStand
-        ? await this.stand(need)
+        ? await this.standings.stand(need)
         : standing && (await this.enter(gate, standing))
       if (pass) {
         passes.push(pass)
@@ -202,37 +208,7 @@ export class GatedConsumer {
     return pass
   }
 
-  /**
-   * A job that was let in waits for what comes behind in the order of gates with what it has: parked again, it would find
-   * the others shut each time while many need the same ones. As all wait in that order, none waits for ever.
-   */
-  private async stand(need: Need): Promise<Pass | null> {
-    const pass = await this.standFor(need.gate)
-    const isPassed = pass !== null && need.turnOf !== null && (await this.letPass(need.gate, pass))
-    return isPassed ? this.standFor(need.gate) : pass
-  }
-
-  private async standFor(gate: Gate): Promise<Pass | null> {
-    const standing = new Standing(gate, gate.demand, this.metadata)
-    this.standings.add(standing)
-    try {
-      return await standing.entered
-    } finally {
-      this.standings.delete(standing)
-    }
-  }
-
-  /**
-   * Not with half of the free slots where keys take turns: who is parked there needs room as well. Else it is parked
-   * there, in its turn; one always stands, so that not all go to and fro between two gates.
-   */
-  private mayStandFor({ gate, turnOf }: Need): boolean {
-    if (gate.isSpent) return false
-    if (turnOf === null || this.standings.size === 0) return true
-    return 2 * this.betweenCount <= this.terms.freeSlots()
-  }
-
-  /** Those who stand have a place each, and all who are parked have one: each lets one of these go first. */
+  /** Whether a job that is parked there took over the pass of one that stands. */
   private async letPass(gate: Gate, pass: Pass): Promise<boolean> {
     if (!this.slotWaits.hasSlot()) return false
     const unparked = await this.unpark(gate.key)

@@ -100,8 +100,7 @@ import type { StrandStore } from './strand-store.ts'
  *       nothing is left has none.
  * - Q75 Of a gate behind which nothing is parked nothing is left once its last look is over.
  * - Q76 Parked jobs are counted as such, wait in the sense of Q23, and are drained and obliterated like the others.
- * - Q77 Behind one gate jobs that say whose turn it is are unparked by their ranks; of one rank keys take turns, and jobs of one key
- *       come in the order in which they were parked. Who comes waits for no more than one job of each other key before it.
+ * - Q77 Where jobs say whose turn it is, keys of one rank take turns, and jobs of a key come as they were parked.
  * - Q78 Parks and unparks of an epoch are numbered together: one that arrives once more, however late, changes nothing.
  */
 

@@ -9,7 +9,7 @@
 --   gate:NAME:turns   zset  see turns.lua: it goes with the hash
 -- What a job asks stands behind its body in 34 characters, the last two of which say how long it is. So members of
 -- one rank are in the order of rounds, then of ids, in a bucket, and by their heads in all buckets: jobs are parked in any order.
--- BRINGS open_gate open_claimed entry_of put_parked first_bucket first_buckets take_parked view_of keep_gate
+-- BRINGS open_gate open_claimed put_parked first_bucket first_buckets take_parked view_of keep_gate
 
 local function open_gate(gate, heads, turns, bucket)
   local kept = redis.call('HMGET', gate, 'terms', 'keeper', 'kept_until_us', 'parked')
@@ -32,8 +32,6 @@ local function open_claimed(keys, at, names)
   end
   return gate, at
 end
-
-local function entry_of(round, body, demand) return string.format('%016.0f', round) .. body .. string.format('%-32s%02d', demand, #demand) end
 
 local function head_of(entry, name)
   local length = tonumber(string.sub(entry, -2))

@@ -4,7 +4,7 @@
 --   gate:NAME:turns   zset  rank, a space, key -> the last round in which that key has, or had, a job
 -- Rounds begin at the server's time, so that those of all ranks can be compared: of more keys those are forgotten that have
 -- the fewest rounds before them, and come in the round that it is now once more.
--- BRINGS next_round keep_turns note_round
+-- BRINGS next_round keep_turns note_round entry_of
 
 -- The fields of a gate, and those of so many ranks. Jobs of other ones come in the order in which they are parked.
 local MOST_FIELDS, MOST_TURNS = 36, 8192
@@ -34,3 +34,6 @@ local function note_round(gate, rank, round)
     redis.call('HSET', hash, field, string.format('%.0f', tonumber(round)))
   end
 end
+
+-- As parked.lua says: `round` is 0 where nobody takes turns.
+local function entry_of(round, body, demand) return string.format('%016.0f', round) .. body .. string.format('%-32s%02d', demand, #demand) end
