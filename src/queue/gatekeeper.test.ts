@@ -30,6 +30,7 @@ it('keeps a gate anew of which it is told while it believes to keep it', async (
     },
     yieldGates: (gates) => store.yieldGates('q', 'here', gates),
     untilRoom: async () => true,
+    hasRoom: () => true,
     unpark: async () => null,
     letIn: () => {},
   })

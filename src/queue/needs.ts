@@ -1,12 +1,15 @@
-import type { Gate, Gates } from '../gate/gate.ts'
+import { ArgumentError } from '../errors.ts'
+import type { Acquirable, Gate, Gates, Pass } from '../gate/gate.ts'
 import { gateKey } from '../gate/key.ts'
-import type { LockNeed, ReadNeeds, ReadQueueNeeds } from './need-options.ts'
+import { describe } from '../text.ts'
+import type { LockNeed, OnRetry, ReadNeeds, ReadQueueNeeds } from './need-options.ts'
 import { decodePayload, needsOf, withNeeds } from './payload.ts'
+import type { StoredJob } from './store.ts'
 
-/** A gate, and who waits there: of those who take turns, the job's key; null where jobs wait in one line. */
-export interface Need {
-  gate: Gate
-  turnOf: string | null
+/** What a job was added with, in front of its payload. */
+interface Said {
+  gates: [terms: string, demand: string][]
+  onRetry?: OnRetry
 }
 
 /** What the jobs of one queue need: what the queue says of each, and what they were added with. */
@@ -43,16 +46,28 @@ export class Needs {
    * nothing that others want; the other way round each such job would take a place of all, and give it back, one call each.
    * @throws {ArgumentError} for what a function of the queue made of the data, and what it throws itself
    */
-  of(payload: string): Need[] {
-    const own = needsOf(payload)
-    const shared = own === null ? [] : this.opened(own)
-    const alone: Need[] = []
-    if (this.isOfAll) {
-      const data = decodePayload(payload) as never
-      this.addOfData(data, shared)
-      this.addOfQueueAlone(data, alone)
-    }
+  of(payload: string): Gate[] {
+    const [shared, alone] = this.partsOf(payload)
     return shared.length === 1 && alone.length === 0 ? shared : inOrder(shared, alone)
+  }
+
+  /** The same with what the job is to have besides, as its handler said. What it needs by itself is asked for as it says that. */
+  with(payload: string, extras: readonly Gate[]): Gate[] {
+    const [shared, alone] = this.partsOf(payload)
+    const own = new Set([...shared, ...alone].map(({ key }) => key))
+    return inOrder([...shared, ...extras.filter(({ key }) => !own.has(key))], alone)
+  }
+
+  /** Whose turn it is where a job waits for what is for all of its queue: its key. Null where jobs wait in one line. */
+  turnOf(payload: string, { key }: Gate): string | null {
+    const { concurrency, rate } = this.ofQueue
+    const perKeys = [concurrency?.perKey, rate?.perKey]
+    if (!perKeys[0] && !perKeys[1]) return null
+    if (key === this.totalRate()?.key) perKeys.reverse()
+    else if (key !== this.totalConcurrency()?.key) return null
+    const perKey = perKeys[0] ?? perKeys[1]
+    // As short as the name of a gate: engines keep it beside that.
+    return perKey ? gateKey('key', perKey.key(decodePayload(payload) as never)) : null
   }
 
   /** @throws {ArgumentError} for terms of another version */
@@ -60,8 +75,15 @@ export class Needs {
     return this.gates.open(terms)
   }
 
+  /** Of what a handler defers its job until. @throws {ArgumentError} for what jobs of this queue cannot wait for */
+  behind(handle: Acquirable): Gate {
+    const gate = this.gates.behind(handle, this.ttlMs)
+    if (gate) return gate
+    throw new ArgumentError('Defer.until', EXPECTED, describe(handle.name), HINT)
+  }
+
   /** A payload with what its job was added with. */
-  labelled(payload: string, { lock, semaphore, limit }: ReadNeeds): string {
+  labelled(payload: string, { lock, semaphore, limit, onRetry }: ReadNeeds): string {
     const gates = [
       ...lock.map((one) => this.lockGate(one)),
       ...semaphore.map(({ name, permits, weight }) =>
@@ -69,13 +91,36 @@ export class Needs {
       ),
       ...limit.map(({ use, key, cost }) => this.gates.limit(use, key, cost)),
     ]
-    if (gates.length === 0) return payload
-    return withNeeds(payload, JSON.stringify(gates.map(({ terms, demand }) => [terms, demand])))
+    if (gates.length === 0 && onRetry === null) return payload
+    const said: Said = { gates: gates.map(({ terms, demand }) => [terms, demand]) }
+    if (onRetry !== null) said.onRetry = onRetry
+    return withNeeds(payload, JSON.stringify(said))
   }
 
-  private opened(text: string): Need[] {
-    const needs = JSON.parse(text) as [terms: string, demand: string][]
-    return needs.map(([terms, demand]) => inOneLine(this.gates.open(terms, demand)))
+  /** What a job that failed keeps until it is tried again. */
+  keptOf({ payload, passes = [] }: StoredJob): Pass[] {
+    const said = needsOf(payload)
+    const own: OnRetry | undefined = said === null ? undefined : (JSON.parse(said) as Said).onRetry
+    const onRetry = own ?? this.ofQueue.onRetry
+    return onRetry === 'keep' ? passes.filter((pass) => rankOf(pass) < SPENT) : []
+  }
+
+  /** What others may need as well, and what is of this queue alone. */
+  private partsOf(payload: string): [shared: Gate[], alone: Gate[]] {
+    const own = needsOf(payload)
+    const shared = own === null ? [] : this.opened(own)
+    const alone: Gate[] = []
+    if (this.isOfAll) {
+      const data = decodePayload(payload) as never
+      this.addOfData(data, shared)
+      this.addOfQueueAlone(data, alone)
+    }
+    return [shared, alone]
+  }
+
+  private opened(text: string): Gate[] {
+    const { gates } = JSON.parse(text) as Said
+    return gates.map(([terms, demand]) => this.gates.open(terms, demand))
   }
 
   private lockGate(need: LockNeed): Gate {
@@ -83,56 +128,65 @@ export class Needs {
     return this.gates.readWriteLock(need.name, need.mode, this.ttlMs)
   }
 
-  private addOfData(data: never, all: Need[]): void {
+  private addOfData(data: never, all: Gate[]): void {
     const { gates, ttlMs } = this
     const { lock, semaphore, limit } = this.ofQueue
-    if (lock) for (const one of lock(data)) all.push(inOneLine(this.lockGate(one)))
+    if (lock) for (const one of lock(data)) all.push(this.lockGate(one))
     if (semaphore) {
       for (const { name, permits, weight } of semaphore(data)) {
-        all.push(inOneLine(gates.semaphore(name, permits, weight, ttlMs)))
+        all.push(gates.semaphore(name, permits, weight, ttlMs))
       }
     }
     for (const need of limit) {
       const { use, key, cost } = need(data)
-      all.push(inOneLine(gates.limit(use, key, cost)))
+      all.push(gates.limit(use, key, cost))
     }
   }
 
-  private addOfQueueAlone(data: never, all: Need[]): void {
+  private addOfQueueAlone(data: never, all: Gate[]): void {
     const { gates, ttlMs } = this
     const { concurrency, rate } = this.ofQueue
     if (!concurrency && !rate) return
-    const own = `queue:${this.queue.replaceAll('%', '%25').replaceAll(':', '%3A')}`
-    const ofKey = concurrency?.perKey?.key(data) ?? null
-    const rateOfKey = rate?.perKey?.key(data) ?? null
+    const own = this.ownName()
     if (concurrency?.perKey) {
-      const { max } = concurrency.perKey
-      all.push(inOneLine(gates.semaphore(`${own}:${ofKey}`, max, 1, ttlMs)))
+      const { key, max } = concurrency.perKey
+      all.push(gates.semaphore(`${own}:${key(data)}`, max, 1, ttlMs))
     }
-    if (concurrency?.total) {
-      const gate = gates.semaphore(own, concurrency.total, 1, ttlMs)
-      all.push({ gate, turnOf: turnOf(ofKey ?? rateOfKey) })
-    }
+    const inAll = this.totalConcurrency()
+    if (inAll) all.push(inAll)
     if (rate?.perKey) {
-      const limiter = { name: `${own}:key`, rules: [rate.perKey.rule] }
-      all.push(inOneLine(gates.limit(limiter, rateOfKey ?? '', 1)))
+      const { key, rule } = rate.perKey
+      all.push(gates.limit({ name: `${own}:key`, rules: [rule] }, key(data), 1))
     }
-    if (rate?.total) {
-      const gate = gates.limit({ name: own, rules: [rate.total] }, 'all', 1)
-      all.push({ gate, turnOf: turnOf(rateOfKey ?? ofKey) })
-    }
+    const ofAll = this.totalRate()
+    if (ofAll) all.push(ofAll)
+  }
+
+  private totalConcurrency(): Gate | null {
+    const total = this.ofQueue.concurrency?.total
+    return total ? this.gates.semaphore(this.ownName(), total, 1, this.ttlMs) : null
+  }
+
+  private totalRate(): Gate | null {
+    const total = this.ofQueue.rate?.total
+    return total ? this.gates.limit({ name: this.ownName(), rules: [total] }, 'all', 1) : null
+  }
+
+  private ownName(): string {
+    return `queue:${this.queue.replaceAll('%', '%25').replaceAll(':', '%3A')}`
   }
 }
 
-function inOrder(shared: Need[], alone: Need[]): Need[] {
-  const needs = [...shared.sort((a, b) => (a.gate.key < b.gate.key ? -1 : 1)), ...alone]
-  const byKey = new Map(needs.map((need) => [need.gate.key, need]))
-  return [...byKey.values()].sort((a, b) => rankOf(a.gate) - rankOf(b.gate))
+function inOrder(shared: Gate[], alone: Gate[]): Gate[] {
+  const gates = [...shared.sort((a, b) => (a.key < b.key ? -1 : 1)), ...alone]
+  const byKey = new Map(gates.map((gate) => [gate.key, gate]))
+  return [...byKey.values()].sort((a, b) => rankOf(a) - rankOf(b))
 }
 
-const inOneLine = (gate: Gate): Need => ({ gate, turnOf: null })
-/** As short as the name of a gate: engines keep it beside that. */
-const turnOf = (key: string | null) => (key === null ? null : gateKey('key', key))
-
+const EXPECTED = 'a lock or a semaphore of the Sluice that the queue is of'
+const HINT =
+  'Jobs wait in the line of one engine: the nodes of a Redlock have none together, and another Sluice has another one.'
 const KINDS = ['lock', 'read-write-lock', 'semaphore', 'limit']
-const rankOf = ({ key }: Gate) => KINDS.indexOf(key.slice(0, key.indexOf(':')))
+/** Of what comes back with time alone. */
+const SPENT = KINDS.indexOf('limit')
+const rankOf = ({ key }: Pick<Gate, 'key'>) => KINDS.indexOf(key.slice(0, key.indexOf(':')))

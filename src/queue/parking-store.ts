@@ -3,7 +3,7 @@ import type { StoredJob } from './store.ts'
 /**
  * The part of the contract of queues that knows jobs which wait for a gate: they are *parked* behind it. What a
  * gate is only clients know: here it is a name. Of each gate with parked jobs one consumer is the *keeper*, who
- * asks for what they wait for. Internal, outside semver. Its promises, Q70 to Q78, are in `store.ts`.
+ * asks for what they wait for. Internal, outside semver. Its promises, Q70 to Q79, are in `store.ts`.
  */
 export interface ParkingStore {
   /**

@@ -12,6 +12,7 @@ import { keepersContract } from './keepers.contract.ts'
 import { GATE, lotOf, unparked } from './lot.contract.ts'
 import { parkedContract } from './parked.contract.ts'
 import { KEEPER_MS } from './parking-store.ts'
+import { stayingContract } from './staying.contract.ts'
 import type { StoredJob } from './store.ts'
 import { turnsContract } from './turns.contract.ts'
 
@@ -27,6 +28,7 @@ export function parkingContract(bench: Bench): void {
   keepersContract(bench)
   parkedContract(bench)
   turnsContract(bench)
+  stayingContract(bench)
 
   describe('parking', () => {
     it('Q70 a parked job is found by no claim, and comes back as it was', async () => {

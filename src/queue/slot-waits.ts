@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts'
 /** Those who wait a moment for a slot to run a job in. */
 export class SlotWaits {
   private readonly clock: Clock
-  readonly hasSlot: () => boolean
+  private readonly hasSlot: () => boolean
   private listeners: (() => void)[] = []
 
   constructor(clock: Clock, hasSlot: () => boolean) {

@@ -1,5 +1,4 @@
 import type { Gate, Pass } from '../gate/gate.ts'
-import type { Need } from './needs.ts'
 import { Standing } from './standing.ts'
 
 export interface StandingsTerms {
@@ -27,18 +26,17 @@ export class Standings {
    * Not with half of the free slots where keys take turns: who is parked there needs room as well. Else it is parked
    * there, in its turn; one always stands, so that not all go to and fro between two gates.
    */
-  mayStand({ gate, turnOf }: Need): boolean {
-    if (gate.isSpent) return false
-    return turnOf === null || this.all.size === 0 || this.terms.isRoomy()
+  mayStand(takesTurns: boolean): boolean {
+    return !takesTurns || this.all.size === 0 || this.terms.isRoomy()
   }
 
   /**
    * Null if it was abandoned. Where keys take turns, those who stand have a place each, and all who are parked have one: so
    * each lets one of these go first.
    */
-  async stand({ gate, turnOf }: Need): Promise<Pass | null> {
+  async stand(gate: Gate, takesTurns: boolean): Promise<Pass | null> {
     const pass = await this.enter(gate)
-    const isPassed = pass !== null && turnOf !== null && (await this.terms.letPass(gate, pass))
+    const isPassed = pass !== null && takesTurns && (await this.terms.letPass(gate, pass))
     return isPassed ? this.enter(gate) : pass
   }
 

@@ -20,7 +20,7 @@ export function turnsContract(bench: Bench): void {
     )
 
   describe('turns', () => {
-    it('Q77 keys take turns, and jobs of one come in their order', async () => {
+    it('Q78 keys take turns, and jobs of one come in their order', async () => {
       await park('a', numbered(6))
       await park('b', numbered(3))
       await park('c', numbered(1))
@@ -29,7 +29,7 @@ export function turnsContract(bench: Bench): void {
       ])
     })
 
-    it('Q77 a thousand of one key are passed by who comes later, and by who comes again', async () => {
+    it('Q78 a thousand of one key are passed by who comes later, and by who comes again', async () => {
       for (const _ of numbered(10)) await park('a', numbered(100))
       const worker = bench.consumer(bench.second)
       const letIn = async (count: number) =>
@@ -43,7 +43,7 @@ export function turnsContract(bench: Bench): void {
       expect(await letIn(6)).toEqual(['b3', 'c1', 'a3', 'b4', 'a4', 'a5'])
     })
 
-    it('Q77 who had a turn and comes again is behind those who had none', async () => {
+    it('Q78 who had a turn and comes again is behind those who had none', async () => {
       await park('b', ['1'])
       await park('a', numbered(3))
       const worker = bench.consumer()
@@ -54,7 +54,7 @@ export function turnsContract(bench: Bench): void {
       expect(await unparkAll(worker)).toEqual(['a1', 'c1', 'b1', 'a2', 'a3'])
     })
 
-    it('Q77 a rank goes before turns, and the jobs of each have turns of their own', async () => {
+    it('Q78 a rank goes before turns, and the jobs of each have turns of their own', async () => {
       await park('a', numbered(4))
       const urgent = { priority: -3 }
       for (const number of numbered(20)) {
@@ -71,7 +71,7 @@ export function turnsContract(bench: Bench): void {
       ])
     })
 
-    it('Q71 Q77 what wants to be first is, and who waits in one line is before those who take turns', async () => {
+    it('Q71 Q78 what wants to be first is, and who waits in one line is before those who take turns', async () => {
       await park('a', numbered(3))
       await fill(['plain', 'plain too'])
       for (const number of numbered(3)) await park('a', [` first ${number}`], { lifo: true })
@@ -81,7 +81,7 @@ export function turnsContract(bench: Bench): void {
       ])
     })
 
-    it('Q77 each gate has turns of its own', async () => {
+    it('Q78 each gate has turns of its own', async () => {
       for (const _ of numbered(3)) await park('a', ['x'], {}, 'other')
       await park('a', numbered(2))
       await park('b', numbered(2))
@@ -90,7 +90,7 @@ export function turnsContract(bench: Bench): void {
       expect(await unparkAll(bench.consumer(), 'other')).toEqual(['ax', 'by', 'ax', 'ax'])
     })
 
-    it('Q77 in one call as in several', async () => {
+    it('Q78 in one call as in several', async () => {
       const worker = bench.consumer()
       await bench.add(['a1', 'a2', 'a3', 'b1', 'b2'])
       const jobs = await worker.claim(5)
@@ -101,7 +101,7 @@ export function turnsContract(bench: Bench): void {
       expect(found.map((job) => job?.payload)).toEqual(['a1', 'b1', 'a2', 'b2', 'a3'])
     })
 
-    it('Q39 Q77 one that gets another priority takes its turn among those', async () => {
+    it('Q39 Q78 one that gets another priority takes its turn among those', async () => {
       await desk.add(['a1', 'a2', 'a3'])
       const worker = bench.consumer()
       const jobs = await worker.claim(3)
@@ -126,7 +126,7 @@ export function turnsContract(bench: Bench): void {
       expect(dropped.map(({ name }) => name).filter((name) => name !== 'a3')).toEqual([])
     })
 
-    it('Q77 parkedBefore counts by turns', async () => {
+    it('Q78 parkedBefore counts by turns', async () => {
       const a = await park('a', numbered(300))
       const b = await park('b', numbered(3))
       await park('c', ['1'], { priority: -1 })
@@ -138,7 +138,7 @@ export function turnsContract(bench: Bench): void {
       expect(await Promise.all([a[0], a[1], a[2], b[1]].map(inFront))).toEqual([null, null, 1, 0])
     })
 
-    it('Q75 Q77 nothing is left of turns when the gate is forgotten', async () => {
+    it('Q75 Q78 nothing is left of turns when the gate is forgotten', async () => {
       const turnOf = 'zebra'
       await fill(numbered(3), GATE, {}, bench.consumer(), { turnOf })
       await fill(['4'], 'other', {}, bench.consumer(), { turnOf })
@@ -155,7 +155,7 @@ export function turnsContract(bench: Bench): void {
   describe('a park that arrives once more', () => {
     const stale = [{ tag: 'stale' }]
 
-    it('Q78 changes nothing, also where the job was unparked since and runs', async () => {
+    it('Q79 changes nothing, also where the job was unparked since and runs', async () => {
       await bench.add(['a'])
       const worker = bench.consumer()
       await worker.park(behind(await worker.claim(1), GATE, { turnOf: 'a' }))
@@ -168,7 +168,7 @@ export function turnsContract(bench: Bench): void {
       expect((await worker.say({ acks: job ? [job] : [] })).staleIds).toEqual([])
     })
 
-    it('Q78 changes nothing where the job came back another way', async () => {
+    it('Q79 changes nothing where the job came back another way', async () => {
       await bench.add(['a'])
       const [worker, other] = [bench.consumer(), bench.consumer(bench.second)]
       await worker.park(behind(await worker.claim(1)))
@@ -184,7 +184,7 @@ export function turnsContract(bench: Bench): void {
       expect(await worker.park(park)).toEqual([{ tag: 'keeper' }])
     })
 
-    it('Q73 Q78 so does an unpark that arrives when its consumer has parked since', async () => {
+    it('Q73 Q79 so does an unpark that arrives when its consumer has parked since', async () => {
       await fill(['a', 'b'])
       const worker = bench.consumer()
       const [job] = await unpark(worker)

@@ -41,7 +41,7 @@ async function parkedBehind(
 ): Promise<Why['parked']> {
   const inFront = await store.parkedInFront(name, gate, ticket)
   if (inFront === null) return null
-  const known = needs.of(payload).find((need) => need.gate.key === gate)?.gate
+  const known = needs.of(payload).find(({ key }) => key === gate)
   return { gate, inTheWay: (await known?.describe()) ?? null, inFront }
 }
 

@@ -52,9 +52,14 @@ local function settle(inflight, dead, suspect, acks, retries, deaths, told, quie
       if told and not string.find(quiet, id, 1, true) then
         note_event(told, 'R', string.format('%03d', math.min(tonumber(string.sub(body, 19, 21)) + 1, 999)) .. id)
       end
-      said.timed[#said.timed + 1] = now_us + delay_us
-      said.timed[#said.timed + 1] = one_more_attempt(body)
-      said.soonest_us = math.min(said.soonest_us, delay_us)
+      body = one_more_attempt(body)
+      if delay_us < 0 then
+        redis.call('HSET', inflight, id, body)
+      else
+        said.timed[#said.timed + 1] = now_us + delay_us
+        said.timed[#said.timed + 1] = body
+        said.soonest_us = math.min(said.soonest_us, delay_us)
+      end
     elseif body and delay_us > 0 then
       said.timed[#said.timed + 1] = now_us + delay_us
       said.timed[#said.timed + 1] = body
