@@ -130,6 +130,7 @@ class StoreHost {
     const call = this.calling(clock, handle, 'queue')
     return {
       mostAhead: 100,
+      addBehind: null,
       add: (request) => call('add', request),
       checkDemand: (queue, demand) => call('checkDemand', queue, demand),
       confirm: (request) => call('confirm', request),
@@ -138,6 +139,7 @@ class StoreHost {
       agreePartitions: (queue, count) => call('agreePartitions', queue, count),
       counts: (queue) => call('counts', queue),
       listJobs: (queue, request) => call('listJobs', queue, request),
+      listGates: (queue, request) => call('listGates', queue, request),
       listDead: (queue, limit) => call('listDead', queue, limit),
       redrive: (queue, limit) => call('redrive', queue, limit),
       purge: (queue, limit) => call('purge', queue, limit),

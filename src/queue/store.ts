@@ -17,7 +17,8 @@ import type { StrandStore } from './strand-store.ts'
  * - Q2  Jobs are claimed in the order in which they were added, or became due.
  * - Q3  A job is never claimed before it is due on the store's clock.
  * - Q4  A job in flight belongs to one epoch; only that epoch settles it, once.
- * - Q5  `add` repeated with the same producer and sequence adds nothing and answers the same ids.
+ * - Q5  `add` repeated with the same producer and sequence adds nothing and answers the same ids: the last batch, and
+ *       the one before it where that was still under way. A batch behind another one is never added in front of it.
  * - Q6  `exchange` repeated with the same sequence answers the same jobs; an older one is refused.
  * - Q7  An epoch whose lease ran out is recovered once: its jobs return in enqueue order, and its
  *       later exchanges are answered `lost`.
@@ -40,7 +41,7 @@ import type { StrandStore } from './strand-store.ts'
  *       nothing of it is left, and deliveries that were in flight are lost.
  * - Q26 A lease may be renewed beside its consumer's calls while it holds jobs, and is made by none.
  * - Q27 The pages of `listJobs` have each job of a state once. One that moves meanwhile may be in none or
- *       in two. Looking changes nothing.
+ *       in two. `listGates` counts what is parked behind each gate. Looking changes nothing.
  * - Q30 Of adds under one name one makes the job, whoever says them and however often: the others change
  *       what waits, or nothing.
  * - Q31 Only the newest delivery of the ticket that counts may run a job; every other is dropped.
@@ -144,7 +145,7 @@ export interface NewJob {
 
 export interface AddRequest {
   queue: string
-  /** Identifies the caller that numbers its batches; one batch is in flight at a time. */
+  /** Identifies the caller that numbers its batches; one batch is in flight at a time, or two by `addBehind`. */
   producer: string
   sequence: number
   jobs: NewJob[]
@@ -263,8 +264,6 @@ export interface QueueStore
     StrandStore {
   /** Jobs that are worth claiming before there is room for them: the more, the fewer calls, and the longer each. */
   readonly mostAhead: number
-  /** Answers the ids in the order of `jobs`. */
-  add(request: AddRequest): Promise<string[]>
   exchange(request: ExchangeRequest): Promise<ExchangeAnswer>
   /** For a consumer that cannot call. False: it holds no lease any more. */
   renew(queue: string, epoch: string, leaseMs: number): Promise<boolean>

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { type Bench, numbered, payloadsOf } from './bench.contract.ts'
 import { deskOf } from './desk.contract.ts'
+import type { ListPage } from './listing-store.ts'
 import { GATE, lotOf } from './lot.contract.ts'
 import type { NewJob, StoredJob } from './store.ts'
 
@@ -124,6 +125,21 @@ export function turnsContract(bench: Bench): void {
         ...['b urgent', 'a3', 'a1', 'b1', 'a2', 'b2'],
       ])
       expect(dropped.map(({ name }) => name).filter((name) => name !== 'a3')).toEqual([])
+    })
+
+    it('Q27 Q78 pages of what is parked have each job once, as it is', async () => {
+      await park('a', numbered(5))
+      await park('b', numbered(3))
+      const found: (string | undefined)[] = []
+      let cursor: string | null = null
+      do {
+        const request = { state: 'parked', limit: 3, cursor } as const
+        const page: ListPage = await bench.second.queue.listJobs(bench.queue, request)
+        found.push(...page.jobs.map(({ payload, gate }) => `${payload} ${gate}`))
+        cursor = page.cursor
+      } while (cursor !== null)
+      const all = [...numbered(5).map((n) => `a${n}`), ...numbered(3).map((n) => `b${n}`)]
+      expect(found.sort()).toEqual(all.map((payload) => `${payload} ${GATE}`))
     })
 
     it('Q78 parkedBefore counts by turns', async () => {

@@ -2,7 +2,6 @@ import { toUs } from '../../duration.ts'
 import type { RedisEngine } from '../../engine/redis/engine.ts'
 import { SettingsMismatchError, StoreCorruptError } from '../../errors.ts'
 import { type News, redisNews } from '../../gate/redis/news.ts'
-import { QueueFullError } from '../errors.ts'
 import type { EventStore } from '../event-store.ts'
 import { noteText } from '../history.ts'
 import type { Retention, RetentionStore } from '../retention.ts'
@@ -14,12 +13,11 @@ import type {
   QueueStore,
   StoredJob,
 } from '../store.ts'
-import { addCall } from './adds.ts'
+import { redisAdding } from './adding.ts'
 import { ID_LENGTH, packDead, unpackJob } from './body.ts'
 import { redisConfirming } from './confirming.ts'
 import { redisEventStore } from './event-store.ts'
 import { bucketName, type QueueKeys, queueKeys } from './keys.ts'
-import { learnLine } from './line.ts'
 import { redisListing } from './listing.ts'
 import { redisParkingStore } from './parking-store.ts'
 import { spreadPartitions } from './partitions.ts'
@@ -123,16 +121,7 @@ function storeOn(
     ...scheduleStore,
     mostAhead: MOST_AHEAD,
 
-    async add(request) {
-      const known = keysOf(request.queue)
-      const { keys, args } = addCall(known, request, eventsKept)
-      const answer = await engine.call(scripts.add, keys, args)
-      if (answer.tag === 'stale') return []
-      if (answer.tag === 'full') throw new QueueFullError(request.queue, request, answer)
-      learnLine(known, answer)
-      return request.jobs.map((_, index) => String(answer.firstId + index))
-    },
-
+    ...redisAdding(engine, keysOf, eventsKept),
     ...redisWithin(engine, keysOf, eventsKept),
     ...redisConfirming(engine, keysOf),
 
