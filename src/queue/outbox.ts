@@ -18,6 +18,8 @@ type SettlementKind =
     }
 
 export const ACK: Settlement = { tag: 'ack' }
+/** As if it had never been claimed. */
+export const BACK: Settlement = { tag: 'retry', delayMs: 0, failed: false }
 
 export const quiet = (settlement: Settlement): Settlement => ({ ...settlement, isQuiet: true })
 

@@ -4,12 +4,16 @@ import { GatedConsumer, type GatedTerms } from './gated-consumer.ts'
 import type { Settlement } from './outbox.ts'
 import { innerId, outerId, outerJob, type Partitions } from './partitions.ts'
 import type { Note } from './record-store.ts'
+import type { Coverage } from './run.ts'
 import { type Sharer, Shares } from './shares.ts'
 import type { ExchangeAnswer, ExchangeRequest, QueueStore, StoredJob } from './store.ts'
 import { endOfTurn } from './turn.ts'
 
-export interface PartitionedTerms extends Omit<GatedTerms, 'looks' | 'claimable' | 'onLease'> {
+export interface PartitionedTerms
+  extends Omit<GatedTerms, 'looks' | 'claimable' | 'onLease' | 'onJobs'> {
   looksOf: (queue: string) => Looks
+  /** Takes what was claimed, and what covers it. It may be told to `start` a moment later. */
+  onJobs: (jobs: StoredJob[], fence: number, coverage: Coverage) => void
   /** Told with each answer: the epoch that holds something of this partition, or null. */
   onLease: (epoch: string | null, queue: string) => void
   /** Others say another number of partitions: nothing will be claimed. */
@@ -112,6 +116,7 @@ export class PartitionedConsumer {
     const { terms, shares } = this
     const { looksOf, onJobs, onLost, onCancelled, onPassLost, onLease } = terms
     const sharer = { wake: () => member.wake() }
+    const coverage: Coverage = { untilMs: 0 }
     const store: QueueStore = {
       ...this.store,
       exchange: (request) =>
@@ -123,10 +128,13 @@ export class PartitionedConsumer {
       looks: looksOf(queue),
       freeSlots: () => (this.members.length === 1 ? terms.freeSlots() : shares.free(sharer)),
       claimable: () => (this.members.length === 1 ? terms.freeSlots() : shares.of(sharer)),
-      onLease: (epoch) => onLease(epoch, queue),
+      onLease: (epoch, untilMs) => {
+        coverage.untilMs = untilMs
+        onLease(epoch, queue)
+      },
       onJobs: (jobs, fence) => {
         const outer = partition === 0 ? jobs : jobs.map((job) => outerJob(job, partition))
-        onJobs(outer, fence)
+        onJobs(outer, fence, coverage)
       },
       onLost: (ids) => onLost(ids.map((id) => outerId(id, partition))),
       onCancelled: (id, name) => onCancelled(outerId(id, partition), name),

@@ -65,11 +65,18 @@ export interface HeldGate {
 export const gatesOf = ({ passes = [] }: StoredJob): readonly HeldGate[] =>
   passes.map(({ key, fence }) => ({ gate: key, fence }))
 
+/** What covers the jobs that a worker has of a queue, or of its partition. */
+export interface Coverage {
+  /** Monotonic: later they may be somebody else's. */
+  untilMs: number
+}
+
 /** What the worker knows of one delivery. */
 export interface Run {
   readonly stored: StoredJob
   readonly fence: number
   readonly notes: Notes
+  readonly coverage: Coverage
   /** Monotonic, from when the handler was called. */
   startedMs: number
   /** Made on the first use of `job.signal`: most handlers never ask. */
@@ -78,10 +85,16 @@ export interface Run {
   aborted: { reason: unknown } | null
 }
 
-export const newRun = (stored: StoredJob, fence: number, notes: Notes): Run => ({
+export const newRun = (
+  stored: StoredJob,
+  fence: number,
+  notes: Notes,
+  coverage: Coverage,
+): Run => ({
   stored,
   fence,
   notes,
+  coverage,
   startedMs: 0,
   controller: null,
   aborted: null,
