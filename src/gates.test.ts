@@ -34,7 +34,10 @@ function entering(gate: Gate, demand = gate.demand) {
   const controller = new AbortController()
   let told = 0
   const entered = gate.enter({
-    ...{ demand, metadata: JSON.stringify(NOTE), signal: controller.signal },
+    ...{ kind: 'job', demand, metadata: JSON.stringify(NOTE), signal: controller.signal },
+    get aborted() {
+      return controller.signal.aborted
+    },
     onWaiting: () => {
       told++
     },
@@ -171,8 +174,14 @@ describe.each(engines)('gates on $name', ({ label, open }) => {
       late.abort()
       const early = new AbortController()
       early.abort()
-      const asked = { demand: one.gate().demand, metadata: '', onWaiting() {} }
-      expect(await one.gate().enter({ ...asked, signal: early.signal })).toBe(null)
+      const asked = {
+        kind: 'job',
+        demand: one.gate().demand,
+        metadata: '',
+        onWaiting() {},
+      } as const
+      const gone = { ...asked, aborted: true, signal: early.signal }
+      expect(await one.gate().enter(gone)).toBe(null)
       expect(await late.entered).toBe(null)
       await expect.poll(one.waiters, PATIENT).toEqual([])
       await pass.release()

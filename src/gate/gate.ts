@@ -1,4 +1,5 @@
 import { InternalError } from '../errors.ts'
+import type { Standing } from './terms.ts'
 
 /**
  * What a job can wait for: a lock, permits of a semaphore, a share of a read-write lock, units of a limit. Each
@@ -27,13 +28,11 @@ export interface Gate {
   describe(): Promise<string | null>
 }
 
-export interface Entry {
+export interface Entry extends Standing {
   /** As {@link Gate.demand} of the job that is to be let in. */
-  demand: string
-  signal: AbortSignal
+  readonly demand: string
   /** JSON that others see of who waits or holds. */
-  metadata: string
-  onWaiting: () => void
+  readonly metadata: string
 }
 
 /** What a job holds of a gate while it runs. */
@@ -43,6 +42,8 @@ export interface Pass {
   readonly fence: number | null
   /** Aborts when it is lost; null where it cannot be. */
   readonly signal: AbortSignal | null
+  /** Calls back when it is lost, or at once if it was: a signal of its own for each job is a fifth of all its cost. */
+  onLost(listener: (loss: unknown) => void): void
   /** The job has ended: the next may enter. Never rejects. */
   release(): Promise<void>
   /** The job did not run: as if it had never entered. Never rejects. */

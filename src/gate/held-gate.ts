@@ -1,6 +1,7 @@
 import { LockTimeoutError } from '../errors.ts'
 import { duration } from '../options.ts'
 import type { Entry, Gate, Pass } from './gate.ts'
+import type { Handle } from './handle.ts'
 import type { Holds } from './holds.ts'
 import { gateKey } from './key.ts'
 import type { HeldLease } from './lease.ts'
@@ -9,72 +10,107 @@ import { DAY_MS, SHORTEST_TTL_MS } from './options.ts'
 /** Lease of what a job holds, as {@link Gate.terms} have it. */
 export const readTtlMs = duration({ minMs: SHORTEST_TTL_MS, maxMs: DAY_MS })
 
-/** A gate to something that is held by a lease. */
-export interface HeldGate<Demand> {
+/** A kind of gates to something that is held by a lease. */
+export interface HeldKind<Demand, Terms extends HeldTerms = HeldTerms> {
   kind: string
-  name: string
-  ttlMs: number
-  /** What the terms say besides. */
-  own?: object
-  demand: string
   isShared: boolean
+  holds: Holds<Demand>
   /** @throws {ArgumentError} for what can never be had */
-  read(demand: string): Demand
+  read(demand: string, terms: Terms): Demand
   /** Whether who has this has it alone, so that fences order those who had it. */
   hasFence(demand: Demand): boolean
-  describe(): Promise<string | null>
+  describe(name: string): Promise<string | null>
 }
 
-/** @throws {ArgumentError} for a demand that can never be had */
-export function heldGate<Demand>(holds: Holds<Demand>, of: HeldGate<Demand>): Gate {
-  const { kind, name, own, ttlMs, demand, isShared } = of
-  const key = gateKey(kind, name)
-  of.read(demand)
-  return {
-    key,
-    get terms() {
-      return JSON.stringify({ kind, name, ...own, ttlMs })
-    },
-    demand,
-    isShared,
-    isSpent: false,
-    enter: (entry) => enter(holds, key, of, entry),
-    describe: of.describe,
+export interface HeldTerms {
+  name: string
+  ttlMs: number
+}
+
+/** A class, as each job that runs makes one. */
+export class HeldGate<Demand, Terms extends HeldTerms> implements Gate {
+  readonly key: string
+  readonly demand: string
+  readonly isSpent = false
+  readonly #kind: HeldKind<Demand, Terms>
+  readonly #terms: Terms
+
+  /** @throws {ArgumentError} for a demand that can never be had */
+  constructor(kind: HeldKind<Demand, Terms>, terms: Terms, demand: string) {
+    kind.read(demand, terms)
+    this.key = gateKey(kind.kind, terms.name)
+    this.demand = demand
+    this.#kind = kind
+    this.#terms = terms
+  }
+
+  get isShared(): boolean {
+    return this.#kind.isShared
+  }
+
+  get terms(): string {
+    return JSON.stringify({ kind: this.#kind.kind, ...this.#terms })
+  }
+
+  describe(): Promise<string | null> {
+    return this.#kind.describe(this.#terms.name)
+  }
+
+  enter(entry: Entry): Promise<Pass | null> {
+    const { holds, read, hasFence } = this.#kind
+    const { name, ttlMs } = this.#terms
+    let demand: Demand
+    try {
+      demand = read(entry.demand, this.#terms)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+    const { metadata } = entry
+    const terms = { name, ttlMs, maxHoldMs: null, metadata, replicas: 0, demand }
+    const give = (held: HeldLease<Demand>) =>
+      new HeldPass(this.key, held as unknown as HeldLease<unknown>, hasFence(demand))
+    return holds
+      .acquire(terms, Number.POSITIVE_INFINITY, undefined, give, entry)
+      .then(passOrThrow, (error: unknown) => {
+        if (entry.aborted) return null
+        throw error
+      })
   }
 }
 
-async function enter<Demand>(
-  holds: Holds<Demand>,
-  key: string,
-  { name, ttlMs, read, hasFence }: HeldGate<Demand>,
-  { demand: said, signal, metadata, onWaiting }: Entry,
-): Promise<Pass | null> {
-  const demand = read(said)
-  const terms = { name, ttlMs, maxHoldMs: null, metadata, replicas: 0, demand }
-  const give = (held: HeldLease<Demand>) => passOf(key, held, hasFence(demand))
-  const standing = { kind: 'job', onWaiting } as const
-  try {
-    const got = await holds.acquire(terms, Number.POSITIVE_INFINITY, signal, give, standing)
-    if (got instanceof LockTimeoutError) throw got
-    return got
-  } catch (error) {
-    if (signal.aborted) return null
-    throw error
-  }
+function passOrThrow(got: HeldPass | LockTimeoutError): HeldPass {
+  if (got instanceof LockTimeoutError) throw got
+  return got
 }
 
 /** What cannot be given up now is over with its lease. */
-function passOf<Demand>(key: string, held: HeldLease<Demand>, hasFence: boolean): Pass {
-  const handle = held.handle()
-  const release = () => handle.release().then(nothing, nothing)
-  return {
-    key,
-    fence: hasFence ? held.fence : null,
-    get signal() {
-      return handle.signal
-    },
-    release,
-    giveBack: release,
+class HeldPass implements Pass {
+  readonly key: string
+  readonly fence: number | null
+  readonly #handle: Handle
+  readonly #held: HeldLease<unknown>
+
+  constructor(key: string, held: HeldLease<unknown>, hasFence: boolean) {
+    this.key = key
+    this.fence = hasFence ? held.fence : null
+    this.#handle = held.handle()
+    this.#held = held
+  }
+
+  get signal(): AbortSignal {
+    return this.#handle.signal
+  }
+
+  onLost(listener: (loss: unknown) => void): void {
+    this.#held.onLoss(listener)
+  }
+
+  release(): Promise<void> {
+    return this.#handle.release().then(nothing, nothing)
+  }
+
+  giveBack(): Promise<void> {
+    return this.release()
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts'
 import { ClosedError, InternalError, type LockConflict, LockTimeoutError } from '../errors.ts'
-import { type HeldContext, HeldLease } from './lease.ts'
+import type { HeldContext } from './held-context.ts'
+import { HeldLease } from './lease.ts'
 import { Rhythm } from './rhythm.ts'
 import type { AcquireAnswer, AcquireRequest, GateStore, Owner } from './store.ts'
 import { handOver } from './succession.ts'
@@ -77,7 +78,7 @@ export class Holds<Demand> {
    *
    * @param waitMs may be infinite
    * @param give what the caller gets of the lease
-   * @param standing left out, it stands in line as a caller
+   * @param standing left out, it stands in line as a caller; its signal counts instead of `signal`
    */
   acquire<Given>(
     terms: HoldTerms<Demand>,
@@ -87,7 +88,8 @@ export class Holds<Demand> {
     standing?: Standing,
   ): Promise<Given | LockTimeoutError> {
     if (this.closed) return Promise.reject(new ClosedError('This Sluice'))
-    if (signal?.aborted) return Promise.reject(signal.reason)
+    const leaver = standing ?? signal
+    if (leaver?.aborted) return Promise.reject(reasonOf(leaver))
     const startedMs = this.clock.monotonicMs()
     const request = requestOf(terms, `${this.ownerPrefix}${++this.ownerCount}`, waitMs > 0)
     if (standing) request.kind = standing.kind
@@ -107,8 +109,9 @@ export class Holds<Demand> {
     asked: Asked<Demand, Given>,
     answer: AcquireAnswer,
   ): Promise<Given | LockTimeoutError> | Given | LockTimeoutError {
-    const { terms, request, startedMs, waitMs, signal } = asked
-    if (signal?.aborted || this.closed) return this.fail(asked, new ClosedError('This Sluice'))
+    const { terms, request, startedMs, waitMs, signal, standing } = asked
+    const isLeft = (standing ?? signal)?.aborted
+    if (isLeft || this.closed) return this.fail(asked, new ClosedError('This Sluice'))
     const acquired = answer.tag === 'acquired' ? acquiredOf(answer, terms.ttlMs) : null
     const isOver = acquired !== null && this.isOver(acquired)
     if (isOver && this.hasTime(startedMs, waitMs)) return this.ask(asked)
@@ -125,12 +128,12 @@ export class Holds<Demand> {
   }
 
   /** The first call has no answer, or one that comes too late. */
-  private fail({ request, signal }: Asked<Demand, unknown>, error: unknown): never {
+  private fail({ request, signal, standing }: Asked<Demand, unknown>, error: unknown): never {
     this.line.room.remove(request.owner)
     this.withdraw(request)
     this.underWay.end()
-    signal?.throwIfAborted()
-    throw error
+    const leaver = standing ?? signal
+    throw leaver?.aborted ? reasonOf(leaver) : error
   }
 
   /**
@@ -200,7 +203,8 @@ export class Holds<Demand> {
       leave: () => this.withdraw(request),
       isNextAfter: (holder: Owner) => this.noteNext(holder, owner),
     }
-    const wait = { owner, ttlMs, replicas, metadata, waitMs, signal, kind }
+    const leaving = standing ? standing.signal : signal
+    const wait = { owner, ttlMs, replicas, metadata, waitMs, signal: leaving, kind }
     standing?.onWaiting()
     const granted = await standInLine(this.line, wait, asker, startedMs, first)
     return give(this.hold(terms, owner, granted))
@@ -233,3 +237,6 @@ export class Holds<Demand> {
     return new LockTimeoutError(message, conflict)
   }
 }
+
+const reasonOf = (leaver: Standing | AbortSignal): unknown =>
+  'signal' in leaver ? leaver.signal.reason : leaver.reason

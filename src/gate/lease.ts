@@ -1,25 +1,12 @@
-import type { Clock } from '../clock.ts'
 import { type Duration, readDuration } from '../duration.ts'
 import { LockLostError, type LossReason } from '../errors.ts'
 import { Handle } from './handle.ts'
+import type { HeldContext } from './held-context.ts'
 import { DAY_MS, SHORTEST_TTL_MS } from './options.ts'
-import type { Beat, Rhythm } from './rhythm.ts'
-import type { LeaseStore, Owner, ReleaseAnswer, RenewAnswer } from './store.ts'
+import type { Beat } from './rhythm.ts'
+import type { Owner, ReleaseAnswer, RenewAnswer } from './store.ts'
 import { afterArrival } from './succession.ts'
 import { type Acquired, type HoldTerms, leaseFor, marginOf } from './terms.ts'
-import type { UnderWay } from './under-way.ts'
-
-/** What leases of one kind share. */
-export interface HeldContext<Demand> {
-  store: LeaseStore<Demand>
-  clock: Clock
-  /** All that have not ended. */
-  rhythm: Rhythm<HeldLease<Demand>>
-  /** What `close` waits for. */
-  underWay: UnderWay
-  /** Gives it to the next in line at once, if that is one of this client. */
-  handOver(held: HeldLease<Demand>): Promise<RenewAnswer> | null
-}
 
 /** Pause before a renewal that failed is tried again. */
 const RETRY_MS = 100
@@ -47,6 +34,7 @@ export class HeldLease<Demand> implements Beat {
   /** Made on the first use of the signal: most holders never ask, and it is a third of the cost. */
   private controller: AbortController | null = null
   private loss: LockLostError | null = null
+  private lossListener: ((loss: LockLostError) => void) | null = null
   readonly heldSinceMs: number
   private readonly holdUntilMs: number
   validUntilMs: number
@@ -105,6 +93,12 @@ export class HeldLease<Demand> implements Beat {
     this.controller ??= new AbortController()
     if (this.loss) this.controller.abort(this.loss)
     return this.controller.signal
+  }
+
+  /** Calls back when it is lost, or at once if it was. There is one listener: the job that holds it. */
+  onLoss(listener: (loss: LockLostError) => void): void {
+    this.lossListener = listener
+    if (this.loss) listener(this.loss)
   }
 
   remainingMs(): number {
@@ -187,6 +181,7 @@ export class HeldLease<Demand> implements Beat {
     this.end()
     this.loss = new LockLostError(this.name, reason, cause)
     this.controller?.abort(this.loss)
+    this.lossListener?.(this.loss)
     const isOurs = reason === 'expired' || reason === 'max-hold' || reason === 'closed'
     if (isOurs) this.lateRelease = this.giveUp().catch(() => {})
   }

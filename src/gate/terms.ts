@@ -34,7 +34,10 @@ export interface HeirTerms {
 
 /** Who stands in line, where it is no caller. */
 export interface Standing {
-  kind: 'job'
+  readonly kind: 'job'
+  /** As its signal, which is dear to make: that is asked for when it waits, and not before. */
+  readonly aborted: boolean
+  readonly signal: AbortSignal
   /** Called once, as soon as it stands there. */
   onWaiting(): void
 }

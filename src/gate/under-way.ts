@@ -2,6 +2,11 @@
 export class UnderWay {
   private count = 0
   private readonly waiting: (() => void)[] = []
+  private readonly ended = () => this.end()
+  private readonly failed = (error: unknown) => {
+    this.end()
+    throw error
+  }
 
   begin(): void {
     this.count++
@@ -10,6 +15,16 @@ export class UnderWay {
   end(): void {
     this.count--
     if (this.count === 0) for (const resolve of this.waiting.splice(0)) resolve()
+  }
+
+  /** Counts one until it is settled. Nobody else needs to look at it; what it rejects with stays unhandled. */
+  during(promise: Promise<unknown>): void {
+    this.begin()
+    promise.then(this.ended, this.failed)
+  }
+
+  get isIdle(): boolean {
+    return this.count === 0
   }
 
   /** Resolves when none is under way. */

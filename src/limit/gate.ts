@@ -130,29 +130,25 @@ function readCost({ name, rules }: Limiter, demand: string): number {
 }
 
 /** Asks, and again when there should be budget. */
-async function enter(
-  { limiter, inside }: Known,
-  key: string,
-  { demand, signal, onWaiting }: Entry,
-): Promise<Pass | null> {
-  const cost = readCost(limiter, demand)
+async function enter({ limiter, inside }: Known, key: string, entry: Entry): Promise<Pass | null> {
+  const cost = readCost(limiter, entry.demand)
   const { holds } = inside
   let isTold = false
   try {
-    while (!signal.aborted) {
+    while (!entry.aborted) {
       const askedMs = holds.clock.monotonicMs()
       const verdict = await limiter.take(key, { cost })
       if (verdict.allowed) return passOf({ limiter, inside }, key, cost, verdict, askedMs)
-      if (!isTold) onWaiting()
+      if (!isTold) entry.onWaiting()
       isTold = true
       await holds.sleep(
         Math.min(verdict.retryAfterMs ?? LONGEST_WAIT_MS, longestOf(verdict)),
-        signal,
+        entry.signal,
       )
     }
     return null
   } catch (error) {
-    if (signal.aborted) return null
+    if (entry.aborted) return null
     throw error
   }
 }
@@ -191,7 +187,14 @@ function passOf(
   return {
     key: gateKey('limit', `${escapePart(limiter.name)}:${key}`),
     fence: null,
-    signal: lease?.signal ?? null,
+    get signal() {
+      return lease?.signal ?? null
+    },
+    onLost(listener) {
+      const signal = lease?.signal
+      if (signal?.aborted) listener(signal.reason)
+      else signal?.addEventListener('abort', () => listener(signal.reason), { once: true })
+    },
     release,
     async giveBack() {
       await release()

@@ -1,6 +1,6 @@
 import { ArgumentError } from '../errors.ts'
 import type { Gate, GateKind } from '../gate/gate.ts'
-import { heldGate, readTtlMs } from '../gate/held-gate.ts'
+import { HeldGate, type HeldKind, readTtlMs } from '../gate/held-gate.ts'
 import type { Holds } from '../gate/holds.ts'
 import { inTheWay } from '../gate/view.ts'
 import { readName, readOptions } from '../options.ts'
@@ -24,29 +24,27 @@ const ALL = '1'
 const shape = { name: readName, ttlMs: readTtlMs }
 
 export function lockGates(holds: Holds<LockDemand>, store: Pick<LockStore, 'inspect'>): LockGates {
-  const kind = 'lock'
-
-  const gate = (name: string, ttlMs: number, demand: string): Gate =>
-    heldGate(holds, {
-      ...{ kind, name, ttlMs, demand, isShared: false },
-      read(said) {
-        if (said === ALL) return FAIR
-        throw new ArgumentError('gate.demand', `'${ALL}' for a lock`, describe(said))
-      },
-      hasFence: () => true,
-      async describe() {
-        const { holder, waiters } = await store.inspect(name)
-        return inTheWay(holder ? [holder] : [], waiters.length)
-      },
-    })
+  const locks: HeldKind<LockDemand> = {
+    ...{ kind: 'lock', isShared: false, holds },
+    read(said) {
+      if (said === ALL) return FAIR
+      throw new ArgumentError('gate.demand', `'${ALL}' for a lock`, describe(said))
+    },
+    hasFence: () => true,
+    async describe(name) {
+      const { holder, waiters } = await store.inspect(name)
+      return inTheWay(holder ? [holder] : [], waiters.length)
+    },
+  }
 
   return {
-    kind,
-    of: (name, ttlMs) => gate(readName(name, 'gate.name'), readTtlMs(ttlMs, 'gate.ttlMs'), ALL),
-    open(terms, demand = ALL) {
-      const { name, ttlMs } = readOptions('gate.terms', terms, shape)
-      return gate(name, ttlMs, demand)
+    kind: locks.kind,
+    of(name, ttlMs) {
+      const terms = { name: readName(name, 'gate.name'), ttlMs: readTtlMs(ttlMs, 'gate.ttlMs') }
+      return new HeldGate(locks, terms, ALL)
     },
+    open: (terms, demand = ALL) =>
+      new HeldGate(locks, readOptions('gate.terms', terms, shape), demand),
   }
 }
 
@@ -56,30 +54,27 @@ export function readWriteGates(
   store: Pick<SemaphoreStore, 'inspect'>,
   demands: Readonly<Record<'read' | 'write', SemaphoreDemand>>,
 ): ReadWriteGates {
-  const kind = 'read-write-lock'
-
-  const gate = (name: string, ttlMs: number, demand: string): Gate =>
-    heldGate(holds, {
-      ...{ kind, name, ttlMs, demand, isShared: true },
-      read(said) {
-        if (said === 'read' || said === 'write') return demands[said]
-        throw new ArgumentError('gate.demand', "'read' or 'write'", describe(said))
-      },
-      hasFence: (asked) => asked === demands.write,
-      async describe() {
-        const { holders, waiters } = await store.inspect(name)
-        const isWritten = holders[0]?.weight === demands.write.weight
-        return inTheWay(holders, waiters.length, isWritten ? 'written' : 'read')
-      },
-    })
+  const shares: HeldKind<SemaphoreDemand> = {
+    ...{ kind: 'read-write-lock', isShared: true, holds },
+    read(said) {
+      if (said === 'read' || said === 'write') return demands[said]
+      throw new ArgumentError('gate.demand', "'read' or 'write'", describe(said))
+    },
+    hasFence: (asked) => asked === demands.write,
+    async describe(name) {
+      const { holders, waiters } = await store.inspect(name)
+      const isWritten = holders[0]?.weight === demands.write.weight
+      return inTheWay(holders, waiters.length, isWritten ? 'written' : 'read')
+    },
+  }
 
   return {
-    kind,
-    of: (name, mode, ttlMs) =>
-      gate(readName(name, 'gate.name'), readTtlMs(ttlMs, 'gate.ttlMs'), mode),
-    open(terms, demand = 'read') {
-      const { name, ttlMs } = readOptions('gate.terms', terms, shape)
-      return gate(name, ttlMs, demand)
+    kind: shares.kind,
+    of(name, mode, ttlMs) {
+      const terms = { name: readName(name, 'gate.name'), ttlMs: readTtlMs(ttlMs, 'gate.ttlMs') }
+      return new HeldGate(shares, terms, mode)
     },
+    open: (terms, demand = 'read') =>
+      new HeldGate(shares, readOptions('gate.terms', terms, shape), demand),
   }
 }

@@ -1,13 +1,15 @@
 import type { Clock } from '../clock.ts'
 import { SluiceError } from '../errors.ts'
 import type { Gate, Pass } from '../gate/gate.ts'
+import { UnderWay } from '../gate/under-way.ts'
 import { type FailureTerms, settlementOf } from './failure.ts'
 import { Gatekeeper, type LetIn } from './gatekeeper.ts'
-import { giveBack, HeldPasses } from './held-passes.ts'
+import { HeldPasses } from './held-passes.ts'
 import type { Needs } from './needs.ts'
 import type { Settlement } from './outbox.ts'
 import type { Unparked } from './parking.ts'
 import type { Note } from './record-store.ts'
+import { ShutGates } from './shut-gates.ts'
 import { SlotWaits } from './slot-waits.ts'
 import { Standing } from './standing.ts'
 import type { QueueStore, StoredJob } from './store.ts'
@@ -23,15 +25,12 @@ export interface GatedTerms extends Omit<TicketTerms, 'onGates' | 'keeper'> {
 /** A job whose gate could not be asked comes back after this time, without an attempt. */
 const PUT_OFF_MS = 1_000
 const BACK: Settlement = { tag: 'retry', delayMs: 0, failed: false }
-/** Gates that are remembered as kept by others. */
-const MOST_ELSEWHERE = 10_000
 
 /**
  * A consumer that knows gates: a job that needs some is given out once it has them all, and is parked behind the first one
  * that it does not get. Jobs without gates are given out as they come.
  */
 export class GatedConsumer {
-  private readonly clock: Clock
   private readonly terms: GatedTerms
   private readonly tickets: TicketConsumer
   private readonly gatekeeper: Gatekeeper
@@ -39,12 +38,9 @@ export class GatedConsumer {
   private readonly held: HeldPasses
   /** What unparked jobs were let in with, until they are looked at. */
   private readonly letIn = new Map<string, LetIn>()
-  /** Gates for one at a time that are held or asked for here. */
-  private readonly taken = new Set<string>()
-  /** Until when others keep a gate, monotonic. */
-  private readonly elsewhere = new Map<string, number>()
+  private readonly shut: ShutGates
   private readonly standings = new Set<Standing>()
-  private readonly underWay = new Set<Promise<unknown>>()
+  private readonly underWay = new UnderWay()
   private readonly slotWaits: SlotWaits
   /** Jobs that are held and neither wait nor run: they ask for their gates. */
   private betweenCount = 0
@@ -52,7 +48,7 @@ export class GatedConsumer {
   private stopped = false
 
   constructor(store: QueueStore, clock: Clock, terms: GatedTerms) {
-    this.clock = clock
+    this.shut = new ShutGates(clock)
     this.terms = terms
     this.metadata = JSON.stringify({ queue: terms.queue })
     const hasSlot = () => terms.freeSlots() - this.betweenCount > 0
@@ -74,7 +70,7 @@ export class GatedConsumer {
       yieldGates: (keys) => this.tickets.parking.yieldGates(keys),
       untilRoom: (ms) => this.slotWaits.until(ms),
       unpark: (key) => this.unpark(key),
-      letIn: (unparked, granted) => this.track(this.receive(unparked, granted)),
+      letIn: (unparked, granted) => this.underWay.during(this.receive(unparked, granted)),
     })
   }
 
@@ -94,7 +90,7 @@ export class GatedConsumer {
   stopClaiming(): void {
     this.tickets.stopClaiming()
     this.gatekeeper.stop()
-    for (const standing of this.standings) this.track(standing.abandon())
+    for (const standing of this.standings) this.underWay.during(standing.abandon())
   }
 
   stop(): void {
@@ -107,8 +103,8 @@ export class GatedConsumer {
   /** Resolves when nothing is left to tell the store. */
   async flushed(): Promise<void> {
     await this.tickets.flushed()
-    while (this.underWay.size > 0 && !this.stopped) {
-      await Promise.all(this.underWay)
+    while (!this.underWay.isIdle && !this.stopped) {
+      await this.underWay.idle()
       await this.tickets.flushed()
     }
     await this.gatekeeper.settled()
@@ -137,33 +133,26 @@ export class GatedConsumer {
     if (!jobs.some(({ payload }) => needs.has(payload))) return this.terms.onJobs(jobs, fence)
     const free = jobs.filter(({ payload }) => !needs.has(payload))
     if (free.length > 0) this.terms.onJobs(free, fence)
-    for (const job of jobs) if (needs.has(job.payload)) this.track(this.admit(job, fence))
-  }
-
-  private track(promise: Promise<unknown>): void {
-    const done = promise.then(() => {
-      this.underWay.delete(done)
-    })
-    this.underWay.add(done)
+    for (const job of jobs) if (needs.has(job.payload)) this.underWay.during(this.admit(job, fence))
   }
 
   /** All gates or none: what it got is given back before it is parked. */
   private async admit(job: StoredJob, fence: number): Promise<void> {
     const { life } = this
     const passes: Pass[] = []
+    let isOut = false
     this.betweenCount++
     try {
       const isIn = await this.enterAll(job, passes)
-      const isOurs = life === this.life && !this.stopped
-      if (isIn && isOurs) return this.giveOut(job, fence, passes)
-      await giveBack(passes)
+      isOut = isIn && life === this.life && !this.stopped
+      if (!isOut) await this.giveBack(passes)
     } catch (error) {
-      await giveBack(passes)
+      await this.giveBack(passes)
       if (life === this.life) this.tickets.tell(job.id, this.refusalOf(job, error))
-    } finally {
-      this.betweenCount--
-      this.wake()
     }
+    this.betweenCount--
+    if (isOut) this.giveOut(job, fence, passes)
+    else this.wake()
   }
 
   /** False: it is parked, or somebody else's by now. */
@@ -176,25 +165,40 @@ export class GatedConsumer {
     for (const [at, gate] of gates.entries()) {
       if (at === grantedAt && granted?.demand === gate.demand) continue
       // Another job was the first one when it was asked for.
-      if (at === grantedAt) await giveBack(passes.splice(0, 1))
+      if (at === grantedAt) await this.giveBack(passes.splice(0, 1))
       const mayStand = granted !== undefined && at > grantedAt && !gate.isSpent
-      const pass = mayStand ? await this.stand(gate) : await this.enter(job, gate, passes)
-      if (!pass && mayStand) this.tickets.tell(job.id, BACK)
-      if (!pass) return false
-      passes.push(gate.isShared ? pass : this.noting(pass))
+      const standing = mayStand || this.isShut(gate) ? null : this.ask(gate)
+      const pass = mayStand
+        ? await this.stand(gate)
+        : standing && (await this.enter(gate, standing))
+      if (pass) {
+        passes.push(pass)
+        continue
+      }
+      if (mayStand) this.tickets.tell(job.id, BACK)
+      else {
+        await this.giveBack(passes)
+        await this.park(job, gate, standing)
+      }
+      return false
     }
     return true
   }
 
-  /** Null: it is parked. */
-  private async enter(job: StoredJob, gate: Gate, passes: Pass[]): Promise<Pass | null> {
-    const standing = this.isShut(gate) ? null : this.ask(gate)
-    const isIn = standing !== null && (await standing.isIn)
-    const pass = isIn ? await standing.entered : null
-    if (pass) return pass
-    await giveBack(passes)
-    await this.park(job, gate, standing)
-    return null
+  private ask(gate: Gate): Standing {
+    if (!gate.isShared) this.shut.take(gate.key)
+    return new Standing(gate, gate.demand, this.metadata)
+  }
+
+  /** Null: it has to wait. */
+  private async enter({ key }: Gate, standing: Standing): Promise<Pass | null> {
+    let pass: Pass | null = null
+    try {
+      pass = await standing.atOnce()
+    } finally {
+      if (!pass) this.shut.free(key)
+    }
+    return pass
   }
 
   /**
@@ -213,42 +217,15 @@ export class GatedConsumer {
 
   /** Others wait for it, or hold it and will for a while: asking would be in vain. */
   private isShut({ key }: Gate): boolean {
-    if (this.gatekeeper.isKeeping(key) || this.taken.has(key)) return true
-    const untilMs = this.elsewhere.get(key)
-    if (untilMs === undefined) return false
-    if (untilMs > this.clock.monotonicMs()) return true
-    this.elsewhere.delete(key)
-    return false
-  }
-
-  private ask(gate: Gate): Standing {
-    const standing = new Standing(gate, gate.demand, this.metadata)
-    if (gate.isShared) return standing
-    this.taken.add(gate.key)
-    const free = () => this.taken.delete(gate.key)
-    standing.isIn.then((isIn) => isIn || free(), free)
-    return standing
-  }
-
-  /** Of a gate for one at a time: while it is held here nobody here has to ask. */
-  private noting(pass: Pass): Pass {
-    const { key, fence, signal } = pass
-    const free = () => this.taken.delete(key)
-    return {
-      ...{ key, fence, signal },
-      release: () => pass.release().finally(free),
-      giveBack: () => pass.giveBack().finally(free),
-    }
+    return this.gatekeeper.isKeeping(key) || this.shut.has(key)
   }
 
   private async park(job: StoredJob, gate: Gate, standing: Standing | null): Promise<void> {
     const { key, terms, demand } = gate
     const parked = await this.tickets.park(job, { gate: key, terms, demand })
     if (parked?.tag === 'keeper') return this.gatekeeper.keep(key, () => gate, demand, standing)
-    if (standing) this.track(standing.abandon())
-    if (parked?.tag !== 'kept') return
-    if (this.elsewhere.size >= MOST_ELSEWHERE) this.elsewhere.clear()
-    this.elsewhere.set(key, this.clock.monotonicMs() + parked.forMs)
+    if (standing) this.underWay.during(standing.abandon())
+    if (parked?.tag === 'kept') this.shut.keepOut(key, parked.forMs)
   }
 
   private refusalOf(job: StoredJob, error: unknown): Settlement {
@@ -259,16 +236,31 @@ export class GatedConsumer {
 
   private giveOut(job: StoredJob, fence: number, passes: readonly Pass[]): void {
     // First, as what nobody can take goes back at once.
-    this.held.add(job.id, passes)
-    if (passes.some(({ signal }) => signal?.aborted)) return this.tell(job.id, BACK)
-    this.terms.onJobs([{ ...job, passes }], fence)
+    if (!this.held.add(job.id, passes)) return this.tell(job.id, BACK)
+    job.passes = passes
+    this.terms.onJobs([job], fence)
     this.terms.start()
   }
 
   /** The delivery has ended: those who wait for what it held are let in. */
   private leave(id: string): void {
-    for (const released of this.held.release(id)) this.track(released)
+    for (const pass of this.held.remove(id)) this.underWay.during(this.release(pass))
     this.slotWaits.tell()
+  }
+
+  /** While it is held, nobody here has to ask. */
+  private release(pass: Pass): Promise<unknown> {
+    return pass.release().then(() => this.shut.free(pass.key))
+  }
+
+  /** Of a job that does not run: none is left. */
+  private async giveBack(passes: Pass[]): Promise<void> {
+    await Promise.all(
+      passes.splice(0).map(async (pass) => {
+        await pass.giveBack()
+        this.shut.free(pass.key)
+      }),
+    )
   }
 
   private lose(ids: string[]): void {

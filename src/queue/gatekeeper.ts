@@ -140,7 +140,7 @@ export class Gatekeeper {
     const { metadata, untilRoom, unpark, letIn } = this.terms
     while (this.keeps.get(key) === keep) {
       const { gate, demand } = keep
-      if (gate) keep.standing ??= new Standing(gate, demand, metadata)
+      if (gate) keep.standing ??= inLine(gate, demand, metadata)
       const pass = await this.untilIn(keep)
       if (pass === 'failed') continue
       const isKept = this.keeps.get(key) === keep
@@ -159,7 +159,7 @@ export class Gatekeeper {
       if (this.keeps.get(key) === keep) {
         if (rest) keep.demand = rest.demand
         // In line again before this job can end: nobody of the same queue gets in between.
-        if (rest && gate) keep.standing = new Standing(gate, rest.demand, metadata)
+        if (rest && gate) keep.standing = inLine(gate, rest.demand, metadata)
         if (!rest && keep.news === news) this.keeps.delete(key)
       }
       if (job) letIn({ job, fence, rest }, pass && { pass, demand })
@@ -208,4 +208,11 @@ export class Gatekeeper {
       this.isTelling = false
     }
   }
+}
+
+/** It may fail before anybody asks what became of it. */
+function inLine(gate: Gate, demand: string, metadata: string): Standing {
+  const standing = new Standing(gate, demand, metadata)
+  standing.entered.catch(() => {})
+  return standing
 }

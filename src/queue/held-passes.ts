@@ -1,5 +1,7 @@
 import type { Pass } from '../gate/gate.ts'
 
+const NONE: readonly Pass[] = []
+
 /** What jobs hold that were given out. */
 export class HeldPasses {
   private readonly byJob = new Map<string, readonly Pass[]>()
@@ -13,26 +15,23 @@ export class HeldPasses {
     return [...this.byJob.keys()]
   }
 
-  add(id: string, passes: readonly Pass[]): void {
+  /** False if something of it is lost already. */
+  add(id: string, passes: readonly Pass[]): boolean {
+    let isLost = false
     this.byJob.set(id, passes)
-    for (const { signal } of passes) {
-      const lost = () => {
-        if (this.byJob.get(id) === passes) this.onLost(id, signal?.reason)
-      }
-      if (signal?.aborted) lost()
-      else signal?.addEventListener('abort', lost, { once: true })
+    const lost = (reason: unknown) => {
+      isLost = true
+      if (this.byJob.get(id) === passes) this.onLost(id, reason)
     }
+    for (const pass of passes) pass.onLost(lost)
+    return !isLost
   }
 
-  release(id: string): Promise<void>[] {
+  /** What it held, which is to be released. */
+  remove(id: string): readonly Pass[] {
     const passes = this.byJob.size === 0 ? undefined : this.byJob.get(id)
-    if (!passes) return []
+    if (!passes) return NONE
     this.byJob.delete(id)
-    return passes.map((pass) => pass.release())
+    return passes
   }
-}
-
-/** Of a job that does not run: none is left. */
-export async function giveBack(passes: Pass[]): Promise<void> {
-  await Promise.all(passes.splice(0).map((pass) => pass.giveBack()))
 }

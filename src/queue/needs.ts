@@ -41,12 +41,10 @@ export class Needs {
     const alone: Gate[] = []
     if (this.isOfAll) {
       const data = decodePayload(payload) as never
-      shared.push(...this.ofData(data))
-      alone.push(...this.ofQueueAlone(data))
+      this.addOfData(data, shared)
+      this.addOfQueueAlone(data, alone)
     }
-    const gates = [...shared.sort((a, b) => (a.key < b.key ? -1 : 1)), ...alone]
-    const byKey = new Map(gates.map((gate) => [gate.key, gate]))
-    return [...byKey.values()].sort((a, b) => rankOf(a) - rankOf(b))
+    return shared.length === 1 && alone.length === 0 ? shared : inOrder(shared, alone)
   }
 
   /** @throws {ArgumentError} for terms of another version */
@@ -77,26 +75,26 @@ export class Needs {
     return this.gates.readWriteLock(need.name, need.mode, this.ttlMs)
   }
 
-  private ofData(data: never): Gate[] {
+  private addOfData(data: never, all: Gate[]): void {
     const { gates, ttlMs } = this
     const { lock, semaphore, limit } = this.ofQueue
-    return [
-      ...(lock?.(data) ?? []).map((one) => this.lockGate(one)),
-      ...(semaphore?.(data) ?? []).map(({ name, permits, weight }) =>
-        gates.semaphore(name, permits, weight, ttlMs),
-      ),
-      ...limit.map((need) => {
-        const { use, key, cost } = need(data)
-        return gates.limit(use, key, cost)
-      }),
-    ]
+    if (lock) for (const one of lock(data)) all.push(this.lockGate(one))
+    if (semaphore) {
+      for (const { name, permits, weight } of semaphore(data)) {
+        all.push(gates.semaphore(name, permits, weight, ttlMs))
+      }
+    }
+    for (const need of limit) {
+      const { use, key, cost } = need(data)
+      all.push(gates.limit(use, key, cost))
+    }
   }
 
-  private ofQueueAlone(data: never): Gate[] {
+  private addOfQueueAlone(data: never, all: Gate[]): void {
     const { gates, ttlMs } = this
     const { concurrency, rate } = this.ofQueue
+    if (!concurrency && !rate) return
     const own = `queue:${this.queue.replaceAll('%', '%25').replaceAll(':', '%3A')}`
-    const all: Gate[] = []
     if (concurrency?.perKey) {
       const { key, max } = concurrency.perKey
       all.push(gates.semaphore(`${own}:${key(data)}`, max, 1, ttlMs))
@@ -107,8 +105,13 @@ export class Needs {
       all.push(gates.limit({ name: `${own}:key`, rules: [rule] }, key(data), 1))
     }
     if (rate?.total) all.push(gates.limit({ name: own, rules: [rate.total] }, 'all', 1))
-    return all
   }
+}
+
+function inOrder(shared: Gate[], alone: Gate[]): Gate[] {
+  const gates = [...shared.sort((a, b) => (a.key < b.key ? -1 : 1)), ...alone]
+  const byKey = new Map(gates.map((gate) => [gate.key, gate]))
+  return [...byKey.values()].sort((a, b) => rankOf(a) - rankOf(b))
 }
 
 const KINDS = ['lock', 'read-write-lock', 'semaphore', 'limit']

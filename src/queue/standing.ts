@@ -1,33 +1,51 @@
-import type { Gate, Pass } from '../gate/gate.ts'
+import type { Entry, Gate, Pass } from '../gate/gate.ts'
 
 /** One who asks for a gate, and stands in its line until let in, or until it is abandoned. */
-export class Standing {
+export class Standing implements Entry {
+  readonly kind = 'job'
+  readonly demand: string
+  readonly metadata: string
   /** Null if it was abandoned before. */
   readonly entered: Promise<Pass | null>
-  /** Whether it was let in at once: as soon as that is known. Rejects as `entered` does. */
-  readonly isIn: Promise<boolean>
-  readonly #controller = new AbortController()
+  #isAborted = false
+  #isWaiting = false
+  #tellWaiting: (pass: null) => void = () => {}
+  #controller: AbortController | null = null
 
   constructor(gate: Gate, demand: string, metadata: string) {
-    let tell = (_: boolean) => {}
-    const waits = new Promise<boolean>((resolve) => {
-      tell = resolve
+    this.demand = demand
+    this.metadata = metadata
+    this.entered = gate.enter(this)
+  }
+
+  get aborted(): boolean {
+    return this.#isAborted
+  }
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController()
+    if (this.#isAborted) this.#controller.abort()
+    return this.#controller.signal
+  }
+
+  /** What it was let in with at once; null as soon as it is known that it has to wait. Rejects as `entered` does. */
+  atOnce(): Promise<Pass | null> {
+    return new Promise((resolve, reject) => {
+      if (this.#isWaiting) resolve(null)
+      this.#tellWaiting = resolve
+      this.entered.then(resolve, reject)
     })
-    const entry = {
-      ...{ demand, metadata },
-      signal: this.#controller.signal,
-      onWaiting: () => tell(false),
-    }
-    this.entered = gate.enter(entry)
-    this.isIn = Promise.race([waits, this.entered.then((pass) => pass !== null)])
-    // Whoever asks is told; nobody has to.
-    this.entered.catch(() => {})
-    this.isIn.catch(() => {})
+  }
+
+  onWaiting(): void {
+    this.#isWaiting = true
+    this.#tellWaiting(null)
   }
 
   /** Leaves the line; what was got meanwhile is given back. Resolves when that is done. */
   async abandon(): Promise<void> {
-    this.#controller.abort()
+    this.#isAborted = true
+    this.#controller?.abort()
     const pass = await this.entered.catch(() => null)
     await pass?.giveBack()
   }

@@ -266,6 +266,21 @@ export function strandsContract(bench: Bench): void {
       expect((await bench.counts()).dead).toBe(0)
     })
 
+    it('Q52 redriven, dead ones are in line in the order in which they died, of a key or not', async () => {
+      await bench.add(['"1"'])
+      await add(['a1'])
+      const worker = bench.consumer()
+      const { jobs, fence } = await worker.say({ want: 2 })
+      const [one, ticket] = jobs
+      const openings = await reopen(ticket ? [ticket] : [], fence)
+      if (!one || !ticket || !openings[0]) throw new Error('not all were claimed')
+      await finish(worker, [{ ticket, fence, opening: openings[0] }], 'x')
+      await worker.say({ deaths: [{ job: one, reason: 'x' }] })
+      while ((await bench.counts()).dead > 0) await bench.second.queue.redrive(bench.queue, 100)
+      const [first, second] = await worker.claim(10)
+      expect([first?.key, second?.payload]).toEqual(['a', '"1"'])
+    })
+
     it('Q52 redriven alone, a dead one is ready with its id, as if it had never been tried', async () => {
       const [id] = await add(['a1'])
       const worker = bench.consumer()

@@ -252,16 +252,10 @@ function redrive(
     limit,
   )
   if (letters.length === 0) return 0
-  const firstPlace = takeNumbers(transaction, letters.length)
   const plain = letters.filter(({ strand }) => strand === null)
-  for (const { id, strand } of letters) if (strand !== null) redriveKeyed(transaction, queue, id)
-  for (const [index, { id }] of plain.entries()) {
-    transaction.run(
-      `UPDATE job SET state = 0, ${PLACE_OF_READY}, at_us = 0, attempt = 0, crashes = 0, is_suspect = 0,
-         deadline_us = NULL, reason = NULL WHERE id = ?`,
-      firstPlace + index,
-      id,
-    )
+  for (const { id, strand } of letters) {
+    if (strand === null) reviveLetter(transaction, id)
+    else redriveKeyed(transaction, queue, id)
   }
   const bytes = plain.reduce((sum, letter) => sum + letter.bytes, 0)
   noteWaiting(transaction, queue, { jobs: plain.length, bytes })
@@ -269,6 +263,15 @@ function redrive(
     letters.map(({ id }) => ({ type: 'redriven', id: String(id) })),
   )
   return letters.length
+}
+
+function reviveLetter(transaction: Transaction, id: number): void {
+  transaction.run(
+    `UPDATE job SET state = 0, ${PLACE_OF_READY}, at_us = 0, attempt = 0, crashes = 0, is_suspect = 0,
+       deadline_us = NULL, reason = NULL WHERE id = ?`,
+    takeNumbers(transaction, 1),
+    id,
+  )
 }
 
 function purge(transaction: Transaction, name: string, limit: number): number {
