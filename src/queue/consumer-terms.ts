@@ -19,8 +19,8 @@ export interface ConsumerTerms {
   freeSlots: () => number
   /** How many of these it may ask for: fewer where others take theirs from the same. */
   claimable: () => number
-  /** Told with each answer: the epoch that holds something, or null; and until when its lease is sure to last, monotonic. */
-  onLease: (epoch: string | null, untilMs: number) => void
+  /** Told with each answer: the epoch that holds something, or null. */
+  onLease: (epoch: string | null) => void
   /** Takes what was claimed. It may be told to `start` a moment later. */
   onJobs: (jobs: StoredJob[], fence: number) => void
   /** Runs what waits here, as far as there is room. */

@@ -42,8 +42,6 @@ export class Consumer {
   private running: Promise<void> | null = null
   private calling = false
   private checkEveryMs = SAFETY_CHECK_MS
-  /** How long the lease that was answered last is sure to last, monotonic. */
-  private leaseUntilMs = 0
   private pumpSoon = false
   private claimWanted = false
   private claiming = true
@@ -79,7 +77,7 @@ export class Consumer {
   /** What was claimed beside its calls is its own from now on. */
   adopt(jobs: readonly StoredJob[]): void {
     for (const { id } of jobs) this.held.add(id)
-    this.tellLease()
+    this.terms.onLease(this.held.size > 0 ? this.epoch : null)
     if (!this.running) this.armCheck()
   }
 
@@ -224,8 +222,7 @@ export class Consumer {
     if (answer.tag === 'lost') return this.loseAll(settled)
     confirm(this.terms.queue, settled, answer.staleIds)
     for (const { id } of answer.jobs) this.held.add(id)
-    this.leaseUntilMs = answer.sentAtMs + this.terms.leaseMs
-    this.tellLease()
+    this.terms.onLease(this.held.size > 0 ? this.epoch : null)
     if (answer.jobs.length > 0) this.terms.onJobs(answer.jobs, answer.fence)
     if (answer.gates) this.terms.onGates(answer.gates)
     if (answer.more && want > 0) this.claimWanted = true
@@ -233,10 +230,6 @@ export class Consumer {
     this.checkEveryMs = answer.watch
       ? Math.min(SAFETY_CHECK_MS, this.terms.leaseMs / 4)
       : SAFETY_CHECK_MS
-  }
-
-  private tellLease(): void {
-    this.terms.onLease(this.held.size > 0 ? this.epoch : null, this.leaseUntilMs)
   }
 
   private loseAll(settled: Outgoing[]): void {

@@ -1,10 +1,10 @@
 import type { Clock } from '../clock.ts'
 import type { Looks } from './consumer-terms.ts'
+import { Coverage } from './coverage.ts'
 import { GatedConsumer, type GatedTerms } from './gated-consumer.ts'
 import type { Settlement } from './outbox.ts'
 import { innerId, outerId, outerJob, type Partitions } from './partitions.ts'
 import type { Note } from './record-store.ts'
-import type { Coverage } from './run.ts'
 import { type Sharer, Shares } from './shares.ts'
 import type { ExchangeAnswer, ExchangeRequest, QueueStore, StoredJob } from './store.ts'
 import { endOfTurn } from './turn.ts'
@@ -116,11 +116,13 @@ export class PartitionedConsumer {
     const { terms, shares } = this
     const { looksOf, onJobs, onLost, onCancelled, onPassLost, onLease } = terms
     const sharer = { wake: () => member.wake() }
-    const coverage: Coverage = { untilMs: 0 }
+    const coverage = new Coverage(this.clock, terms.leaseMs)
     const store: QueueStore = {
       ...this.store,
-      exchange: (request) =>
+      exchange: coverage.by((request) =>
         this.members.length === 1 ? this.store.exchange(request) : this.exchange(request, sharer),
+      ),
+      unpark: coverage.by(this.store.unpark),
     }
     const member: GatedConsumer = new GatedConsumer(store, this.clock, {
       ...terms,
@@ -128,10 +130,7 @@ export class PartitionedConsumer {
       looks: looksOf(queue),
       freeSlots: () => (this.members.length === 1 ? terms.freeSlots() : shares.free(sharer)),
       claimable: () => (this.members.length === 1 ? terms.freeSlots() : shares.of(sharer)),
-      onLease: (epoch, untilMs) => {
-        coverage.untilMs = untilMs
-        onLease(epoch, queue)
-      },
+      onLease: (epoch) => onLease(epoch, queue),
       onJobs: (jobs, fence) => {
         const outer = partition === 0 ? jobs : jobs.map((job) => outerJob(job, partition))
         onJobs(outer, fence, coverage)

@@ -1,5 +1,6 @@
 import { ArgumentError } from '../errors.ts'
 import { describe } from '../text.ts'
+import type { Coverage } from './coverage.ts'
 import { encodeProgress } from './payload.ts'
 import type { Note } from './record-store.ts'
 import type { ScheduleSlot } from './schedule-store.ts'
@@ -64,12 +65,6 @@ export interface HeldGate {
 
 export const gatesOf = ({ passes = [] }: StoredJob): readonly HeldGate[] =>
   passes.map(({ key, fence }) => ({ gate: key, fence }))
-
-/** What covers the jobs that a worker has of a queue, or of its partition. */
-export interface Coverage {
-  /** Monotonic: later they may be somebody else's. */
-  untilMs: number
-}
 
 /** What the worker knows of one delivery. */
 export interface Run {

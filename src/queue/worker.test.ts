@@ -156,4 +156,29 @@ describe('a worker that stood still', () => {
     expect(began).toEqual(['a 1', 'b 1'])
     expect(await theirs.queue('q').counts()).toEqual({ ready: 0, timed: 0, inFlight: 0, dead: 0 })
   })
+
+  it('is not who was idle for long when it is handed a job that waited for a lock', async () => {
+    const { sluice, clock } = createTestSluice()
+    onTestFinished(() => sluice.close())
+    const { engine, gates } = insideOf(sluice)
+    let backCount = 0
+    const store = faulty(openQueueStore(engine), (call) => {
+      if (call.method === 'exchange') backCount += call.args[0].retries.length
+      return undefined
+    })
+    const queues = createQueues(store, clock, 'here:1:a', 2_000, undefined, null, gates)
+    onTestFinished(() => queues.close({ timeout: 0 }))
+    const held = await sluice.lock('one').acquire()
+    const queue = queues.queue<string>('q', { lock: 'one' })
+    const began: string[] = []
+    queue.work(({ data }) => void began.push(data), { lease: '1s' })
+    await queue.add('a')
+    await expect.poll(async () => (await queue.counts()).parked).toBe(1)
+    // It looks for jobs every 5 s, and its last look covers it for one.
+    await clock.advance('17s')
+    await held.release()
+    await clock.advance(1)
+    await expect.poll(() => began).toEqual(['a'])
+    expect(backCount).toBe(0)
+  })
 })
