@@ -5,7 +5,7 @@ import { addOneByOne } from './work.js'
 export const packageName = 'bullmq'
 export const settings = 'removeOnComplete, else defaults'
 
-/** @type {import('./work.js').Open} */
+/** @param {number} port @returns {Promise<import('./work.js').BenchQueue & import('./work.js').Pausable>} */
 export async function open(port) {
   const connection = { host: '127.0.0.1', port, maxRetriesPerRequest: null }
   const queue = new Queue('bench', { connection, defaultJobOptions: { removeOnComplete: true } })
@@ -24,5 +24,7 @@ export async function open(port) {
       await worker?.close()
       await queue.close()
     },
+    pause: () => queue.pause(),
+    resume: () => queue.resume(),
   }
 }

@@ -9,14 +9,20 @@ export const settings = '1,000 groups, autoBatch off, atomicCompletion, else def
 const GROUPS = 1_000
 
 /** @type {import('./work.js').Open} */
-export async function open(port) {
+export const open = (port) => openWith(port, ({ index }) => `g${index % GROUPS}`)
+
+/**
+ * @param {number} port
+ * @param {(payload: import('./work.js').Payload) => string} groupOf
+ * @returns {Promise<import('./work.js').BenchQueue & import('./work.js').Pausable>}
+ */
+export async function openWith(port, groupOf) {
   const redis = new Redis(port, '127.0.0.1', { maxRetriesPerRequest: null })
   const queue = new Queue({ redis, namespace: 'bench' })
   /** @type {Worker | undefined} */
   let worker
   /** @param {import('./work.js').Payload} data @param {number} [delayMs] */
-  const addOne = (data, delayMs = 0) =>
-    queue.add({ groupId: `g${data.index % GROUPS}`, data, delay: delayMs })
+  const addOne = (data, delayMs = 0) => queue.add({ groupId: groupOf(data), data, delay: delayMs })
   /** @param {readonly import('./work.js').Payload[]} payloads */
   const addAll = (payloads) => addOneByOne(payloads, (data) => addOne(data))
   return {
@@ -37,5 +43,7 @@ export async function open(port) {
       await queue.close()
       redis.disconnect()
     },
+    pause: () => queue.pause(),
+    resume: () => queue.resume(),
   }
 }

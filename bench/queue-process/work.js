@@ -16,6 +16,10 @@ import { expect, startWindow } from '../kit/window.js'
  * @property {() => Promise<number>} left how many jobs are waiting or being processed
  * @property {() => Promise<unknown>} close
  *
+ * @typedef {object} Pausable
+ * @property {() => Promise<unknown>} pause
+ * @property {() => Promise<unknown>} resume
+ *
  * @typedef {(port: number) => Promise<BenchQueue>} Open
  * @typedef {{ concurrency: number, warmUpJobs: number, jobs: number }} Task
  */
@@ -82,7 +86,7 @@ export async function measure(open, port, { concurrency, warmUpJobs, jobs }) {
   return outcome
 }
 
-/** Handled is not yet done: every job must be acknowledged as well. @param {BenchQueue} queue */
+/** Handled is not yet done: every job must be acknowledged as well. @param {Pick<BenchQueue, 'left'>} queue */
 export async function waitUntilDone(queue) {
   const deadlineMs = performance.now() + DRAIN_TIMEOUT_MS
   let left = await queue.left()

@@ -79,10 +79,12 @@ export class Gatekeeper {
     this.track(this.stand(key, keep))
   }
 
-  /** There are gates without a keeper. */
+  /**
+   * There are gates without a keeper. Also what is kept here may be one, given up by a call that came late: it is kept anew, as
+   * giving up what the store does not know to be kept tells nobody.
+   */
   look(keys: readonly string[]): void {
-    const unknown = keys.filter((key) => !this.keeps.has(key))
-    if (unknown.length > 0 && !this.stopped) this.track(this.ask(unknown))
+    if (keys.length > 0 && !this.stopped) this.track(this.ask([...keys]))
   }
 
   /** Gives all gates up. */
