@@ -13,6 +13,7 @@ type SettlementKind =
       tag: 'death'
       reason: string
       payload?: string
+      name?: string
       history?: FailedAttempt[] | undefined
       note?: FailureNote | undefined
     }

@@ -171,6 +171,8 @@ export interface Death {
   reason: string
   /** Of a ticket: what its record has. The dead letter is a plain job. */
   payload?: string
+  /** Of a ticket whose record has one: what its dead letter is known by. */
+  name?: string
   /** The same of its failed attempts before. */
   history?: FailedAttempt[] | undefined
   note?: FailureNote | undefined

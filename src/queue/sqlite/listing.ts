@@ -1,4 +1,5 @@
 import type { Transaction } from '../../engine/sqlite/engine.ts'
+import { unpackReason } from '../dead-reason.ts'
 import type { ListedJob, ListPage, ListRequest } from '../listing-store.ts'
 import { findQueue } from './epochs.ts'
 import { JOB_COLUMNS, type JobRow, storedJob } from './job-row.ts'
@@ -67,7 +68,7 @@ export function listJobs(transaction: Transaction, name: string, request: ListRe
         ? {}
         : firstJob(transaction, queue.id, job.strand)),
       ...(state === 'timed' ? { dueAtMs: atUs / 1000 } : {}),
-      ...(state === 'dead' ? { reason: reason ?? '', diedAtMs: atUs / 1000 } : {}),
+      ...(state === 'dead' ? { ...unpackReason(reason ?? ''), diedAtMs: atUs / 1000 } : {}),
     }),
   )
   const last = rows.length === limit ? rows.at(-1) : undefined
