@@ -1,15 +1,20 @@
 import { ArgumentError } from './errors.ts'
-import type { GateKind, Gates } from './gate/gate.ts'
+import type { Gate, GateKind, Gates } from './gate/gate.ts'
 import type { LimitGates } from './limit/open.ts'
 import type { LockGates, ReadWriteGates } from './lock/open.ts'
 import type { SemaphoreGates } from './semaphore/open.ts'
 import { describe } from './text.ts'
 
+/** Whose handles name all that a job has to ask for. */
+interface Openings {
+  gateOf(handle: object, ttlMs: number): Gate | null
+}
+
 /** What each capability of one engine makes gates of. */
 export interface AllKinds {
-  locks: { gates: LockGates }
+  locks: { gates: LockGates } & Openings
   readWriteLocks: { gates: ReadWriteGates }
-  semaphores: { gates: SemaphoreGates }
+  semaphores: { gates: SemaphoreGates } & Openings
   limits: { gates: LimitGates }
 }
 
@@ -24,6 +29,7 @@ export function openGates({ locks, readWriteLocks, semaphores, limits }: AllKind
     readWriteLock: (name, mode, ttlMs) => readWriteLocks.gates.of(name, mode, ttlMs),
     semaphore: (name, permits, weight, ttlMs) => semaphores.gates.of(name, permits, weight, ttlMs),
     limit: (limiter, key, cost) => limits.gates.of(limiter, key, cost),
+    behind: (handle, ttlMs) => locks.gateOf(handle, ttlMs) ?? semaphores.gateOf(handle, ttlMs),
     open(text, demand) {
       const { kind: said, ...terms } = parse(text)
       const kind = kinds.find(({ kind }) => kind === said)

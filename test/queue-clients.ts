@@ -1,8 +1,12 @@
 // Queues of two clients on an engine of a test's own, closed after it.
 import { afterEach } from 'vitest'
+import { type AllKinds, openGates } from '../src/gates.ts'
+import { openLimits } from '../src/limit/open.ts'
+import { openLocks, openReadWriteLocks } from '../src/lock/open.ts'
 import type { Queues } from '../src/queue/api.ts'
 import { createQueues } from '../src/queue/queue.ts'
 import type { QueueStore } from '../src/queue/store.ts'
+import { openSemaphores } from '../src/semaphore/open.ts'
 import type { TestClock } from '../src/testing/clock.ts'
 import { type FaultPlan, faulty } from '../src/testing/faulty.ts'
 import type { TestEngine } from './engines.ts'
@@ -46,4 +50,30 @@ export async function openQueueClients(
   const ours = queuesOf(faulty(first.queue, plan), 'here:1:a')
   const theirs = queuesOf(faulty(second.queue, theirPlan), 'there:1:b')
   return { clock, ours, theirs, store: first.queue, errors }
+}
+
+/** What a Sluice has, and the queues of another client whose jobs wait for the same locks. */
+export async function openGatedClients(open: TestEngine['open']) {
+  const opened = await open()
+  cleanUps.push(() => opened.close())
+  const { clock, engine, first } = opened
+  clock.settleWith(() => opened.idle())
+  const kinds = {
+    locks: openLocks(engine),
+    readWriteLocks: openReadWriteLocks(engine),
+    semaphores: openSemaphores(engine),
+    limits: openLimits(engine),
+  } satisfies AllKinds
+  for (const kind of Object.values(kinds)) cleanUps.push(() => kind.close())
+  const gates = openGates(kinds)
+  const second = await opened.second()
+  const queuesOf = (store: QueueStore, clientId: string) => {
+    const logger = { info() {}, warn() {}, error() {} }
+    const queues = createQueues(store, clock, clientId, CALL_TIMEOUT_MS, logger, null, gates)
+    cleanUps.push(() => queues.close({ timeout: 0 }))
+    return queues
+  }
+  const ours = queuesOf(first.queue, 'here:1:a')
+  const theirs = queuesOf(second.queue, 'there:1:b')
+  return { clock, ours, theirs, store: first.queue, queuesOf, ...kinds }
 }

@@ -130,6 +130,7 @@ class StoreHost {
     const call = this.calling(clock, handle, 'queue')
     return {
       mostAhead: 100,
+      addBehind: null,
       add: (request) => call('add', request),
       checkDemand: (queue, demand) => call('checkDemand', queue, demand),
       confirm: (request) => call('confirm', request),

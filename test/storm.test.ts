@@ -45,6 +45,9 @@ describe('a history in which all is well', () => {
   it('is a job that failed, was tried again, and is done', () => {
     const first = delivery(1, { how: 'failed', endedMs: 2 })
     expect(found({ deliveries: [first, delivery(100, done(101, { attempt: 2 }))] })).toEqual([])
+    // Its time was over before its handler came back.
+    const late = [delivery(1, done(1_501)), delivery(1_700, done(1_701, { attempt: 2 }))]
+    expect(found({ deliveries: late })).toEqual([])
   })
 
   it('is a job whose worker was killed', () => {

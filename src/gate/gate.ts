@@ -67,6 +67,12 @@ export interface UnitTaker {
   take(key: string, options?: { cost?: number }): Promise<object>
 }
 
+/** What a user has to acquire a thing by. */
+export interface Acquirable {
+  readonly name: string
+  tryAcquire(): Promise<AsyncDisposable | null>
+}
+
 /** All kinds of gates of one engine. */
 export interface Gates {
   lock(name: string, ttlMs: number): Gate
@@ -77,6 +83,8 @@ export interface Gates {
     key: string,
     cost: number,
   ): Gate
+  /** The gate to what a user acquires by that, or to one permit of it; null for what is not of this engine and Sluice. */
+  behind(handle: object, ttlMs: number): Gate | null
   /** The gate of {@link Gate.terms}, with the demand of one job. @throws {ArgumentError} for what no version of it wrote */
   open(terms: string, demand?: string): Gate
 }
@@ -91,5 +99,6 @@ export const NO_GATES: Gates = {
   readWriteLock: noGate,
   semaphore: noGate,
   limit: noGate,
+  behind: noGate,
   open: noGate,
 }

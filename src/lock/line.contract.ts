@@ -44,7 +44,7 @@ export function lineContract(bench: Bench): void {
         position: 2,
         holder: null,
       })
-      expect(await tail.acquire('a')).toMatchObject({ tag: 'waiting', position: 1 })
+      expect(await tail.acquire('a')).toMatchObject({ tag: 'waiting' })
       expect(await head.acquire('a')).toMatchObject({ tag: 'acquired' })
       expect(await bench.waitersOf('a')).toEqual([tail.owner, newcomer.owner])
     })
@@ -226,6 +226,23 @@ export function lineContract(bench: Bench): void {
         await bench.pass(ms)
         if (living.grants.length === 0) await living.acquire('a')
         if ((await bench.holderOf('a')) === living.owner) return
+      }
+      throw new Error('the living one waited longer')
+    })
+
+    it('L6 L16 of a process that is gone delay one who comes after the release no longer', async () => {
+      const [holder] = await bench.lineOf('a', 0)
+      const ghost = bench.job({ clientId: 'nowhere:1:000000000000', lock: bench.second.lock })
+      await ghost.join('a')
+      await holder.release('a')
+      const [living, next] = [bench.asker(), bench.job(bench.second)]
+      for (const ms of [0, CLAIM_MS, MICROSECOND_MS]) {
+        await bench.pass(ms)
+        for (const one of [living, next]) if (one.grants.length === 0) await one.acquire('a')
+        if ((await bench.holderOf('a')) !== living.owner) continue
+        await living.release('a')
+        expect((await next.granted()).fence).toBeGreaterThan(0)
+        return
       }
       throw new Error('the living one waited longer')
     })

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { ArgumentError, LockLostError, type LockTimeoutError } from '../errors.ts'
+import type { Gate } from '../gate/gate.ts'
 import { Handle, type Hold, type Lease, leaseOf } from '../gate/handle.ts'
 import {
   acquireBy,
@@ -48,6 +49,8 @@ export interface Locks {
   lock(names: readonly string[], options?: LockOptions): ManyLocks
   list(limit: number): Promise<LockView[]>
   readonly gates: LockGates
+  /** The gate to one of these locks; null for anything else. */
+  gateOf(handle: object, ttlMs: number): Gate | null
   /** Ends every wait, and every lease that is held here with reason `closed`. */
   close(): Promise<void>
 }
@@ -69,6 +72,11 @@ class NamedLock implements Lock {
     this.#store = store
     this.#holds = holds
     this.#terms = terms
+  }
+
+  /** Null for what is none of those locks. */
+  static nameOf(handle: object, holds: Holds<LockDemand>): string | null {
+    return #holds in handle && handle.#holds === holds ? handle.#terms.name : null
   }
 
   acquire(options?: AcquireOptions & ReentryOptions): Promise<Lease> {
@@ -138,5 +146,13 @@ export function createLocks(store: LockStore, clock: Clock, clientId: string): L
   }
 
   const list = async (limit: number) => (await store.list(limit)).map(lockViewOf)
-  return { lock, list, gates: lockGates(holds, store), close: () => holds.close() }
+  const gates = lockGates(holds, store)
+  return {
+    ...{ lock, list, gates },
+    gateOf(handle, ttlMs) {
+      const name = NamedLock.nameOf(handle, holds)
+      return name === null ? null : gates.of(name, ttlMs)
+    },
+    close: () => holds.close(),
+  }
 }

@@ -1,8 +1,16 @@
 import type { NamedJob } from './record-store.ts'
 import type { AddRequest, NewJob } from './store.ts'
 
-/** Adds that are more than a batch: within a transaction of the user's, and as safe as was asked. */
+/** Adds of plain jobs by the batch, and of one within a transaction of the user's; and how safe they are. */
 export interface AddStore {
+  /** Answers the ids in the order of `jobs`. */
+  add(request: AddRequest): Promise<string[]>
+  /**
+   * The same while the batch with the number before may still be under way: if the store has not just added that one,
+   * this one waits until it is `settled`, whatever became of it, and is added then. Null where one batch
+   * at a time is as fast.
+   */
+  readonly addBehind: ((request: AddRequest, settled: Promise<void>) => Promise<string[]>) | null
   /**
    * Adds a job within a transaction of the user's, at once. Answers its number; null where the server
    * gives it when the transaction runs, and then an add that is refused fails there.

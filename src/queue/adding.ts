@@ -81,7 +81,8 @@ export function readAdd(options: unknown): Adding {
   if (read.key !== null) refuseBesideKey(options as SureAddOptions)
   const isTimed = read.at !== undefined || read.delay !== undefined
   const due = naming ? dueOf(when, read.dedupe, isTimed) : {}
-  const hasNeeds = read.lock.length + read.semaphore.length + read.limit.length > 0
+  const { lock, semaphore, limit, onRetry } = read
+  const hasNeeds = lock.length + semaphore.length + limit.length > 0 || onRetry !== null
   const needs = hasNeeds ? read : null
   return { when: { ...when, ...due }, naming, key: read.key, needs, demand: read.durability }
 }

@@ -19,7 +19,7 @@ export interface Ticket extends Running {
   isCancelled: boolean
 }
 
-/** Its job did not run: its ticket is to be behind a gate. */
+/** Its job waits for a gate, and its ticket is to be behind it. */
 export interface Shut {
   tag: 'park'
   gate: string

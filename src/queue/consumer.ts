@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import type { Clock, Timer } from '../clock.ts'
-import { EngineUnavailableError, StaleDeliveryError } from '../errors.ts'
+import { StaleDeliveryError } from '../errors.ts'
 import { untilAnswered } from './again.ts'
 import type { ConsumerTerms } from './consumer-terms.ts'
 import {
+  closedTooEarly,
   confirm,
+  isStaying,
   leaveUnknown,
   type Outgoing,
   refuse,
@@ -52,6 +54,8 @@ export class Consumer {
   private stopped = false
   /** Monotonic time of the last call that the engine answered. */
   lastAnswerMs: number | null = null
+  /** Higher than of all that was claimed before the last answer. */
+  lastFence = 0
 
   constructor(store: QueueStore, clock: Clock, terms: ConsumerTerms) {
     this.store = store
@@ -106,7 +110,8 @@ export class Consumer {
   }
 
   private post(outgoing: Outgoing): boolean {
-    const isHeld = this.held.delete(outgoing.id)
+    const { id, settlement } = outgoing
+    const isHeld = isStaying(settlement) ? this.held.has(id) : this.held.delete(id)
     if (isHeld) this.outbox.push(outgoing)
     // Its slot is free in any case.
     this.claimWanted = true
@@ -220,6 +225,7 @@ export class Consumer {
 
   private take(answer: ExchangeAnswer, { settled, want }: Sent): void {
     if (answer.tag === 'lost') return this.loseAll(settled)
+    this.lastFence = answer.fence
     confirm(this.terms.queue, settled, answer.staleIds)
     for (const { id } of answer.jobs) this.held.add(id)
     this.terms.onLease(this.held.size > 0 ? this.epoch : null)
@@ -288,11 +294,5 @@ export class Consumer {
     })
   }
 }
-
-const closedTooEarly = (queue: string) =>
-  new EngineUnavailableError(
-    `Queue ${JSON.stringify(queue)} was closed before the engine answered.`,
-    { outcome: 'unknown', retryable: false },
-  )
 
 const newEpoch = () => randomBytes(9).toString('base64url')

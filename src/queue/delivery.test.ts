@@ -43,6 +43,24 @@ describe('extend', () => {
     await expect(delivery.extend('1m')).rejects.toBeInstanceOf(StaleDeliveryError)
   })
 
+  it('ends once: what it says later is not taken for what a newer delivery of its job says', async () => {
+    const { sluice } = createTestSluice()
+    const queue = sluice.queue<number>('q')
+    await queue.add(1)
+    const [first] = await queue.take()
+    await first?.retry({ delay: 0 })
+    const [second] = await queue.take({ wait: '1s' })
+    expect(second?.attempt).toBe(2)
+    const stale = { code: 'SLUICE_STALE_DELIVERY' }
+    await expect(first?.ack()).rejects.toMatchObject(stale)
+    await expect(first?.retry()).rejects.toMatchObject(stale)
+    await expect(first?.defer({ until: 1 })).rejects.toMatchObject(stale)
+    await expect(first?.fail()).rejects.toMatchObject(stale)
+    expect(await queue.counts()).toEqual({ ready: 0, timed: 0, inFlight: 1, dead: 0 })
+    await second?.ack()
+    await sluice.close()
+  })
+
   it('refuses what is no time, and changes nothing by that', async () => {
     const { clock, delivery } = await taken()
     for (const bad of [undefined, ...BAD_DURATIONS, 0, 0.5]) {

@@ -1,12 +1,12 @@
 import type { Clock } from '../clock.ts'
 import type { Duration } from '../duration.ts'
 import { StaleDeliveryError } from '../errors.ts'
+import type { Acquirable } from '../gate/gate.ts'
 import { duration, readOptions } from '../options.ts'
-import { deferOptions } from './defer.ts'
+import { deferOptions, deferralOf, type Ending } from './defer.ts'
 import { type FailureTerms, reasonOf, settlementOf } from './failure.ts'
 import { noteOf } from './history.ts'
 import { retryOptions } from './options.ts'
-import type { Settlement } from './outbox.ts'
 import { gatesOf, type HeldGate, idOf, type Notes, type Telling, tellingOf } from './run.ts'
 import type { ScheduleSlot } from './schedule-store.ts'
 import type { StoredJob } from './store.ts'
@@ -31,10 +31,11 @@ export interface Delivery<Data> extends Telling {
   /** Failed: tried again after `delay`, by default the queue's backoff; dead after the last attempt. */
   retry(options?: { delay?: Duration }): Promise<void>
   /**
-   * Neither done nor failed: back into the queue for that long, from 1 ms, and no attempt is spent.
+   * Neither done nor failed: back into the queue for that long, from 1 ms, or until the job has that lock or a permit of that
+   * semaphore, as {@link Defer} says; and no attempt is spent.
    * @throws {ArgumentError}; {@link StaleDeliveryError} if it is not this delivery's any more
    */
-  defer(options: { until: Duration }): Promise<void>
+  defer(options: { until: Duration | Acquirable }): Promise<void>
   /** Failed for good: straight to the dead letters. */
   fail(reason?: unknown): Promise<void>
   /**
@@ -63,7 +64,7 @@ export interface DeliveryTerms {
   failures: FailureTerms
   clock: Clock
   notes: Notes
-  settle: (id: string, settlement: Settlement) => Promise<void>
+  settle: (id: string, ending: Ending) => Promise<void>
   onOver: (id: string) => void
 }
 
@@ -105,6 +106,13 @@ export function holdDelivery<Data>(
     settle(id, settlement).catch(() => {})
   }
 
+  /** Once: a newer delivery of the job has the same id, and may be here as well. */
+  async function settleOnce(ending: Ending): Promise<void> {
+    if (isOver) throw new StaleDeliveryError(queue, id)
+    finish()
+    await settle(id, ending)
+  }
+
   const delivery: Delivery<Data> = {
     id: idOf(job),
     data,
@@ -114,27 +122,21 @@ export function holdDelivery<Data>(
     gates: gatesOf(job),
     signal: controller.signal,
     ...tellingOf(terms.notes, job),
-    ack(result) {
-      finish()
-      return settle(id, { tag: 'ack', result })
-    },
+    ack: (result) => settleOnce({ tag: 'ack', result }),
     async retry(options) {
       const { delay } = readOptions('retry', options, retryOptions)
-      finish()
       const isLast = job.attempt + 1 >= job.maxAttempts
       const reason = `retried by its consumer${isLast ? ' until no attempt was left' : ''}`
       const how = delay === undefined ? failures : { ...failures, delayAfter: () => delay }
-      await settle(id, settlementOf(job, reason, how))
+      await settleOnce(settlementOf(job, reason, how))
     },
     async defer(options) {
       const { until } = readOptions('defer', options, deferOptions)
-      finish()
-      await settle(id, { tag: 'retry', delayMs: until, failed: false })
+      await settleOnce(deferralOf(job, until, failures.gateOf))
     },
     fail(reason = 'failed by its consumer') {
-      finish()
       const text = reasonOf(reason)
-      return settle(id, {
+      return settleOnce({
         tag: 'death',
         reason: text,
         ...noteOf(failures.keptFailures, 'failed', text),

@@ -1,6 +1,7 @@
 import { JobTimeoutError, UnrecoverableError } from '../errors.ts'
+import type { Acquirable, Gate } from '../gate/gate.ts'
 import type { DelayAfter } from './backoff.ts'
-import { Defer } from './defer.ts'
+import { Defer, deferralOf, type Ending } from './defer.ts'
 import { type FailureKind, noteOf } from './history.ts'
 import type { Settlement } from './outbox.ts'
 import type { StoredJob } from './store.ts'
@@ -13,16 +14,31 @@ export interface FailureTerms {
   delayAfter: DelayAfter
   /** Failed attempts that are kept with a job. */
   keptFailures: number
+  /** @throws {ArgumentError} for what a job of it cannot wait for */
+  gateOf: (handle: Acquirable) => Gate
 }
 
 /** What becomes of a job whose attempt failed by `error`, or is put off by it. */
 export function settlementOf(
   job: StoredJob,
   error: unknown,
-  { delayAfter, keptFailures }: FailureTerms,
+  terms: FailureTerms,
   kind: FailureKind = error instanceof JobTimeoutError ? 'timeout' : 'failed',
+): Ending {
+  if (!(error instanceof Defer)) return failureOf(job, error, terms, kind)
+  try {
+    return deferralOf(job, error.until, terms.gateOf)
+  } catch (refused) {
+    return failureOf(job, refused, terms, kind)
+  }
+}
+
+function failureOf(
+  job: StoredJob,
+  error: unknown,
+  { delayAfter, keptFailures }: FailureTerms,
+  kind: FailureKind,
 ): Settlement {
-  if (error instanceof Defer) return { tag: 'retry', delayMs: error.untilMs, failed: false }
   const failures = job.attempt + 1
   const isLast = failures >= job.maxAttempts || error instanceof UnrecoverableError
   const settlement: Settlement = isLast

@@ -1,17 +1,19 @@
 import type { Clock } from '../clock.ts'
-import { SluiceError } from '../errors.ts'
+import { SluiceError, StaleDeliveryError } from '../errors.ts'
 import type { Gate, Pass } from '../gate/gate.ts'
 import { UnderWay } from '../gate/under-way.ts'
+import { Admission, type Brought } from './admission.ts'
+import type { Ending } from './defer.ts'
 import { type FailureTerms, settlementOf } from './failure.ts'
 import { Gatekeeper, type LetIn } from './gatekeeper.ts'
 import { HeldPasses } from './held-passes.ts'
+import { type FailedRetry, KeptJobs } from './kept-jobs.ts'
 import type { Needs } from './needs.ts'
 import type { Settlement } from './outbox.ts'
 import type { Unparked } from './parking.ts'
 import type { Note } from './record-store.ts'
-import { ShutGates } from './shut-gates.ts'
 import { SlotWaits } from './slot-waits.ts'
-import { Standing } from './standing.ts'
+import type { Standing } from './standing.ts'
 import type { QueueStore, StoredJob } from './store.ts'
 import { TicketConsumer, type TicketTerms } from './ticket-consumer.ts'
 
@@ -35,11 +37,11 @@ export class GatedConsumer {
   private readonly tickets: TicketConsumer
   private readonly gatekeeper: Gatekeeper
   private readonly metadata: string
+  private readonly admission: Admission
   private readonly held: HeldPasses
-  /** What unparked jobs were let in with, until they are looked at. */
-  private readonly letIn = new Map<string, LetIn>()
-  private readonly shut: ShutGates
-  private readonly standings = new Set<Standing>()
+  /** Until they are looked at. */
+  private readonly brought = new Map<string, Brought>()
+  private readonly kept: KeptJobs
   private readonly underWay = new UnderWay()
   private readonly slotWaits: SlotWaits
   /** Jobs that are held and neither wait nor run: they ask for their gates. */
@@ -48,11 +50,26 @@ export class GatedConsumer {
   private stopped = false
 
   constructor(store: QueueStore, clock: Clock, terms: GatedTerms) {
-    this.shut = new ShutGates(clock)
     this.terms = terms
     this.metadata = JSON.stringify({ queue: terms.queue })
     const hasSlot = () => terms.freeSlots() - this.betweenCount > 0
     this.slotWaits = new SlotWaits(clock, hasSlot)
+    this.admission = new Admission({
+      ...{ clock, needs: terms.needs, metadata: this.metadata },
+      isKeeping: (key) => this.gatekeeper.isKeeping(key),
+      park: ({ id }, gate, standing) => this.park(id, gate, standing),
+    })
+    this.kept = new KeptJobs({
+      clock,
+      stay: async (id, failed) => {
+        await this.tickets.settle(id, failed)
+        return this.tickets.lastFence
+      },
+      untilRoom: (ms) => this.slotWaits.until(ms),
+      again: (job, fence, passes) => this.tryAgain(job, fence, passes),
+      back: (id, delayMs) => this.tickets.tell(id, { tag: 'retry', delayMs, failed: false }),
+      release: (pass) => this.admission.release(pass),
+    })
     this.held = new HeldPasses((id, reason) => terms.onPassLost(id, reason))
     this.tickets = new TicketConsumer(store, clock, {
       ...terms,
@@ -90,11 +107,14 @@ export class GatedConsumer {
   stopClaiming(): void {
     this.tickets.stopClaiming()
     this.gatekeeper.stop()
-    for (const standing of this.standings) this.underWay.during(standing.abandon())
+    this.kept.stop('back')
+    this.slotWaits.tell()
+    for (const abandoned of this.admission.abandon()) this.underWay.during(abandoned)
   }
 
   stop(): void {
     this.stopped = true
+    this.kept.stop('gone')
     this.stopClaiming()
     this.tickets.stop()
     for (const id of this.held.ids()) this.leave(id)
@@ -111,14 +131,21 @@ export class GatedConsumer {
   }
 
   /** How a delivery ended, where nobody asks what became of it. */
-  tell(id: string, settlement: Settlement): void {
-    this.tickets.tell(id, settlement)
+  tell(id: string, ending: Ending): void {
+    if (ending.tag === 'behind') return this.underWay.during(this.putBehind(id, ending.gate))
+    // Nobody asks whether it came too late.
+    const kept = ending.tag === 'retry' ? this.keep(id, ending)?.catch(() => {}) : null
+    if (kept) return
+    this.tickets.tell(id, ending)
     this.leave(id)
   }
 
   /** Resolves when the store has it; rejects with {@link StaleDeliveryError} if it was too late. */
-  settle(id: string, settlement: Settlement): Promise<void> {
-    const settled = this.tickets.settle(id, settlement)
+  settle(id: string, ending: Ending): Promise<void> {
+    if (ending.tag === 'behind') return this.settleBehind(id, ending.gate)
+    const kept = ending.tag === 'retry' ? this.keep(id, ending) : null
+    if (kept) return kept
+    const settled = this.tickets.settle(id, ending)
     this.leave(id)
     return settled
   }
@@ -130,143 +157,120 @@ export class GatedConsumer {
 
   private take(jobs: StoredJob[], fence: number): void {
     const { needs } = this.terms
-    if (!jobs.some(({ payload }) => needs.has(payload))) return this.terms.onJobs(jobs, fence)
-    const free = jobs.filter(({ payload }) => !needs.has(payload))
+    const brings = (id: string) => this.brought.size > 0 && this.brought.has(id)
+    const asks = ({ id, payload }: StoredJob) => needs.has(payload) || brings(id)
+    if (!jobs.some(asks)) return this.terms.onJobs(jobs, fence)
+    const free = jobs.filter((job) => !asks(job))
     if (free.length > 0) this.terms.onJobs(free, fence)
-    for (const job of jobs) if (needs.has(job.payload)) this.underWay.during(this.admit(job, fence))
+    for (const job of jobs) if (asks(job)) this.underWay.during(this.admit(job, fence))
   }
 
   /** All gates or none: what it got is given back before it is parked. */
   private async admit(job: StoredJob, fence: number): Promise<void> {
     const { life } = this
     const passes: Pass[] = []
+    const brought = this.brought.size > 0 ? this.brought.get(job.id) : undefined
+    if (brought) this.brought.delete(job.id)
     let isOut = false
     this.betweenCount++
     try {
-      const isIn = await this.enterAll(job, passes)
-      isOut = isIn && life === this.life && !this.stopped
-      if (!isOut) await this.giveBack(passes)
+      const admitted = await this.admission.enterAll(job, passes, brought)
+      isOut = admitted === 'in' && life === this.life && !this.stopped
+      if (admitted === 'back') this.tickets.tell(job.id, BACK)
+      if (!isOut) await this.admission.giveBack(passes)
     } catch (error) {
-      await this.giveBack(passes)
-      if (life === this.life) this.tickets.tell(job.id, this.refusalOf(job, error))
+      const refusal = this.refusalOf({ ...job, passes: [...passes] }, error)
+      await this.admission.giveBack(passes)
+      if (life === this.life) this.tell(job.id, refusal)
     }
     this.betweenCount--
     if (isOut) this.giveOut(job, fence, passes)
     else this.wake()
   }
 
-  /** False: it is parked, or somebody else's by now. */
-  private async enterAll(job: StoredJob, passes: Pass[]): Promise<boolean> {
-    const granted = this.letIn.get(job.id)
-    this.letIn.delete(job.id)
-    if (granted) passes.push(granted.pass)
-    const gates = this.terms.needs.of(job.payload)
-    const grantedAt = gates.findIndex(({ key }) => key === granted?.pass.key)
-    for (const [at, gate] of gates.entries()) {
-      if (at === grantedAt && granted?.demand === gate.demand) continue
-      // Another job was the first one when it was asked for.
-      if (at === grantedAt) await this.giveBack(passes.splice(0, 1))
-      const mayStand = granted !== undefined && at > grantedAt && !gate.isSpent
-      const standing = mayStand || this.isShut(gate) ? null : this.ask(gate)
-      const pass = mayStand
-        ? await this.stand(gate)
-        : standing && (await this.enter(gate, standing))
-      if (pass) {
-        passes.push(pass)
-        continue
-      }
-      if (mayStand) this.tickets.tell(job.id, BACK)
-      else {
-        await this.giveBack(passes)
-        await this.park(job, gate, standing)
-      }
-      return false
-    }
-    return true
-  }
-
-  private ask(gate: Gate): Standing {
-    if (!gate.isShared) this.shut.take(gate.key)
-    return new Standing(gate, gate.demand, this.metadata)
-  }
-
-  /** Null: it has to wait. */
-  private async enter({ key }: Gate, standing: Standing): Promise<Pass | null> {
-    let pass: Pass | null = null
-    try {
-      pass = await standing.atOnce()
-    } finally {
-      if (!pass) this.shut.free(key)
-    }
-    return pass
-  }
-
-  /**
-   * A job that was let in waits for what comes behind in the order of gates with what it has: parked again, it would find
-   * the others shut each time while many need the same ones. As all wait in that order, none waits for ever.
-   */
-  private async stand(gate: Gate): Promise<Pass | null> {
-    const standing = new Standing(gate, gate.demand, this.metadata)
-    this.standings.add(standing)
-    try {
-      return await standing.entered
-    } finally {
-      this.standings.delete(standing)
-    }
-  }
-
-  /** Others wait for it, or hold it and will for a while: asking would be in vain. */
-  private isShut({ key }: Gate): boolean {
-    return this.gatekeeper.isKeeping(key) || this.shut.has(key)
-  }
-
-  private async park(job: StoredJob, gate: Gate, standing: Standing | null): Promise<void> {
+  /** False: nothing is known of it any more. */
+  private async park(id: string, gate: Gate, standing: Standing | null): Promise<boolean> {
     const { key, terms, demand } = gate
-    const parked = await this.tickets.park(job, { gate: key, terms, demand })
-    if (parked?.tag === 'keeper') return this.gatekeeper.keep(key, () => gate, demand, standing)
-    if (standing) this.underWay.during(standing.abandon())
-    if (parked?.tag === 'kept') this.shut.keepOut(key, parked.forMs)
+    const parked = await this.tickets.park(id, { gate: key, terms, demand })
+    if (parked?.tag === 'keeper') this.gatekeeper.keep(key, () => gate, demand, standing)
+    else if (standing) this.underWay.during(standing.abandon())
+    if (parked?.tag === 'kept') this.admission.keepOut(key, parked.forMs)
+    return parked !== null && parked.tag !== 'stale'
   }
 
-  private refusalOf(job: StoredJob, error: unknown): Settlement {
+  /** What the delivery holds is given up before its job waits for more. False: it was not this delivery's any more. */
+  private async putBehind(id: string, gate: Gate): Promise<boolean> {
+    const { life } = this
+    this.betweenCount++
+    this.admission.remember(id, gate)
+    await Promise.all(this.held.remove(id).map((pass) => this.admission.release(pass)))
+    const isOurs = life === this.life && !this.stopped
+    const isParked = isOurs && (await this.park(id, gate, null))
+    this.betweenCount--
+    this.wake()
+    return isParked
+  }
+
+  private refusalOf(job: StoredJob, error: unknown): Ending {
     const mayPass = error instanceof SluiceError && error.retryable
     if (mayPass) return { tag: 'retry', delayMs: PUT_OFF_MS, failed: false }
     return settlementOf(job, error, this.terms.failures)
   }
 
   private giveOut(job: StoredJob, fence: number, passes: readonly Pass[]): void {
-    // First, as what nobody can take goes back at once.
-    if (!this.held.add(job.id, passes)) return this.tell(job.id, BACK)
     job.passes = passes
+    // First, as what nobody can take goes back at once.
+    if (!this.held.add(job)) return this.tell(job.id, BACK)
     this.terms.onJobs([job], fence)
     this.terms.start()
   }
 
   /** The delivery has ended: those who wait for what it held are let in. */
   private leave(id: string): void {
-    for (const pass of this.held.remove(id)) this.underWay.during(this.release(pass))
+    for (const pass of this.held.remove(id)) this.underWay.during(this.admission.release(pass))
     this.slotWaits.tell()
   }
 
-  /** While it is held, nobody here has to ask. */
-  private release(pass: Pass): Promise<unknown> {
-    return pass.release().then(() => this.shut.free(pass.key))
+  /** Resolves when the store has the failure of a job that keeps what it holds. Null: it keeps nothing, and ends like others. */
+  private keep(id: string, failed: FailedRetry): Promise<void> | null {
+    const job = failed.failed && this.kept.hasRoom ? this.held.get(id) : undefined
+    const passes = job ? this.terms.needs.keptOf(job) : []
+    if (!job || passes.length === 0 || passes.some(({ signal }) => signal?.aborted)) return null
+    for (const pass of this.held.remove(id)) {
+      if (!passes.includes(pass)) this.underWay.during(this.admission.release(pass))
+    }
+    const { told, over } = this.kept.keep(job, failed, passes)
+    this.underWay.during(over)
+    this.wake()
+    return told.then(() => {})
   }
 
-  /** Of a job that does not run: none is left. */
-  private async giveBack(passes: Pass[]): Promise<void> {
-    await Promise.all(
-      passes.splice(0).map(async (pass) => {
-        await pass.giveBack()
-        this.shut.free(pass.key)
-      }),
-    )
+  /** In the slot that is there now. */
+  private async tryAgain(job: StoredJob, fence: number, passes: readonly Pass[]): Promise<void> {
+    this.betweenCount++
+    this.brought.set(job.id, { kept: passes })
+    await this.tickets.receive(job, fence)
+    if (this.brought.delete(job.id))
+      await Promise.all(passes.map((pass) => this.admission.release(pass)))
+    this.betweenCount--
+    this.wake()
+  }
+
+  private async settleBehind(id: string, gate: Gate): Promise<void> {
+    const isParked = this.putBehind(id, gate)
+    this.underWay.during(isParked)
+    if (!(await isParked)) throw new StaleDeliveryError(this.terms.queue, id)
   }
 
   private lose(ids: string[]): void {
     this.life++
     this.terms.onLost(ids)
-    for (const id of ids) this.leave(id)
+    for (const id of ids) this.drop(id)
+  }
+
+  private drop(id: string): void {
+    this.kept.drop(id)
+    this.leave(id)
   }
 
   private async unpark(key: string): Promise<Unparked | null> {
@@ -283,8 +287,8 @@ export class GatedConsumer {
     { job, fence }: { job: StoredJob; fence: number },
     granted: LetIn | null,
   ): Promise<void> {
-    if (granted) this.letIn.set(job.id, granted)
+    if (granted) this.brought.set(job.id, { granted })
     await this.tickets.receive(job, fence)
-    if (granted && this.letIn.delete(job.id)) await granted.pass.giveBack()
+    if (granted && this.brought.delete(job.id)) await granted.pass?.giveBack()
   }
 }

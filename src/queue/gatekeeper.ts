@@ -23,9 +23,10 @@ export interface GatekeeperTerms {
   letIn: (unparked: Unparked & { job: NonNullable<Unparked['job']> }, pass: LetIn | null) => void
 }
 
-/** What the first job behind a gate was let in with, for what it asked. */
+/** What the first job behind a gate was let in with, for what it asked. Without a pass it has to ask itself, and is told why. */
 export interface LetIn {
-  pass: Pass
+  gate: Gate
+  pass: Pass | null
   demand: string
 }
 
@@ -164,7 +165,7 @@ export class Gatekeeper {
         if (rest && gate) keep.standing = inLine(gate, rest.demand, metadata)
         if (!rest && keep.news === news) this.keeps.delete(key)
       }
-      if (job) letIn({ job, fence, rest }, pass && { pass, demand })
+      if (job) letIn({ job, fence, rest }, gate && { gate, pass, demand })
       else await pass?.giveBack()
     }
   }

@@ -1,10 +1,11 @@
 import type { Pass } from '../gate/gate.ts'
+import type { StoredJob } from './store.ts'
 
 const NONE: readonly Pass[] = []
 
 /** What jobs hold that were given out. */
 export class HeldPasses {
-  private readonly byJob = new Map<string, readonly Pass[]>()
+  private readonly jobs = new Map<string, StoredJob>()
   private readonly onLost: (id: string, reason: unknown) => void
 
   constructor(onLost: (id: string, reason: unknown) => void) {
@@ -12,16 +13,22 @@ export class HeldPasses {
   }
 
   ids(): string[] {
-    return [...this.byJob.keys()]
+    return [...this.jobs.keys()]
+  }
+
+  /** Nothing of a job that holds nothing. */
+  get(id: string): StoredJob | undefined {
+    return this.jobs.size === 0 ? undefined : this.jobs.get(id)
   }
 
   /** False if something of it is lost already. */
-  add(id: string, passes: readonly Pass[]): boolean {
+  add(job: StoredJob): boolean {
+    const { id, passes = NONE } = job
     let isLost = false
-    this.byJob.set(id, passes)
+    this.jobs.set(id, job)
     const lost = (reason: unknown) => {
       isLost = true
-      if (this.byJob.get(id) === passes) this.onLost(id, reason)
+      if (this.jobs.get(id) === job) this.onLost(id, reason)
     }
     for (const pass of passes) pass.onLost(lost)
     return !isLost
@@ -29,9 +36,9 @@ export class HeldPasses {
 
   /** What it held, which is to be released. */
   remove(id: string): readonly Pass[] {
-    const passes = this.byJob.size === 0 ? undefined : this.byJob.get(id)
-    if (!passes) return NONE
-    this.byJob.delete(id)
-    return passes
+    const job = this.get(id)
+    if (!job) return NONE
+    this.jobs.delete(id)
+    return job.passes ?? NONE
   }
 }

@@ -29,7 +29,12 @@ export interface JobNeeds {
   semaphore?: SemaphoreNeed | readonly SemaphoreNeed[]
   /** Units of limiters, up to 8: they are spent when the job begins. */
   limit?: LimitNeed | readonly LimitNeed[]
+  /** As that of the queue, for this job. Defaults to what the queue says. */
+  onRetry?: OnRetry
 }
+
+/** What becomes of what a job holds when its attempt failed, and it will be tried again. */
+export type OnRetry = 'keep' | 'free'
 
 /** One for all jobs of a queue, or what makes it of the data of each; null where the job needs none. */
 export type OfData<Data, T> = T | ((data: Data) => T | null | undefined)
@@ -49,6 +54,14 @@ export interface QueueNeeds<Data> {
   concurrency?: { total?: number; perKey?: { key: (data: Data) => string; max: number } }
   /** How often jobs begin, by a rule such as `funnel({ … })`: of all, and of those with the same key. */
   rate?: { total?: object; perKey?: { key: (data: Data) => string; rule: object } }
+  /**
+   * `'keep'`: a job that failed keeps its locks, permits and place among `concurrency` while its back-off lasts, so that no other
+   * job of `user:42` begins before it was tried again. Its worker has it in flight for that long, also of a paused queue; up
+   * to 100 at a time, others free theirs. Where the worker closes or dies, loses the lock, or has no slot within 5 s of
+   * the end of the back-off, all is freed, and the job is tried again like others. Units of limits are asked for anew.
+   * Defaults to `'free'`: others begin meanwhile.
+   */
+  onRetry?: OnRetry
 }
 
 export interface QueueLimit<Data> {
@@ -105,11 +118,14 @@ export const readLocks = some(lockNeed)
 export const readSemaphores = some(semaphoreNeed)
 export const readLimits = some(limitNeed)
 
+const readOnRetry: Reader<OnRetry> = oneOf('keep', 'free')
+
 /** What `add` takes. */
 export const needOptions = {
   lock: withDefault(readLocks, []),
   semaphore: withDefault(readSemaphores, []),
   limit: withDefault(readLimits, []),
+  onRetry: withDefault(readOnRetry, null),
 }
 
 /** What is the same for all is read at once, what is made of data when there is some. */
@@ -178,6 +194,7 @@ export const queueNeedOptions = {
   limit: withDefault(some(queueLimit), []),
   concurrency: withDefault(concurrency, null),
   rate: withDefault(rate, null),
+  onRetry: withDefault(readOnRetry, 'free'),
 }
 
 type Shape = typeof queueNeedOptions

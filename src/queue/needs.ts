@@ -1,6 +1,15 @@
-import type { Gate, Gates } from '../gate/gate.ts'
-import type { LockNeed, ReadNeeds, ReadQueueNeeds } from './need-options.ts'
+import { ArgumentError } from '../errors.ts'
+import type { Acquirable, Gate, Gates, Pass } from '../gate/gate.ts'
+import { describe } from '../text.ts'
+import type { LockNeed, OnRetry, ReadNeeds, ReadQueueNeeds } from './need-options.ts'
 import { decodePayload, needsOf, withNeeds } from './payload.ts'
+import type { StoredJob } from './store.ts'
+
+/** What a job was added with, in front of its payload. */
+interface Said {
+  gates: [terms: string, demand: string][]
+  onRetry?: OnRetry
+}
 
 /** What the jobs of one queue need: what the queue says of each, and what they were added with. */
 export class Needs {
@@ -36,6 +45,54 @@ export class Needs {
    * @throws {ArgumentError} for what a function of the queue made of the data, and what it throws itself
    */
   of(payload: string): Gate[] {
+    const [shared, alone] = this.partsOf(payload)
+    return shared.length === 1 && alone.length === 0 ? shared : inOrder(shared, alone)
+  }
+
+  /** The same with what the job is to have besides, as its handler said. What it needs by itself is asked for as it says that. */
+  with(payload: string, extras: readonly Gate[]): Gate[] {
+    const [shared, alone] = this.partsOf(payload)
+    const own = new Set([...shared, ...alone].map(({ key }) => key))
+    return inOrder([...shared, ...extras.filter(({ key }) => !own.has(key))], alone)
+  }
+
+  /** @throws {ArgumentError} for terms of another version */
+  open(terms: string): Gate {
+    return this.gates.open(terms)
+  }
+
+  /** Of what a handler defers its job until. @throws {ArgumentError} for what jobs of this queue cannot wait for */
+  behind(handle: Acquirable): Gate {
+    const gate = this.gates.behind(handle, this.ttlMs)
+    if (gate) return gate
+    throw new ArgumentError('Defer.until', EXPECTED, describe(handle.name), HINT)
+  }
+
+  /** A payload with what its job was added with. */
+  labelled(payload: string, { lock, semaphore, limit, onRetry }: ReadNeeds): string {
+    const gates = [
+      ...lock.map((one) => this.lockGate(one)),
+      ...semaphore.map(({ name, permits, weight }) =>
+        this.gates.semaphore(name, permits, weight, this.ttlMs),
+      ),
+      ...limit.map(({ use, key, cost }) => this.gates.limit(use, key, cost)),
+    ]
+    if (gates.length === 0 && onRetry === null) return payload
+    const said: Said = { gates: gates.map(({ terms, demand }) => [terms, demand]) }
+    if (onRetry !== null) said.onRetry = onRetry
+    return withNeeds(payload, JSON.stringify(said))
+  }
+
+  /** What a job that failed keeps until it is tried again. */
+  keptOf({ payload, passes = [] }: StoredJob): Pass[] {
+    const said = needsOf(payload)
+    const own: OnRetry | undefined = said === null ? undefined : (JSON.parse(said) as Said).onRetry
+    const onRetry = own ?? this.ofQueue.onRetry
+    return onRetry === 'keep' ? passes.filter((pass) => rankOf(pass) < SPENT) : []
+  }
+
+  /** What others may need as well, and what is of this queue alone. */
+  private partsOf(payload: string): [shared: Gate[], alone: Gate[]] {
     const own = needsOf(payload)
     const shared = own === null ? [] : this.opened(own)
     const alone: Gate[] = []
@@ -44,30 +101,12 @@ export class Needs {
       this.addOfData(data, shared)
       this.addOfQueueAlone(data, alone)
     }
-    return shared.length === 1 && alone.length === 0 ? shared : inOrder(shared, alone)
-  }
-
-  /** @throws {ArgumentError} for terms of another version */
-  open(terms: string): Gate {
-    return this.gates.open(terms)
-  }
-
-  /** A payload with what its job was added with. */
-  labelled(payload: string, { lock, semaphore, limit }: ReadNeeds): string {
-    const gates = [
-      ...lock.map((one) => this.lockGate(one)),
-      ...semaphore.map(({ name, permits, weight }) =>
-        this.gates.semaphore(name, permits, weight, this.ttlMs),
-      ),
-      ...limit.map(({ use, key, cost }) => this.gates.limit(use, key, cost)),
-    ]
-    if (gates.length === 0) return payload
-    return withNeeds(payload, JSON.stringify(gates.map(({ terms, demand }) => [terms, demand])))
+    return [shared, alone]
   }
 
   private opened(text: string): Gate[] {
-    const needs = JSON.parse(text) as [terms: string, demand: string][]
-    return needs.map(([terms, demand]) => this.gates.open(terms, demand))
+    const { gates } = JSON.parse(text) as Said
+    return gates.map(([terms, demand]) => this.gates.open(terms, demand))
   }
 
   private lockGate(need: LockNeed): Gate {
@@ -114,5 +153,10 @@ function inOrder(shared: Gate[], alone: Gate[]): Gate[] {
   return [...byKey.values()].sort((a, b) => rankOf(a) - rankOf(b))
 }
 
+const EXPECTED = 'a lock or a semaphore of the Sluice that the queue is of'
+const HINT =
+  'Jobs wait in the line of one engine: the nodes of a Redlock have none together, and another Sluice has another one.'
 const KINDS = ['lock', 'read-write-lock', 'semaphore', 'limit']
-const rankOf = ({ key }: Gate) => KINDS.indexOf(key.slice(0, key.indexOf(':')))
+/** Of what comes back with time alone. */
+const SPENT = KINDS.indexOf('limit')
+const rankOf = ({ key }: Pick<Gate, 'key'>) => KINDS.indexOf(key.slice(0, key.indexOf(':')))

@@ -8,7 +8,7 @@ export type Settlement = { isQuiet?: true } & SettlementKind
 type SettlementKind =
   /** Only a ticket's record keeps a result. */
   | { tag: 'ack'; result?: unknown }
-  | { tag: 'retry'; delayMs: number; failed: boolean; note?: FailureNote | undefined }
+  | ({ tag: 'retry' } & Omit<Retry, 'id'>)
   | {
       tag: 'death'
       reason: string
@@ -48,8 +48,17 @@ export function settlementsOf(
   return { acks, retries, deaths, quietIds }
 }
 
-const retryOf = (id: string, { delayMs, failed, note }: Settlement & { tag: 'retry' }): Retry =>
-  note ? { id, delayMs, failed, note } : { id, delayMs, failed }
+const retryOf = (
+  id: string,
+  { delayMs, failed, note, stays }: Settlement & { tag: 'retry' },
+): Retry => {
+  const retry = note ? { id, delayMs, failed, note } : { id, delayMs, failed }
+  return stays ? { ...retry, stays } : retry
+}
+
+/** Of what failed and is the consumer's still. */
+export const isStaying = (settlement: { tag: string; stays?: boolean }): boolean =>
+  settlement.stays === true
 
 const deathOf = (
   id: string,
@@ -79,3 +88,9 @@ export function leaveUnknown(outgoing: Outgoing[], error: unknown): void {
     : error
   for (const { asker } of outgoing) asker?.reject(reason)
 }
+
+export const closedTooEarly = (queue: string) =>
+  new EngineUnavailableError(
+    `Queue ${JSON.stringify(queue)} was closed before the engine answered.`,
+    { outcome: 'unknown', retryable: false },
+  )

@@ -12,6 +12,7 @@ import { keepersContract } from './keepers.contract.ts'
 import { GATE, lotOf, unparked } from './lot.contract.ts'
 import { parkedContract } from './parked.contract.ts'
 import { KEEPER_MS } from './parking-store.ts'
+import { stayingContract } from './staying.contract.ts'
 import type { StoredJob } from './store.ts'
 
 const NOWHERE = { ready: 0, timed: 0, inFlight: 0, dead: 0 }
@@ -25,6 +26,7 @@ export function parkingContract(bench: Bench): void {
   unparkingContract()
   keepersContract(bench)
   parkedContract(bench)
+  stayingContract(bench)
 
   describe('parking', () => {
     it('Q70 a parked job is found by no claim, and comes back as it was', async () => {

@@ -1,8 +1,8 @@
 import type { Clock } from '../clock.ts'
 import type { Looks } from './consumer-terms.ts'
 import { Coverage } from './coverage.ts'
+import type { Ending } from './defer.ts'
 import { GatedConsumer, type GatedTerms } from './gated-consumer.ts'
-import type { Settlement } from './outbox.ts'
 import { innerId, outerId, outerJob, type Partitions } from './partitions.ts'
 import type { Note } from './record-store.ts'
 import { type Sharer, Shares } from './shares.ts'
@@ -78,15 +78,15 @@ export class PartitionedConsumer {
     }
   }
 
-  tell(id: string, settlement: Settlement): void {
+  tell(id: string, ending: Ending): void {
     const [inner, partition] = innerId(id)
-    this.members[partition]?.tell(inner, settlement)
+    this.members[partition]?.tell(inner, ending)
     if (this.members.length > 1) this.shares.next()
   }
 
-  async settle(id: string, settlement: Settlement): Promise<void> {
+  async settle(id: string, ending: Ending): Promise<void> {
     const [inner, partition] = innerId(id)
-    const settled = this.members[partition]?.settle(inner, settlement)
+    const settled = this.members[partition]?.settle(inner, ending)
     if (this.members.length > 1) this.shares.next()
     await settled
   }

@@ -31,6 +31,8 @@ export function encodePayload(
   }
   if (text === undefined)
     throw new ArgumentError(argument, 'a value that JSON can carry', describe(value))
+  // No character has more than three: most need not be counted.
+  if (text.length * 3 <= mostBytes) return text
   const bytes = Buffer.byteLength(text)
   if (bytes <= mostBytes) return text
   const expected = `at most ${mostBytes} bytes of JSON`

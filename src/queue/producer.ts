@@ -1,5 +1,5 @@
 import type { Deadline, Deadlines } from '../deadlines.ts'
-import { EngineUnavailableError, InternalError } from '../errors.ts'
+import { EngineUnavailableError } from '../errors.ts'
 import { KEYED, type Kind, NAMED, PLAIN } from './add-kinds.ts'
 import type { Demand } from './add-store.ts'
 import { Confirmations } from './durability.ts'
@@ -7,6 +7,7 @@ import { NotDurableError, QueueFullError } from './errors.ts'
 import type { InTurn } from './in-turn.ts'
 import type { NamedAdd, NamedJob } from './record-store.ts'
 import { type Limits, thoseThatFit } from './room.ts'
+import { partlyAdded, Sender, type Sent } from './sender.ts'
 import type { NewJob, QueueStore } from './store.ts'
 import type { KeyedJob } from './strand-store.ts'
 import type { Together } from './together.ts'
@@ -30,34 +31,24 @@ interface Waiting {
   isOver: boolean
 }
 
-/** All of one call would be told as not added, and some are. */
-export function partlyAdded(cause: unknown, added: number, all: number): EngineUnavailableError {
-  const reason = cause instanceof Error ? cause.message : String(cause)
-  return new EngineUnavailableError(
-    `The first ${added} of ${all} jobs were added, then: ${reason}`,
-    {
-      outcome: 'unknown',
-      cause,
-    },
-  )
-}
+/** So many callers, or jobs of one, make it worth to send them before the batch in front is answered. */
+const FEWEST_BEHIND = 25
 
 /**
- * Adds jobs in the order of the calls. One batch is under way at a time, so order is kept and a
- * batch whose answer was lost can be recognised; what is added meanwhile goes with the next.
+ * Adds jobs in the order of the calls. One batch is under way at a time, or, where many add, two of which the
+ * store refuses the second one unless it has the first: so order is kept and a batch whose answer was lost can
+ * be recognised. What is added meanwhile goes with the next.
  */
 export class Producer {
-  private readonly store: QueueStore
   private readonly queue: string
-  private readonly id: string
+  private readonly sender: Sender
   private readonly deadlines: Deadlines
   /** Consumers of this process that have nothing to do. */
   private readonly idle: InTurn
   private readonly limits: Limits
   private readonly confirmations: Confirmations
   private readonly waiting: Waiting[] = []
-  private sequence = 0
-  private running: Promise<void> | null = null
+  private isRunning = false
 
   constructor(
     store: QueueStore,
@@ -67,10 +58,9 @@ export class Producer {
     limits: Limits,
     idle: InTurn,
   ) {
-    this.store = store
     this.deadlines = deadlines
     this.queue = queue
-    this.id = id
+    this.sender = new Sender(store, queue, id, limits)
     this.limits = limits
     this.idle = idle
     this.confirmations = new Confirmations((isNamed, demand, sequence) =>
@@ -133,12 +123,21 @@ export class Producer {
       isOver: false,
     }
     this.waiting.push(one)
-    this.running ??= this.run()
+    if (!this.isRunning) void this.run()
   }
 
   private endDeadline({ together, deadline }: Waiting): void {
     const deadlines = together ?? this.deadlines
     deadlines.end(deadline)
+  }
+
+  /** Those of one adder take several calls: whether the next one is sent. */
+  private goesOn(one: Waiting, addedCount: number): boolean {
+    // It has been told that nobody knows: what was not sent by then is not added behind its back.
+    if (one.isOver) return false
+    one.addedCount = addedCount
+    this.goOn(one)
+    return true
   }
 
   /** Some of it was answered, and the rest has as long again. */
@@ -163,23 +162,49 @@ export class Producer {
     if (!one.underWay) one.jobs = []
   }
 
-  /** Resolves when every add so far is settled. */
-  async settled(): Promise<void> {
-    await this.running
-  }
-
   private async run(): Promise<void> {
+    this.isRunning = true
     // What is added in this tick, and by the promises that it settles, goes into the first batch.
     const turn = endOfTurn()
     // Its turn ends behind ours, and so it calls behind us.
     this.wakeIdle()
     await turn
-    while (this.waiting.length > 0) {
-      const batch = this.nextBatch()
-      if (batch.length > 0) await this.sendBatch(batch)
-      this.wakeIdle()
+    let sent: Sent | null = null
+    for (;;) {
+      const before: Sent | null = sent?.isSettled === false ? sent : null
+      if (before && !this.mayLeaveBehind(before)) {
+        await before.settled
+        continue
+      }
+      if (this.waiting.length === 0) break
+      if (sent) this.wakeIdle()
+      const batch = this.nextBatch(before === null)
+      if (batch.length === 0) continue
+      sent = this.send(batch, before)
+      if (before) await before.settled
+      // It leaves as a call of its own; or those who were told what became of the one before add again.
+      if (before || this.mayLeaveBehind(sent)) await endOfTurn()
     }
-    this.running = null
+    this.isRunning = false
+  }
+
+  /** Whether enough waits to leave now, by what the store then refuses if `before` was not added. */
+  private mayLeaveBehind({ followed }: Sent): boolean {
+    const first = this.waiting.find(({ isOver }) => !isOver)
+    if (!first || first.kind !== followed || first.jobs.length > followed.most) return false
+    return this.waiting.length >= FEWEST_BEHIND || first.jobs.length >= FEWEST_BEHIND
+  }
+
+  private send(batch: Waiting[], before: Sent | null): Sent {
+    const [{ kind, jobs }] = batch as [Waiting]
+    const sent: Sent = {
+      followed: jobs.length <= kind.most && this.sender.takesTwo(kind) ? kind : null,
+      isSettled: false,
+      settled: this.sendBatch(batch, this.sender.nextNumber(), before).then(() => {
+        sent.isSettled = true
+      }),
+    }
+    return sent
   }
 
   /**
@@ -191,13 +216,19 @@ export class Producer {
     if (first && first.delayMs === 0 && first.dueAtMs === undefined) this.idle.wakeNext()
   }
 
-  /** Those from the first on that one call takes. Who was told that the deadline is over goes, too. */
-  private nextBatch(): Waiting[] {
+  /**
+   * Those from the first on that one call takes; half of them if it is the only one, and both halves are
+   * worth one. Who was told that the deadline is over goes, too.
+   */
+  private nextBatch(isOnly: boolean): Waiting[] {
     let kind: Waiting['kind'] | null = null
     let jobs = 0
     let end = 0
     let overCount = 0
+    const { length } = this.waiting
+    const half = isOnly && length >= 2 * FEWEST_BEHIND ? length / 2 : length
     for (const one of this.waiting) {
+      if (kind !== null && end >= half && this.sender.takesTwo(kind)) break
       if (one.isOver) {
         overCount++
       } else {
@@ -212,9 +243,13 @@ export class Producer {
     return overCount === 0 ? first : first.filter(({ isOver }) => !isOver)
   }
 
-  private async sendBatch(batch: Waiting[]): Promise<void> {
+  private async sendBatch(batch: Waiting[], sequence: number, before: Sent | null): Promise<void> {
+    const [first] = batch as [Waiting]
+    const jobs = batch.flatMap((one) => one.jobs)
     try {
-      const answers = await this.addAll(batch)
+      const added = await this.sender.send(first.kind, jobs, sequence, before, (count) =>
+        this.goesOn(first, count),
+      )
       let start = 0
       let last: Together | null = null
       for (const one of batch) {
@@ -222,16 +257,16 @@ export class Producer {
         // Those of one call stand side by side.
         if (one.together && one.together !== last) one.together.goOn()
         last = one.together
-        const own = answers.slice(start, start + one.jobs.length) as never[]
-        if (one.demand) this.resolveWhenSafe(one, one.demand, own)
+        const own = added.answers.slice(start, start + one.jobs.length) as never[]
+        if (one.demand) this.resolveWhenSafe(one, one.demand, own, added.sequence)
         else one.resolve(own)
         start += one.jobs.length
       }
     } catch (error) {
       const isFull = error instanceof QueueFullError
       // Only the store knows which names are new: each is tried by itself.
-      if (isFull && batch.length > 1 && (batch[0]?.kind as unknown) === NAMED) {
-        for (const one of batch) await this.sendBatch([one])
+      if (isFull && batch.length > 1 && (first.kind as unknown) === NAMED) {
+        for (const one of batch) await this.sendBatch([one], this.sender.nextNumber(), null)
         return
       }
       const fitting = isFull ? thoseThatFit(batch, this.limits, error) : []
@@ -239,50 +274,20 @@ export class Producer {
         this.endDeadline(one)
         one.reject(error)
       }
-      if (fitting.length > 0) await this.sendBatch(fitting)
+      // Refused, its number is free; and the next one may be under way already.
+      if (fitting.length > 0) await this.sendBatch(fitting, sequence, null)
     }
   }
 
   /** Meanwhile the next batch leaves. */
-  private resolveWhenSafe(one: Waiting, demand: Demand, answers: never[]): void {
+  private resolveWhenSafe(one: Waiting, demand: Demand, answers: never[], sequence: number): void {
     const isNamed = (one.kind as unknown) === NAMED
-    this.confirmations.until(isNamed, demand, this.sequence).then(
+    this.confirmations.until(isNamed, demand, sequence).then(
       () => one.resolve(answers),
       (error: unknown) => {
         const ids = isNamed ? (one.jobs as NamedJob[]).map(({ name }) => name) : answers
         one.reject(new NotDurableError(this.queue, ids, error))
       },
     )
-  }
-
-  /** More jobs than one call may carry, which are those of one adder, take several calls. */
-  private async addAll(batch: Waiting[]): Promise<unknown[]> {
-    const [first] = batch
-    const kind = first?.kind ?? PLAIN
-    const jobs = batch.flatMap((one) => one.jobs)
-    const answers: unknown[] = []
-    for (let start = 0; start < jobs.length; start += kind.most) {
-      if (first && start > 0) {
-        // It has been told that nobody knows: what was not sent by then is not added behind its back.
-        if (first.isOver) break
-        first.addedCount = answers.length
-        this.goOn(first)
-      }
-      const part = jobs.slice(start, start + kind.most)
-      const request = {
-        queue: this.queue,
-        producer: this.id,
-        sequence: ++this.sequence,
-        jobs: part,
-        ...this.limits,
-      }
-      const added = await kind.call(this.store, request).catch((error: unknown) => {
-        throw answers.length > 0 ? partlyAdded(error, answers.length, jobs.length) : error
-      })
-      if (added.length !== part.length)
-        throw new InternalError('A batch of jobs was out of sequence.')
-      answers.push(...added)
-    }
-    return answers
   }
 }

@@ -2,12 +2,13 @@ import type { Clock } from '../clock.ts'
 import type { Deadlines } from '../deadlines.ts'
 import { EngineUnavailableError, JobTimeoutError, StaleDeliveryError } from '../errors.ts'
 import type { Looks } from './consumer-terms.ts'
+import type { Ending } from './defer.ts'
 import { type DeliveryTerms, type Held, holdDelivery } from './delivery.ts'
 import { JobFailedError } from './errors.ts'
 import { type FailureTerms, settlementOf } from './failure.ts'
 import type { Needs } from './needs.ts'
 import { DEFAULT_LEASE_MS, MOST_HELD } from './options.ts'
-import { BACK, type Settlement } from './outbox.ts'
+import { BACK } from './outbox.ts'
 import { PartitionedConsumer } from './partitioned-consumer.ts'
 import type { Partitions } from './partitions.ts'
 import type { ReadPayload } from './schema.ts'
@@ -208,10 +209,10 @@ export class Puller<Data> {
   }
 
   /** What is not told by the deadline is told as soon as that is possible, so it may happen yet. */
-  private settle(id: string, settlement: Settlement): Promise<void> {
+  private settle(id: string, ending: Ending): Promise<void> {
     const { queue } = this.terms
     return this.deadlines.bound(
-      this.consumer.settle(id, settlement),
+      this.consumer.settle(id, ending),
       () =>
         new EngineUnavailableError(
           `Queue ${JSON.stringify(queue)}: the engine did not confirm the end of delivery ${id} by the deadline. It is told again until it answers or the lease is over.`,

@@ -3,7 +3,7 @@ import { Deadlines } from '../deadlines.ts'
 import type { EngineAddress, Logger } from '../engine/open.ts'
 import { consoleLogger } from '../engine/options.ts'
 import { ClosedError, EngineUnavailableError } from '../errors.ts'
-import { type Gates, NO_GATES } from '../gate/gate.ts'
+import { type Acquirable, type Gates, NO_GATES } from '../gate/gate.ts'
 import { Waits } from '../gate/until.ts'
 import { readOptions } from '../options.ts'
 import { waysIn } from './add.ts'
@@ -151,7 +151,11 @@ function openQueue<Data, Input>(
     queue: name,
     timeoutMs: timeout,
     maxCrashes,
-    failures: { delayAfter: retryDelay, keptFailures: read.history },
+    failures: {
+      delayAfter: retryDelay,
+      keptFailures: read.history,
+      gateOf: (handle: Acquirable) => needs.behind(handle),
+    },
     looksOf,
     partitions,
     onRefused: (error: unknown) => shared.logger.error('sluice: a worker claims nothing', error),

@@ -17,7 +17,8 @@ import type { StrandStore } from './strand-store.ts'
  * - Q2  Jobs are claimed in the order in which they were added, or became due.
  * - Q3  A job is never claimed before it is due on the store's clock.
  * - Q4  A job in flight belongs to one epoch; only that epoch settles it, once.
- * - Q5  `add` repeated with the same producer and sequence adds nothing and answers the same ids.
+ * - Q5  `add` repeated with the same producer and sequence adds nothing and answers the same ids: the last batch, and
+ *       the one before it where that was still under way. A batch behind another one is never added in front of it.
  * - Q6  `exchange` repeated with the same sequence answers the same jobs; an older one is refused.
  * - Q7  An epoch whose lease ran out is recovered once: its jobs return in enqueue order, and its
  *       later exchanges are answered `lost`.
@@ -100,6 +101,7 @@ import type { StrandStore } from './strand-store.ts'
  *       nothing is left has none.
  * - Q75 Of a gate behind which nothing is parked nothing is left once its last look is over.
  * - Q76 Parked jobs are counted as such, wait in the sense of Q23, and are drained and obliterated like the others.
+ * - Q77 What failed and stays is in flight for the same epoch, with one attempt more, in the step that is told of it.
  */
 
 /** A job as it travels. `id` is unique and grows in the order of adding. */
@@ -143,13 +145,12 @@ export interface NewJob {
 
 export interface AddRequest {
   queue: string
-  /** Identifies the caller that numbers its batches; one batch is in flight at a time. */
+  /** Identifies the caller that numbers its batches; one batch is in flight at a time, or two by `addBehind`. */
   producer: string
   sequence: number
   jobs: NewJob[]
-  /** Refused with a {@link QueueFullError} if more jobs than that would wait then. */
+  /** Refused with a {@link QueueFullError} if more jobs, or bytes of their payloads, than that would wait then. */
   maxLength?: number | undefined
-  /** The same for bytes of their payloads. */
   maxBytes?: number | undefined
 }
 
@@ -161,6 +162,8 @@ export interface Retry {
    * to where its rank is. With a delay it is for later, and no suspect.
    */
   failed: boolean
+  /** Of what has failed: it is in flight still, whatever the delay. */
+  stays?: boolean
   /** What is kept of the failure. Not of a ticket of a record, which is told for itself. */
   note?: FailureNote | undefined
 }
@@ -169,9 +172,8 @@ export interface Retry {
 export interface Death {
   id: string
   reason: string
-  /** Of a ticket: what its record has. The dead letter is a plain job. */
+  /** Of a ticket: what its record has, and the id of its job. The dead letter is a plain job. */
   payload?: string
-  /** Of a ticket whose record has one: what its dead letter is known by. */
   name?: string
   /** The same of its failed attempts before. */
   history?: FailedAttempt[] | undefined
@@ -263,8 +265,6 @@ export interface QueueStore
     StrandStore {
   /** Jobs that are worth claiming before there is room for them: the more, the fewer calls, and the longer each. */
   readonly mostAhead: number
-  /** Answers the ids in the order of `jobs`. */
-  add(request: AddRequest): Promise<string[]>
   exchange(request: ExchangeRequest): Promise<ExchangeAnswer>
   /** For a consumer that cannot call. False: it holds no lease any more. */
   renew(queue: string, epoch: string, leaseMs: number): Promise<boolean>

@@ -6,7 +6,7 @@ import { Consumer } from './consumer.ts'
 import type { ConsumerTerms } from './consumer-terms.ts'
 import { NotAddressableError } from './errors.ts'
 import { MOST_IN_A_CALL, openTickets } from './open-tickets.ts'
-import { ACK, quiet, type Settlement } from './outbox.ts'
+import { ACK, isStaying, quiet, type Settlement } from './outbox.ts'
 import { Parking } from './parking.ts'
 import type { Park, Parked } from './parking-store.ts'
 import type { CloseVerdict, Note, Opening } from './record-store.ts'
@@ -91,6 +91,10 @@ export class TicketConsumer {
     return this.consumer.lastAnswerMs
   }
 
+  get lastFence(): number {
+    return this.consumer.lastFence
+  }
+
   wake(): void {
     this.consumer.wake()
   }
@@ -140,9 +144,8 @@ export class TicketConsumer {
     if (!isNoted) throw new StaleDeliveryError(queue, name)
   }
 
-  /** A job that was given out and has not begun is to wait for a gate. Null: nothing is known of it any more. */
-  async park(job: StoredJob, where: Omit<Park, 'id'>): Promise<Parked | null> {
-    const { id } = job
+  /** A job that was given out is to wait for a gate. Null: nothing is known of it any more. */
+  async park(id: string, where: Omit<Park, 'id'>): Promise<Parked | null> {
     const ticket = this.ticketOf(id)
     if (ticket && !(await this.shut(ticket, where.gate))) return null
     return this.consumer.disown(id) ? this.parking.park({ id, ...where }) : null
@@ -274,7 +277,8 @@ export class TicketConsumer {
       asker?.reject(new EngineUnavailableError(message, { outcome: 'unknown', retryable: false }))
       return
     }
-    if (verdict === 'stale' || (settlement.tag === 'park' && verdict === 'cancelled')) {
+    const goesOn = settlement.tag === 'park' || isStaying(settlement)
+    if (verdict === 'stale' || (goesOn && verdict === 'cancelled')) {
       asker?.reject(new StaleDeliveryError(queue, name))
     }
     if (settlement.tag === 'park') {

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { ArgumentError } from '../errors.ts'
+import type { Gate } from '../gate/gate.ts'
 import type { Hold } from '../gate/handle.ts'
 import { type Holdable, Taker, takingShapes } from '../gate/holdable.ts'
 import { Holds } from '../gate/holds.ts'
@@ -38,6 +39,8 @@ export interface Semaphores {
   semaphore(name: string, options: SemaphoreOptions): Semaphore
   list(limit: number): Promise<SemaphoreView[]>
   readonly gates: SemaphoreGates
+  /** The gate to one permit of one of these; null for anything else. */
+  gateOf(handle: object, ttlMs: number): Gate | null
   /** Ends every wait, and every permit that is held here with reason `closed`. */
   close(): Promise<void>
 }
@@ -51,6 +54,8 @@ export function createSemaphores(
   clientId: string,
 ): Semaphores {
   const holds = new Holds<SemaphoreDemand>('Semaphore', store, clock, clientId, 's')
+  const gates = semaphoreGates(holds, store)
+  const gatesOfHandles = new WeakMap<object, (ttlMs: number) => Gate>()
 
   return {
     semaphore(givenName, options) {
@@ -66,6 +71,7 @@ export function createSemaphores(
           Object.assign(held.handle(), { weight }),
         )
       })
+      gatesOfHandles.set(taker, (ttlMs) => gates.of(name, permits, 1, ttlMs))
       return Object.assign(taker, {
         name,
         inspect: async () => semaphoreViewOf(await store.inspect(name)),
@@ -77,7 +83,8 @@ export function createSemaphores(
       })
     },
     list: async (limit) => (await store.list(limit)).map(semaphoreViewOf),
-    gates: semaphoreGates(holds, store),
+    gates,
+    gateOf: (handle, ttlMs) => gatesOfHandles.get(handle)?.(ttlMs) ?? null,
     close: () => holds.close(),
   }
 }

@@ -8,6 +8,9 @@ export const PLAYERS = 3
 /** What is said of a job beside its delay. */
 export type Way = Partial<Pick<NewJob, 'priority' | 'lifo' | 'deadlineMs'>> & { key?: string }
 
+/** Batches of a producer: one, or two of which the second comes in front where they are swapped. */
+export type UnderWay = 'one' | 'both' | 'swapped'
+
 const player = fc.nat(PLAYERS - 1)
 const delayMs = fc.constantFrom(0, 1, 400, 5_000)
 const settlement = fc.oneof(
@@ -34,6 +37,7 @@ export const action = fc.oneof(
       count: fc.integer({ min: 1, max: 3 }),
       delayMs,
       way,
+      underWay: fc.constantFrom<UnderWay>('one', 'one', 'both', 'swapped'),
     }),
   },
   {

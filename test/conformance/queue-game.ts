@@ -1,18 +1,12 @@
 // One sequence of commands on a queue of its own, each compared with what the model says.
 import { expect } from 'vitest'
-import { Consumer, LEASE_MS, newJob, type QueueClient } from '../../src/queue/bench.contract.ts'
+import { Consumer, LEASE_MS, type QueueClient } from '../../src/queue/bench.contract.ts'
 import type { ExchangeAnswer, StoredJob } from '../../src/queue/store.ts'
 import type { OpenedEngine } from '../engines.ts'
-import { type Action, PLAYERS, type Way } from './queue-actions.ts'
+import { type Action, PLAYERS } from './queue-actions.ts'
+import { Batches } from './queue-batches.ts'
 import { expectClaim } from './queue-claims.ts'
-import {
-  type Expected,
-  MAX_ATTEMPTS,
-  MAX_CRASHES,
-  OVERDUE,
-  QueueModel,
-  type Said,
-} from './queue-model.ts'
+import { type Expected, MAX_CRASHES, OVERDUE, QueueModel, type Said } from './queue-model.ts'
 import { told } from './queue-model-ready.ts'
 
 /** A consumer, and what the model says that it holds. */
@@ -26,13 +20,12 @@ interface Player {
 
 export class QueueGame {
   private readonly model = new QueueModel()
+  private readonly batches: Batches
   private readonly players: Player[]
   private readonly opened: OpenedEngine
   private readonly queue: string
   private readonly gone: StoredJob[] = []
-  private readonly sequences = new Map<string, number>()
   private epochs = 0
-  private jobs = 0
   private fence = 0
   /** Of the claim in which a job was delivered last. */
   private readonly fences = new Map<string, number>()
@@ -40,6 +33,7 @@ export class QueueGame {
   constructor(opened: OpenedEngine, clients: QueueClient[], queue: string) {
     this.opened = opened
     this.queue = queue
+    this.batches = new Batches(queue, this.model)
     this.players = Array.from({ length: PLAYERS }, (_, index) => ({
       client: clients[index % clients.length] as QueueClient,
       ...{ consumer: null, held: [], last: null },
@@ -73,7 +67,7 @@ export class QueueGame {
     const { queue } = this.opened.first
     switch (one.op) {
       case 'add':
-        return this.add(this.at(one.player).client, one.count, one.delayMs, one.way)
+        return this.batches.add(this.at(one.player).client, one)
       case 'exchange': {
         const { held } = this.at(one.player)
         const said: Said = one.settlements.flatMap((how, index) => {
@@ -132,24 +126,6 @@ export class QueueGame {
 
   private at(index: number): Player {
     return this.players[index] as Player
-  }
-
-  private async add(client: QueueClient, count: number, delayMs: number, way: Way): Promise<void> {
-    const producer = `${client.clientId}.${this.queue}`
-    const sequence = (this.sequences.get(producer) ?? 0) + 1
-    this.sequences.set(producer, sequence)
-    const { key, ...how } = way
-    const jobs = Array.from({ length: count }, () =>
-      newJob(`"job ${++this.jobs}"`, { delayMs, maxAttempts: MAX_ATTEMPTS, ...how }),
-    )
-    const request = { ...{ queue: this.queue, producer, sequence }, jobs }
-    const keyed = key === undefined ? null : jobs.map((job) => ({ ...job, key }))
-    const call = () =>
-      keyed ? client.queue.addKeyed({ ...request, jobs: keyed }) : client.queue.add(request)
-    const ids = await call()
-    // The answer was lost, and the producer says it again.
-    expect(await call()).toEqual(ids)
-    this.model.add(ids.map(String), keyed ?? jobs)
   }
 
   private async exchange(who: Player, want: number, said: Said): Promise<void> {

@@ -11,13 +11,18 @@ export const recordsOf = (text) =>
     .map((line) => JSON.parse(line))
 
 /**
+ * @template History
+ * @typedef {object} Format of what is written down
+ * @property {() => History} emptyHistory
+ * @property {(history: History, who: string, text: string) => void} readProcess
+ * @property {(history: History, text: string) => void} readParent
+ */
+
+/**
  * The history that a crew left, and who started it.
  *
  * @template History
- * @param {object} format
- * @param {() => History} format.emptyHistory
- * @param {(history: History, who: string, text: string) => void} format.readProcess
- * @param {(history: History, text: string) => void} format.readParent
+ * @param {Format<History>} format
  * @param {readonly {who: string, file: string}[]} files
  * @param {string} notesFile
  */

@@ -22,6 +22,8 @@ local function hand_over(lock, state, line, waiters, fair, topic)
       return true
     end
     redis.call('HSET', waiters, owner, entry)
+    -- Of the only one the hash went with the entry, and its TTL with the hash.
+    line_keep(line, waiters)
     deaf = deaf or {}
     deaf[client] = true
     return false

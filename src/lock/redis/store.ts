@@ -86,13 +86,21 @@ export function redisLockStore(engine: RedisEngine, kind: 'lock' | 'election'): 
         return answer
       case 'waiting': {
         const { position, lastFence, sentAtMs } = answer
-        return { tag: 'waiting', position, lastFence, holder: holderOf(answer), sentAtMs }
+        const holder = holderOf(answer)
+        if (!holder) await passOn(name)
+        return { tag: 'waiting', position, lastFence, holder, sentAtMs }
       }
       case 'held':
         return { tag: 'held', waiterCount: answer.waiterCount, holder: holderOf(answer) }
       case 'refused':
         return { tag: 'refused' }
     }
+  }
+
+  /** Free, and somebody stands in front: who is dead and does not listen would hold up all others, a job for 15 s. */
+  async function passOn(name: string): Promise<void> {
+    const { granted, fence } = await engine.call(scripts.passOn, keysOf(name), { topic: kind })
+    tell(granted, fence)
   }
 
   function release(request: ReleaseRequest<LockDemand>): Promise<ReleaseAnswer> {

@@ -10,11 +10,12 @@
 -- KEYS  wake      zset, one token while a claim may succeed
 -- KEYS  events    stream, see events.lua
 -- KEYS  watchers  zset channel -> until_us
--- KEYS  producer  string 'sequence first_id', for ten minutes; not touched by a batch without a sequence
+-- KEYS  producer  string 'sequence first_id' and that of the batch before where it may be asked for again, for ten minutes; not touched by a batch without a sequence
 -- ARGV  tail_number   integer
 -- ARGV  filling_name  string
 -- ARGV  rank_filling_name  string
 -- ARGV  sequence      integer  0 in a transaction of the user's: nobody repeats that
+-- ARGV  is_behind     integer  1 where the batch before it is under way: refused unless that was added last
 -- ARGV  dues          string
 -- ARGV  max_length    integer  jobs that may wait, or 0
 -- ARGV  max_bytes     integer  bytes of payload that may wait, or 0
@@ -24,6 +25,7 @@
 -- REPLY added  first_id:integer tail_number:integer filling:integer rank_filling:integer   the ids follow without a gap
 -- REPLY full   length:integer bytes:integer   what waits already; nothing was added
 -- REPLY stale                     a later batch of this producer was added before
+-- REPLY gap                       the batch before it was not added last; nothing was added
 -- Dues are '' if all are due now, else one for each body, each with a comma: '' for now, '+us' for
 -- after that long, or '@us' for that time.
 -- COST  O(jobs), at most 1000
@@ -41,13 +43,15 @@ local previous = sequence > 0 and redis.call('GET', producer)
 if dues ~= '' then redis.call('ZCARD', filling) end
 local head_us = dues ~= '' and tonumber(redis.call('ZRANGE', buckets, 0, 0, 'WITHSCORES')[2]) or math.huge
 if has_flags == 1 then read_firsts(ranks, rank_filling, rank_filling) end
+local done, done_first, before_first = 0, nil, nil
 if previous then
-  local done, done_first = string.match(previous, '^(%d+) (%d+)$')
-  if tonumber(done) == sequence then
-    return { 'added', tonumber(done_first), line.next, timed.number, ranked.number }
-  end
-  if tonumber(done) > sequence then return { 'stale' } end
+  done, done_first, before_first = string.match(previous, '^(%d+) (%d+) ?(%d*)$')
+  done = tonumber(done)
+  local first = done == sequence and done_first or done == sequence + 1 and before_first or ''
+  if first ~= '' then return { 'added', tonumber(first), line.next, timed.number, ranked.number } end
+  if done > sequence then return { 'stale' } end
 end
+if is_behind == 1 and done ~= sequence - 1 then return { 'gap' } end
 
 if max_length > 0 or max_bytes > 0 then
   local behind = redis.call('HMGET', meta, 'parked', 'stranded')
@@ -62,10 +66,12 @@ if max_length > 0 or max_bytes > 0 then
 end
 
 local first_id = math.max(tonumber(kept[8] or 0) + 1, now_us)
-local pushed, bytes, put_timed, put_ranked, earliest_us = {}, 0, {}, {}, math.huge
+local pushed, bytes, put_timed, put_ranked, earliest_us, tens = {}, 0, {}, {}, math.huge, nil
 local has_deadlines, due_of = false, dues ~= '' and string.gmatch(dues, '([^,]*),')
 for i = 1, #bodies do
-  local body = digits_of(first_id + i - 1) .. bodies[i]
+  local ones = (first_id + i - 1) % 10
+  if ones == 0 or i == 1 then tens = string.sub(digits_of(first_id + i - 1), 1, 15) end
+  local body = tens .. DIGITS[ones] .. bodies[i]
   local rank, is_limited = nil, false
   if has_flags == 1 then
     rank, body, is_limited = rank_of(body), date_deadline(body)
@@ -102,5 +108,6 @@ if told then
   note_event(told, 'A', string.format('%.0f %d', first_id, #bodies), #bodies)
   write_events(told)
 end
-if sequence > 0 then redis.call('SET', producer, string.format('%.0f %.0f', sequence, first_id), 'PX', 600000) end
+local known = string.format('%.0f %.0f', sequence, first_id) .. (is_behind == 1 and ' ' .. done_first or '')
+if sequence > 0 then redis.call('SET', producer, known, 'PX', 600000) end
 return { 'added', first_id, line.next, timed.number, ranked.number }

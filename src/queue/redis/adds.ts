@@ -6,8 +6,16 @@ import { deadlineText, duesText, dueText } from './due.ts'
 import type { QueueKeys } from './keys.ts'
 import { toldLineOf } from './line.ts'
 
-/** What the add script is called with. */
-export function addCall(known: QueueKeys, request: Omit<AddRequest, 'queue'>, eventsKept: number) {
+/**
+ * What the add script is called with.
+ * @param isBehind the batch before it is under way
+ */
+export function addCall(
+  known: QueueKeys,
+  request: Omit<AddRequest, 'queue'>,
+  eventsKept: number,
+  isBehind = false,
+) {
   const { producer, sequence, jobs, maxLength = 0, maxBytes = 0 } = request
   const { tailNumber, fillingName, rankFillingName } = known
   return {
@@ -20,6 +28,7 @@ export function addCall(known: QueueKeys, request: Omit<AddRequest, 'queue'>, ev
     },
     args: {
       ...{ tailNumber, fillingName, rankFillingName, sequence, maxLength, maxBytes, eventsKept },
+      isBehind: isBehind ? 1 : 0,
       dues: duesText(jobs),
       hasFlags: jobs.some(hasFlags) ? 1 : 0,
       bodies: jobs.map((job) => ({ body: packNewJob(job) })),

@@ -35,7 +35,7 @@
 -- ARGV  retain_us    integer  for so long
 -- ARGV  quiet        string   ids of tickets of which is told elsewhere what became of their jobs
 -- ARGV  acks         string   ids of 16 digits, one after the other
--- ARGV  retries      list  id:string delay_us:integer failed:string  0, 1, or a note as history.lua says
+-- ARGV  retries      list  id:string delay_us:integer failed:string  below 0: it stays in flight; 0, 1, or a note as history.lua says
 -- ARGV  deaths       list  id:string reason:string payload:string note:string  the payload of a ticket with its label, else empty
 -- REPLY ok  bodies:strings gates:strings fence:digits stale:strings next_due_us:integer? more:integer watch:integer expired:string head_number:integer tail_number:integer due_name:string filling:integer rank_first_name:string rank_filling:integer
 -- REPLY lost

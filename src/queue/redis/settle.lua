@@ -7,11 +7,6 @@ local MOST_DEAD = 10000
 
 local function body_id(body) return string.sub(body, 1, 16) end
 
-local function one_more_attempt(body)
-  local attempt = math.min(tonumber(string.sub(body, 19, 21)) + 1, 999)
-  return string.sub(body, 1, 18) .. string.format('%03d', attempt) .. string.sub(body, 22)
-end
-
 -- A ticket that is dead becomes a job of its own: its record may go. In front of the payload is its label.
 local function with_payload(body, payload)
   if payload == '' then return body end
@@ -54,9 +49,14 @@ local function settle(inflight, dead, suspect, acks, retries, deaths, told, quie
         if told and not string.find(quiet, id, 1, true) then
           note_event(told, 'R', string.format('%03d', math.min(tonumber(string.sub(body, 19, 21)) + 1, 999)) .. id)
         end
-        said.timed[#said.timed + 1] = now_us + delay_us
-        said.timed[#said.timed + 1] = one_more_attempt(body)
-        said.soonest_us = math.min(said.soonest_us, delay_us)
+        body = one_more_attempt(body)
+        if delay_us < 0 then
+          redis.call('HSET', inflight, id, body)
+        else
+          said.timed[#said.timed + 1] = now_us + delay_us
+          said.timed[#said.timed + 1] = body
+          said.soonest_us = math.min(said.soonest_us, delay_us)
+        end
       elseif body and delay_us > 0 then
         said.timed[#said.timed + 1] = now_us + delay_us
         said.timed[#said.timed + 1] = body

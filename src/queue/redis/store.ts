@@ -3,7 +3,6 @@ import type { RedisEngine } from '../../engine/redis/engine.ts'
 import { SettingsMismatchError, StoreCorruptError } from '../../errors.ts'
 import { type News, redisNews } from '../../gate/redis/news.ts'
 import { packReason, unpackReason } from '../dead-reason.ts'
-import { QueueFullError } from '../errors.ts'
 import type { EventStore } from '../event-store.ts'
 import { noteText } from '../history.ts'
 import type { Retention, RetentionStore } from '../retention.ts'
@@ -15,12 +14,11 @@ import type {
   QueueStore,
   StoredJob,
 } from '../store.ts'
-import { addCall } from './adds.ts'
+import { redisAdding } from './adding.ts'
 import { ID_LENGTH, packDead, unpackJob } from './body.ts'
 import { redisConfirming } from './confirming.ts'
 import { redisEventStore } from './event-store.ts'
 import { bucketName, type QueueKeys, queueKeys } from './keys.ts'
-import { learnLine } from './line.ts'
 import { redisListing } from './listing.ts'
 import { redisParkingStore } from './parking-store.ts'
 import { spreadPartitions } from './partitions.ts'
@@ -40,6 +38,9 @@ const MOST_LOOKS = 10
 
 /** A quarter less of the client's CPU for a job than with 100. The server takes 1.5 ms for such a call. */
 const MOST_AHEAD = 400
+
+/** The delay of what failed and stays in flight, for scripts. */
+const STAYS = -1
 
 /** Queues on Redis. The keys are described in the `.lua` files beside this one. */
 export function redisQueueStore(engine: RedisEngine): QueueStore {
@@ -125,16 +126,7 @@ function storeOn(
     ...scheduleStore,
     mostAhead: MOST_AHEAD,
 
-    async add(request) {
-      const known = keysOf(request.queue)
-      const { keys, args } = addCall(known, request, eventsKept)
-      const answer = await engine.call(scripts.add, keys, args)
-      if (answer.tag === 'stale') return []
-      if (answer.tag === 'full') throw new QueueFullError(request.queue, request, answer)
-      learnLine(known, answer)
-      return request.jobs.map((_, index) => String(answer.firstId + index))
-    },
-
+    ...redisAdding(engine, keysOf, eventsKept),
     ...redisWithin(engine, keysOf, eventsKept),
     ...redisConfirming(engine, keysOf),
 
@@ -171,7 +163,7 @@ function storeOn(
           ).join(''),
           retries: retries.map((retry) => ({
             id: retry.id,
-            delayUs: toUs(retry.delayMs),
+            delayUs: retry.stays ? STAYS : toUs(retry.delayMs),
             failed: retry.note && retry.failed ? noteText(retry.note) : retry.failed ? '1' : '0',
           })),
           deaths: deaths.map(({ id, reason, name, payload, history, note }) => ({

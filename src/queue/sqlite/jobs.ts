@@ -101,7 +101,7 @@ export function retry(
   transaction: Transaction,
   epoch: number,
   id: number,
-  { failed, delayMs, note }: Omit<Retry, 'id'>,
+  { failed, delayMs, note, stays }: Omit<Retry, 'id'>,
 ): Amount | undefined {
   if (!failed && delayMs > 0) {
     return transaction.get<Amount>(
@@ -118,6 +118,14 @@ export function retry(
     return transaction.get<Amount>(sql, id, epoch)
   }
   noteFailure(transaction, epoch, id, note)
+  if (stays) {
+    return transaction.get<Amount>(
+      `UPDATE job SET attempt = attempt + 1, is_suspect = 0 WHERE id = ? AND epoch = ? AND state = 2
+       RETURNING 0 AS jobs, 0 AS bytes`,
+      id,
+      epoch,
+    )
+  }
   return transaction.get<Amount>(
     `UPDATE job SET state = 1, epoch = NULL, at_us = ?, attempt = attempt + 1, is_suspect = 0
      WHERE id = ? AND epoch = ? AND state = 2 ${WAITS_AGAIN}`,

@@ -109,6 +109,7 @@ function storeOn(
     ...sqliteScheduleStore(engine, hint, eventsKept),
     ...sqliteParkingStore(engine, hint, eventsKept, fences),
     mostAhead: MOST_AHEAD,
+    addBehind: null,
 
     async add(request) {
       const { ids, isNews, full } = await engine.write((transaction) => {
@@ -232,8 +233,7 @@ function listDead(transaction: Transaction, name: string, limit: number): DeadJo
     limit,
   )
   return rows.map(({ reason, diedUs, ...job }) => ({
-    ...storedJob(job),
-    ...unpackReason(reason),
+    ...{ ...storedJob(job), ...unpackReason(reason) },
     diedAtMs: diedUs / 1000,
   }))
 }

@@ -18,6 +18,8 @@ const POLL_MS = 50
  * @property {import('./notes.js').Notes} notes
  * @property {Chance} chance
  *
+ * @typedef {Pick<Scene, 'chance'> & {notes: Pick<Scene['notes'], 'fault'>}} ServerScene
+ *
  * @typedef {() => Promise<unknown>} Kind
  */
 
@@ -41,7 +43,7 @@ export function processKinds({ crew, notes, chance }) {
   return [kill(true), kill(false), stop(true), stop(false), freeze]
 }
 
-/** @param {Pick<Scene, 'notes' | 'chance'>} scene @param {() => Promise<Server>} masterOf @returns {Kind[]} */
+/** @param {ServerScene} scene @param {() => Promise<Server>} masterOf @returns {Kind[]} */
 export function connectionKinds({ notes, chance }, masterOf) {
   return [
     () =>
@@ -63,7 +65,7 @@ export function connectionKinds({ notes, chance }, masterOf) {
   ]
 }
 
-/** Nothing that was answered is lost. @param {Pick<Scene, 'notes' | 'chance'>} scene @param {Server} server @returns {Kind[]} */
+/** Nothing that was answered is lost. @param {ServerScene} scene @param {Server} server @returns {Kind[]} */
 export function stoppingKinds({ notes, chance }, server) {
   return [
     () => {

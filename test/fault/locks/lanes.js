@@ -22,7 +22,7 @@ import { COLD, HOT } from './plan.js'
 /** Long enough for whoever was told of a hold to stop or kill this process before it is over. */
 const AWAITED_MS = 100
 
-/** @param {Scene} scene @param {LockPlan} plan @param {number} wait */
+/** @param {Pick<Scene, 'sluice' | 'recorder'>} scene @param {LockPlan} plan @param {number} wait */
 export async function acquire({ sluice, recorder }, { name, ttlMs }, wait) {
   const lock = sluice.lock(name, { ttl: ttlMs })
   const invokedMs = monotonicMs()

@@ -2,7 +2,6 @@
 // What one producer does all the time: it adds jobs, in each way that there is.
 import { setTimeout as pause } from 'node:timers/promises'
 import { monotonicMs } from '../outcomes/history.js'
-import { open } from './lanes.js'
 import { QUEUES, SCHEDULES, STRANDS, TWINS_MS } from './plan.js'
 
 /**
@@ -23,35 +22,49 @@ export const putSchedules = (queue) =>
     ),
   )
 
+/**
+ * Of one nature, in one call.
+ *
+ * @param {Scene} scene
+ * @param {Queue} queue
+ * @param {readonly import('./plan.js').Payload[]} data
+ * @param {AddOptions} [options]
+ */
+export async function addJobs(scene, queue, data, options = {}) {
+  const { recorder, isAwaited, tellBusy, tellAdded } = scene
+  const [first] = data
+  if (!first) return
+  const keys = data.map(({ key }) => key)
+  const number = recorder.adding(queue.name, first.nature, keys, options.key)
+  const adding =
+    data.length === 1
+      ? queue.add(first, options).then((job) => [job])
+      : queue.addMany(data, options)
+  // It leaves in this turn of the event loop.
+  if (isAwaited()) setImmediate(tellBusy)
+  try {
+    const jobs = await adding
+    recorder.added(number, jobs)
+    tellAdded(jobs.filter(({ added }) => added).length)
+  } catch (error) {
+    recorder.refused(number, error)
+  }
+}
+
 /** @param {Scene} scene */
 export function createAdding(scene) {
-  const { who, recorder, chance, isAwaited, tellBusy } = scene
+  const { who, chance } = scene
   const queues = {
-    ...{ worked: open(scene, QUEUES.worked), taken: open(scene, QUEUES.taken) },
-    spread: open(scene, QUEUES.spread),
+    ...{ worked: scene.open(QUEUES.worked), taken: scene.open(QUEUES.taken) },
+    spread: scene.open(QUEUES.spread),
   }
   let keyCount = 0
-  let addedCount = 0
 
   /** @param {Queue} queue @param {Nature} nature @param {number} size @param {AddOptions} options */
   async function add(queue, nature, size, options = {}) {
     const keys = Array.from({ length: size }, () => options.id ?? `${who}-${++keyCount}`)
     const data = keys.map((key) => ({ key, nature }))
-    const number = recorder.adding(queue.name, nature, keys, options.key)
-    const [first] = data
-    const adding =
-      size === 1 && first
-        ? queue.add(first, options).then((job) => [job])
-        : queue.addMany(data, options)
-    // It leaves in this turn of the event loop.
-    if (isAwaited()) setImmediate(tellBusy)
-    try {
-      const jobs = await adding
-      recorder.added(number, jobs)
-      addedCount += jobs.filter(({ added }) => added).length
-    } catch (error) {
-      recorder.refused(number, error)
-    }
+    await addJobs(scene, queue, data, options)
   }
 
   function drawSize() {
@@ -88,9 +101,6 @@ export function createAdding(scene) {
   }
 
   return {
-    get addedCount() {
-      return addedCount
-    },
     async start() {
       // Where there is no engine now, the others have said it.
       putSchedules(queues.worked).catch(() => {})

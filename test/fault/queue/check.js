@@ -70,7 +70,7 @@ export function measure(history) {
 }
 
 /** In the order in which each process added. @param {History} history @returns {Trace[]} */
-function tracesOf({ adds, deliveries, dead }) {
+export function tracesOf({ adds, deliveries, dead }) {
   /** @type {Map<string, Add>} */
   const addOf = new Map()
   for (const add of adds) {
@@ -164,7 +164,8 @@ function checkAttempts({ key, add, deliveries, dead }, isHeldUp) {
       const what = `job ${key} was delivered twice under fence ${after.fence}`
       found.push({ what, witness: [before, after] })
     }
-    const mayHaveFailed = before.how !== 'done' || isHeldUp(before)
+    const isOver = (before.endedMs ?? 0) - before.beganMs >= TIMEOUT_MS
+    const mayHaveFailed = before.how !== 'done' || isOver || isHeldUp(before)
     const grown = after.attempt - before.attempt
     if (grown < 0 || grown > (mayHaveFailed ? 1 : 0)) {
       const what = `job ${key} was attempt ${before.attempt} and then ${after.attempt}`

@@ -1,14 +1,14 @@
 // @ts-check
 // The processes of a run, each in a place of its own: whoever is killed there is replaced.
-import path from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { startChild } from '../child.js'
-import { PRODUCERS, WORKERS } from './plan.js'
 
 /**
  * @typedef {ReturnType<typeof startCrew>} Crew
- * @typedef {import('./process.js').Order} Order
+ * @typedef {import('./member.js').Order} Order
  * @typedef {{next: () => number, whole: (low: number, high: number) => number}} Chance
+ *
+ * @typedef {'worker' | 'producer' | 'holder'} Role
  *
  * @typedef {object} Member
  * @property {import('../child.js').Child} child
@@ -17,7 +17,7 @@ import { PRODUCERS, WORKERS } from './plan.js'
  *
  * @typedef {object} Place
  * @property {string} name
- * @property {'worker' | 'producer'} role
+ * @property {Role} role
  * @property {number} lives so far
  * @property {Member} member
  *
@@ -26,21 +26,19 @@ import { PRODUCERS, WORKERS } from './plan.js'
  * @property {string} folder
  * @property {Chance} chance
  * @property {(place: string) => void} onDeath a process ended that nobody told to
+ * @property {string} program that each of them runs
+ * @property {Partial<Record<Role, number>>} sizes how many of each role
  */
 
-const PROGRAM = path.join(import.meta.dirname, 'process.js')
 /** Under load a process is busy within milliseconds; without a server it never is. */
 const BUSY_PATIENCE_MS = 1_000
 
-/** The names of all places of a role. @param {'worker' | 'producer'} role */
-export const placesOf = (role) =>
-  Array.from(
-    { length: role === 'worker' ? WORKERS : PRODUCERS },
-    (_, index) => `${role}-${index + 1}`,
-  )
+/** The names of all places of a role. @param {Role} role @param {Partial<Record<Role, number>>} sizes */
+export const placesOf = (role, sizes) =>
+  Array.from({ length: sizes[role] ?? 0 }, (_, index) => `${role}-${index + 1}`)
 
 /** @param {CrewOptions} options */
-export function startCrew({ urlOf, folder, chance, onDeath }) {
+export function startCrew({ urlOf, folder, chance, onDeath, program, sizes }) {
   /** @type {Member[]} */
   const all = []
   let isEnding = false
@@ -52,9 +50,9 @@ export function startCrew({ urlOf, folder, chance, onDeath }) {
     const plan = { url: urlOf(name), who, role, seed: chance.whole(1, 1e9) }
     /** @type {Omit<Member, 'child'>} */
     const state = { added: 0, onBusy: () => {} }
-    const child = startChild(PROGRAM, who, {
+    const child = startChild(program, who, {
       ...{ folder, plan },
-      onMessage(/** @type {import('./process.js').News} */ { added, isBusy }) {
+      onMessage(/** @type {import('./member.js').News} */ { added, isBusy }) {
         state.added = added ?? state.added
         if (isBusy) state.onBusy()
       },
@@ -72,8 +70,8 @@ export function startCrew({ urlOf, folder, chance, onDeath }) {
   const living = (place) => Object.assign(place, { member: start(place) })
   /** @type {Place[]} */
   const places = []
-  for (const role of /** @type {const} */ (['worker', 'producer'])) {
-    for (const name of placesOf(role)) places.push(living({ name, role, lives: 0 }))
+  for (const role of /** @type {Role[]} */ (Object.keys(sizes))) {
+    for (const name of placesOf(role, sizes)) places.push(living({ name, role, lives: 0 }))
   }
 
   /** @param {string} name */
@@ -95,8 +93,8 @@ export function startCrew({ urlOf, folder, chance, onDeath }) {
     get added() {
       return all.reduce((sum, { added }) => sum + added, 0)
     },
-    /** @param {'worker' | 'producer'} role */
-    pick: (role) => `${role}-${chance.whole(1, placesOf(role).length)}`,
+    /** @param {Role} role */
+    pick: (role) => `${role}-${chance.whole(1, sizes[role] ?? 1)}`,
     /** @param {string} name @param {Order} order */
     tell: (name, order) => memberOf(name).child.tell(order),
     /** Ends a process by kill -9 in the middle of something. @param {string} name */
@@ -124,7 +122,7 @@ export function startCrew({ urlOf, folder, chance, onDeath }) {
       if (place && exit !== 'SIGKILL') living(place)
       return { who: child.who, exit }
     },
-    /** All of a role end in good order. Returns how. @param {'worker' | 'producer'} role */
+    /** All of a role end in good order. Returns how. @param {Role} role */
     async end(role) {
       isEnding = role === 'worker'
       const members = places.filter((place) => place.role === role).map(({ member }) => member)

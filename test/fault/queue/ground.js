@@ -9,6 +9,7 @@ import { isInStep, readFields, waitUntil } from '../resp.js'
 import { startServer } from '../servers.js'
 import { placesOf } from './crew.js'
 import { fileKinds, networkKinds, serverKinds } from './faults.js'
+import { SIZES } from './plan.js'
 
 /**
  * @typedef {import('../server.js').Server} Server
@@ -88,7 +89,7 @@ async function startPair(/** @type {string} */ folder) {
 export async function openRedis(folder, random) {
   const pair = await startPair(folder)
   let [aheadMs, mostAheadMs] = [0, 0]
-  const names = [...placesOf('worker'), ...placesOf('producer')]
+  const names = [...placesOf('worker', SIZES), ...placesOf('producer', SIZES)]
   const proxies = new Map(
     await Promise.all(
       names.map(async (name) => {

@@ -1,7 +1,7 @@
 // @ts-check
 // What one process that works on jobs does all the time: by workers and by hand.
 import { setTimeout as pause } from 'node:timers/promises'
-import { CONCURRENCY, LEASE_MS, optionsOf, QUEUES } from './plan.js'
+import { QUEUES } from './plan.js'
 
 /**
  * @typedef {import('../../../src/index.ts').Sluice} Sluice
@@ -14,29 +14,28 @@ import { CONCURRENCY, LEASE_MS, optionsOf, QUEUES } from './plan.js'
  *
  * @typedef {object} Scene
  * @property {Sluice} sluice
+ * @property {(name: string) => Queue} open a queue, as all processes know it
  * @property {string} who
  * @property {import('./recorder.js').Recorder} recorder
  * @property {{next: () => number, whole: (low: number, high: number) => number}} chance
  * @property {() => boolean} mayGoOn
  * @property {() => boolean} isAwaited whether somebody waits for the next job, or the next add; true once
  * @property {() => void} tellBusy that it is there
+ * @property {(count: number) => void} tellAdded
  * @property {() => Death | undefined} drawDeath once
  */
 
-/** Long enough for whoever was told to stop or kill this process before it is over. */
-const AWAITED_MS = 100
+/** Long enough for whoever was told to stop or kill this process before it is over, and in steps: who was stopped goes on for a while. */
+const AWAITED = { steps: 30, stepMs: 10 }
 
 const end = () => process.kill(process.pid, 'SIGKILL')
-
-/** @param {Scene} scene @param {string} name @returns {Queue} */
-export const open = ({ sluice }, name) => /** @type {Queue} */ (sluice.queue(name, optionsOf(name)))
 
 /** @param {Scene} scene @param {number} number of the delivery @param {import('./plan.js').Payload} data @param {number} attempt */
 async function work({ chance, isAwaited, tellBusy, recorder }, number, { nature }, attempt) {
   if (nature === 'poison') end()
   if (isAwaited()) {
     tellBusy()
-    await pause(AWAITED_MS)
+    for (let step = 0; step < AWAITED.steps; step++) await pause(AWAITED.stepMs)
   }
   const draw = chance.next()
   if (draw < 0.02) await pause(chance.whole(50, 400))
@@ -47,26 +46,23 @@ async function work({ chance, isAwaited, tellBusy, recorder }, number, { nature 
   return !isBad
 }
 
-/** @param {Scene} scene @param {'worked' | 'spread'} name */
-export function startWorker(scene, name) {
+/** @param {Scene} scene @param {string} name @param {{concurrency: number, lease: number}} options */
+export function startWorker(scene, name, options) {
   const { recorder, drawDeath } = scene
-  return open(scene, name).work(
-    async (job) => {
-      const isDone = await work(scene, recorder.began(name, job), job.data, job.attempt)
-      const death = drawDeath()
-      if (death === 'done') end()
-      // The acknowledgement leaves in this turn of the event loop.
-      if (death === 'acknowledging') setImmediate(end)
-      if (!isDone) await Promise.reject()
-    },
-    { concurrency: CONCURRENCY[name], lease: LEASE_MS[name] },
-  )
+  return scene.open(name).work(async (job) => {
+    const isDone = await work(scene, recorder.began(name, job), job.data, job.attempt)
+    const death = drawDeath()
+    if (death === 'done') end()
+    // The acknowledgement leaves in this turn of the event loop.
+    if (death === 'acknowledging') setImmediate(end)
+    if (!isDone) await Promise.reject()
+  }, options)
 }
 
 /** @param {Scene} scene */
 export async function takeByHand(scene) {
   const { recorder, chance, mayGoOn } = scene
-  const queue = open(scene, QUEUES.taken)
+  const queue = scene.open(QUEUES.taken)
   /** @param {Delivery} delivery */
   async function handle(delivery) {
     const number = recorder.began(QUEUES.taken, delivery)

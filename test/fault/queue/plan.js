@@ -1,8 +1,8 @@
 // @ts-check
 // What all processes of a run work on together.
 
-export const WORKERS = 6
-export const PRODUCERS = 2
+/** Processes of each role. */
+export const SIZES = { worker: 6, producer: 2 }
 
 /** The jobs of two are handled by workers, one of them in partitions; those of the third are taken and settled by hand. */
 export const QUEUES = { worked: 'worked', spread: 'spread', taken: 'taken' }
@@ -10,10 +10,11 @@ export const QUEUES = { worked: 'worked', spread: 'spread', taken: 'taken' }
 export const LEASE_MS = { worked: 2_000, spread: 2_000, taken: 15_000 }
 export const MAX_CRASHES = 3
 export const TIMEOUT_MS = 1_500
+export const BACKOFF_MS = 100
 /** @type {import('../../../src/index.ts').QueueOptions} */
 export const QUEUE_OPTIONS = {
   attempts: 5,
-  backoff: { type: 'fixed', base: 100 },
+  backoff: { type: 'fixed', base: BACKOFF_MS },
   timeout: TIMEOUT_MS,
   maxCrashes: MAX_CRASHES,
 }

@@ -32,6 +32,8 @@ export function createRecorder(file) {
   process.on('uncaughtException', (error) => write('crashed', `not caught: ${error.stack}`))
 
   return {
+    /** One line, with the time. */
+    note: write,
     /** To be called before the add. @param {string} queue @param {import('./plan.js').Nature} nature @param {string[]} keys @param {string} [strand] */
     adding(queue, nature, keys, strand) {
       write('adding', ++count, queue, nature, keys, strand)

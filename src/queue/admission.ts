@@ -1,0 +1,158 @@
+import type { Clock } from '../clock.ts'
+import type { Gate, Pass } from '../gate/gate.ts'
+import type { LetIn } from './gatekeeper.ts'
+import type { Needs } from './needs.ts'
+import { ShutGates } from './shut-gates.ts'
+import { Standing } from './standing.ts'
+import type { StoredJob } from './store.ts'
+
+export interface AdmissionTerms {
+  clock: Clock
+  needs: Needs
+  /** JSON that others in a line see of this consumer. */
+  metadata: string
+  isKeeping: (key: string) => boolean
+  /** It is to be behind that gate; who stands in line there already goes on as its keeper, or leaves. */
+  park: (job: StoredJob, gate: Gate, standing: Standing | null) => Promise<unknown>
+}
+
+/** What a job has when it asks: what it was let in with, or what it kept since it failed. */
+export interface Brought {
+  granted?: LetIn
+  kept?: readonly Pass[]
+}
+
+const NONE: readonly Pass[] = []
+const NOTHING: Brought = {}
+
+/** `back`: it waits no more for what it was about to get. */
+export type Admitted = 'in' | 'parked' | 'back'
+
+/** Jobs of which is remembered until what they were put off. */
+const MOST_DEFERRED = 10_000
+
+/** Asks for what jobs need: all gates of each, or none. */
+export class Admission {
+  private readonly terms: AdmissionTerms
+  private readonly shut: ShutGates
+  private readonly standings = new Set<Standing>()
+  /** What jobs that were put off wait for. */
+  private readonly deferred = new Map<string, Gate>()
+
+  constructor(terms: AdmissionTerms) {
+    this.terms = terms
+    this.shut = new ShutGates(terms.clock)
+  }
+
+  /** @param passes gets what the job holds then: what is left in it is to be given back where it is not in */
+  async enterAll(
+    job: StoredJob,
+    passes: Pass[],
+    { granted, kept = NONE }: Brought = NOTHING,
+  ): Promise<Admitted> {
+    passes.push(...kept)
+    if (granted?.pass) passes.push(granted.pass)
+    const { needs } = this.terms
+    const gates = granted ? this.gatesOf(job, granted.gate) : needs.of(job.payload)
+    const grantedAt = gates.findIndex(({ key }) => key === granted?.pass?.key)
+    for (const [at, gate] of gates.entries()) {
+      if (kept.some(({ key }) => key === gate.key)) continue
+      const isExtra = gate === granted?.gate
+      if (at === grantedAt && (isExtra || granted?.demand === gate.demand)) continue
+      // Another job was the first one when it was asked for.
+      if (at === grantedAt) await this.giveBack(passes.splice(0, 1))
+      const mayStand = grantedAt >= 0 && at > grantedAt && !gate.isSpent
+      const standing = mayStand || this.isShut(gate) ? null : this.ask(gate)
+      const pass = mayStand
+        ? await this.stand(gate)
+        : standing && (await this.enter(gate, standing))
+      if (pass) {
+        passes.push(pass)
+        continue
+      }
+      if (granted && gates.includes(granted.gate)) this.remember(job.id, granted.gate)
+      if (mayStand) return 'back'
+      await this.giveBack(passes)
+      await this.terms.park(job, gate, standing)
+      return 'parked'
+    }
+    if (granted) this.deferred.delete(job.id)
+    return 'in'
+  }
+
+  /**
+   * The job waits for a gate that it does not say it needs. Its body does not know: where it has to wait for another one before it
+   * runs, who lets it in there may have heard of it here. Else two who ask in turn for what the other waits for might never get both.
+   */
+  remember(id: string, gate: Gate): void {
+    if (this.deferred.size >= MOST_DEFERRED) this.deferred.clear()
+    this.deferred.set(id, gate)
+  }
+
+  /** Others keep a gate for that long. */
+  keepOut(key: string, forMs: number): void {
+    this.shut.keepOut(key, forMs)
+  }
+
+  /** While it is held, nobody here has to ask. */
+  release(pass: Pass): Promise<unknown> {
+    return pass.release().then(() => this.shut.free(pass.key))
+  }
+
+  /** Of a job that does not run: none is left. */
+  async giveBack(passes: Pass[]): Promise<void> {
+    await Promise.all(
+      passes.splice(0).map(async (pass) => {
+        await pass.giveBack()
+        this.shut.free(pass.key)
+      }),
+    )
+  }
+
+  /** Those who wait with what they have leave their lines. */
+  abandon(): Promise<void>[] {
+    return [...this.standings].map((standing) => standing.abandon())
+  }
+
+  /** With what it is to have besides: it was let in to that, or is known to have been put off until it has it. */
+  private gatesOf({ id, payload }: StoredJob, granted: Gate): Gate[] {
+    const deferred = this.deferred.get(id)
+    const isOther = deferred && deferred.key !== granted.key
+    return this.terms.needs.with(payload, isOther ? [granted, deferred] : [granted])
+  }
+
+  private ask(gate: Gate): Standing {
+    if (!gate.isShared) this.shut.take(gate.key)
+    return new Standing(gate, gate.demand, this.terms.metadata)
+  }
+
+  /** Null: it has to wait. */
+  private async enter({ key }: Gate, standing: Standing): Promise<Pass | null> {
+    let pass: Pass | null = null
+    try {
+      pass = await standing.atOnce()
+    } finally {
+      if (!pass) this.shut.free(key)
+    }
+    return pass
+  }
+
+  /**
+   * A job that was let in waits for what comes behind in the order of gates with what it has: parked again, it would find
+   * the others shut each time while many need the same ones. As all wait in that order, none waits for ever.
+   */
+  private async stand(gate: Gate): Promise<Pass | null> {
+    const standing = new Standing(gate, gate.demand, this.terms.metadata)
+    this.standings.add(standing)
+    try {
+      return await standing.entered
+    } finally {
+      this.standings.delete(standing)
+    }
+  }
+
+  /** Others wait for it, or hold it and will for a while: asking would be in vain. */
+  private isShut({ key }: Gate): boolean {
+    return this.terms.isKeeping(key) || this.shut.has(key)
+  }
+}
