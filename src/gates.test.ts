@@ -207,14 +207,15 @@ describe.each(engines)('gates on $name', ({ label, open }) => {
     })
 
     it('says who is in the way', async () => {
-      expect(await one.gate().describe()).toBe(null)
+      expect(await one.gate().describe()).toEqual({ text: null, line: [] })
       const pass = await passOf(entering(one.gate()))
       const entry = await standing(one)
-      const words = await one.gate().describe()
+      const { text: words, line } = await one.gate().describe()
       const since = new Date(opened.clock.wallMs()).toISOString()
       expect(words).toMatch(/ by \S+ pid \d+ since /)
       expect(words).toContain(`${one.words}`)
-      expect(words).toContain(` since ${since}, 1 waiting`)
+      expect(words).toContain(` since ${since}`)
+      expect(line).toMatchObject([{ kind: 'job', metadata: JSON.stringify(NOTE) }])
       await pass.release()
       await (await passOf(entry)).release()
     })
@@ -266,7 +267,7 @@ describe.each(engines)('gates on $name', ({ label, open }) => {
     expect([one.fence, two.fence]).toEqual([null, null])
     const writer = entering(gate, 'write')
     await expect.poll(writer.told, PATIENT).toBe(1)
-    expect(await gate.describe()).toMatch(/^read by .* and 1 other, 1 waiting$/)
+    expect((await gate.describe()).text).toMatch(/^read by .* and 1 other$/)
     await one.release()
     await two.release()
     const pass = await passOf(writer)
@@ -317,13 +318,13 @@ describe.each(engines)('gates on $name', ({ label, open }) => {
       for (const demand of ['1', '1']) await passOf(entering(gate, demand))
       const entry = entering(gate)
       await expect.poll(entry.told, PATIENT).toBe(1)
-      expect(await gate.describe()).toBe('0 of 2 left, again in 60000 ms')
+      expect(await gate.describe()).toEqual({ text: '0 of 2 left, again in 60000 ms', line: [] })
       await opened.clock.advance(59_999)
       expect(entry.state.isPending).toBe(true)
       await opened.clock.advance(1)
       await passOf(entry)
       expect(entry.told()).toBe(1)
-      expect(await gate.describe()).toBe('1 of 2 left')
+      expect((await gate.describe()).text).toBe('1 of 2 left')
     })
 
     it('is not waited for any more by who aborts', async () => {
@@ -377,7 +378,7 @@ describe.each(engines)('gates on $name', ({ label, open }) => {
       const next = await passOf(entry)
       await next.release()
       await (await passOf(entering(gate))).release()
-      expect(await gate.describe()).toMatch(/^0 of 2 left, again in /)
+      expect((await gate.describe()).text).toMatch(/^0 of 2 left, again in /)
     })
 
     it('of a concurrency rule aborts the signal of who lost it', async () => {

@@ -47,9 +47,9 @@ describe.each(cliEngines)('on $name', { timeout: 60_000 }, ({ open }) => {
 
     const list = await sluice('queue', 'list')
     expect(list.stdout.split('\n').map((line) => line.split(/ {2,}/))).toEqual([
-      ['queue', 'ready', 'timed', 'in flight', 'dead'],
-      ['mails', '2', '1', '0', '1'],
-      ['other', '0', '0', '0', '0', 'paused'],
+      ['queue', 'ready', 'timed', 'parked', 'in flight', 'dead'],
+      ['mails', '2', '1', '0', '0', '1'],
+      ['other', '0', '0', '0', '0', '0', 'paused'],
       [''],
     ])
     const counts = { ready: 2, timed: 1, inFlight: 0, dead: 1 }
@@ -59,7 +59,9 @@ describe.each(cliEngines)('on $name', { timeout: 60_000 }, ({ open }) => {
     ])
 
     const show = await sluice('queue', 'show', 'mails')
-    expect(show.stdout).toMatch(/^"mails": 2 ready, 1 timed, 0 in flight, 1 dead\nready:\n/)
+    expect(show.stdout).toMatch(
+      /^"mails": 2 ready, 1 timed, 0 parked, 0 in flight, 1 dead\nready:\n/,
+    )
     expect(show.stdout).toMatch(/ {2}mail-7 +"by id"\n/)
     expect(show.stdout).toMatch(/ {2}\d{16} {2}due 2100-01-01T00:00:00.000Z {2}{"to":"later"}\n/)
     expect(show.stdout).toMatch(
@@ -88,7 +90,9 @@ describe.each(cliEngines)('on $name', { timeout: 60_000 }, ({ open }) => {
     await worker.close()
 
     const show = await sluice('queue', 'show', 'mails')
-    expect(show.stdout).toMatch(/^"mails": 0 ready, 0 timed, 0 in flight, 0 dead\ndone:\n/)
+    expect(show.stdout).toMatch(
+      /^"mails": 0 ready, 0 timed, 0 parked, 0 in flight, 0 dead\ndone:\n/,
+    )
     expect(show.stdout).toMatch(/ {2}mail-7 +done 2\S+Z, result {"sent":{"to":"\\u001b/)
     expect(show.stdout).toMatch(/ {2}\d{16} {2}done 2\S+Z +{"to":"ann"}\n/)
     expect(show.stdout.replaceAll('\n', '')).toMatch(/^[^\p{Cc}\u202e]*$/u)
@@ -99,6 +103,56 @@ describe.each(cliEngines)('on $name', { timeout: 60_000 }, ({ open }) => {
       ...{ result: { sent: { to: HOSTILE } }, doneAt: expect.stringMatching(/Z$/) },
     })
     expect((await sluice('queue', 'show', 'nothing')).stdout).not.toContain('done:')
+  })
+
+  it('shows parked jobs, and says why one does not run', async () => {
+    const place = open(cleanUps)
+    const sluice = sluiceAt(place)
+    const client = clientOf(place, cleanUps)
+    const held = await client.lock('user:42').acquire()
+    const queue = client.queue<unknown>('mails', { lock: 'user:42' })
+    const worker = queue.work(() => {})
+    await queue.add({ to: HOSTILE }, { id: 'mail-7' })
+    await queue.add({ to: 'ann' }, { id: 'mail-8' })
+    await expect.poll(async () => (await queue.counts()).parked).toBe(2)
+
+    const list = await sluice('queue', 'list')
+    expect(list.stdout).toMatch(/^mails +0 +0 +2 +0 +0$/m)
+    expect(await answers(sluice('queue', 'list', '--json'))).toMatchObject([
+      {
+        ...{ name: 'mails', parked: 2 },
+        gates: [{ gate: 'lock:user:42', parked: 2, inTheWay: expect.stringMatching(/^held by /) }],
+      },
+    ])
+    const show = await sluice('queue', 'show', 'mails')
+    expect(show.stdout).toMatch(/^"mails": 0 ready, 0 timed, 2 parked, 0 in flight, 0 dead\n/)
+    expect(show.stdout).toMatch(/^parked:\n {2}mail-7 {2}waits for lock:user:42 {2}{"to":"\\u001b/m)
+    expect(show.stdout.replaceAll('\n', '')).toMatch(/^[^\p{Cc}\u202e]*$/u)
+    expect(
+      await answers(sluice('queue', 'show', 'mails', '--state', 'parked', '--json')),
+    ).toMatchObject([
+      { state: 'parked', id: 'mail-7', gate: 'lock:user:42', data: { to: HOSTILE } },
+      { state: 'parked', id: 'mail-8', gate: 'lock:user:42', data: { to: 'ann' } },
+    ])
+
+    const why = await sluice('job', 'why', 'mails', 'mail-8')
+    expect(why.code).toBe(0)
+    expect(why.stdout).toMatch(
+      /^"mail-8" of "mails" is parked on lock user:42, held by \S+ pid \d+ since 2\S+Z, second in line\n$/,
+    )
+    expect(await answers(sluice('job', 'why', 'mails', 'mail-8', '--json'))).toMatchObject([
+      { queue: 'mails', id: 'mail-8', state: 'parked', parked: { inFront: 1, place: 2 } },
+    ])
+    const missing = await sluice('job', 'why', 'mails', 'nobody')
+    expect([missing.code, missing.stdout]).toEqual([1, ''])
+    const refused = await sluice('queue', 'drain', 'mails')
+    expect([refused.code, refused.stderr]).toEqual([64, expect.stringMatching(/2 jobs.*--yes/)])
+    await held.release()
+    await expect.poll(() => queue.get('mail-8')).toMatchObject({ state: 'done' })
+    expect((await sluice('job', 'why', 'mails', 'mail-8')).stdout).toBe(
+      '"mail-8" of "mails" is done\n',
+    )
+    await worker.close()
   })
 
   it('shows one state page by page, and says how to go on', async () => {
@@ -305,7 +359,7 @@ const PUT = ['schedule', 'put', 'q', 'a']
 
 describe('wrong words', { timeout: 60_000 }, () => {
   it.each([
-    [['queue', 'show', 'q', '--state', 'gone'], 64, /ready or timed or inFlight or dead/],
+    [['queue', 'show', 'q', '--state', 'gone'], 64, /ready or timed or parked or inFlight or dead/],
     [['queue', 'show', 'q', '--limit', '0'], 64, /--limit/],
     [['queue', 'show', 'q', '--resume', 'x@1'], 64, /--state/],
     [['queue', 'show', 'q', '--state', 'ready', '--resume', 'x y'], 64, /cursor/],

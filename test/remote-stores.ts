@@ -139,6 +139,7 @@ class StoreHost {
       agreePartitions: (queue, count) => call('agreePartitions', queue, count),
       counts: (queue) => call('counts', queue),
       listJobs: (queue, request) => call('listJobs', queue, request),
+      listGates: (queue, request) => call('listGates', queue, request),
       listDead: (queue, limit) => call('listDead', queue, limit),
       redrive: (queue, limit) => call('redrive', queue, limit),
       purge: (queue, limit) => call('purge', queue, limit),

@@ -135,6 +135,29 @@ describe('what others named', () => {
     for (const lease of leases) await lease.release()
   })
 
+  test('parks jobs, which are counted with what is in their way', async () => {
+    const [name = ''] = hostileNames
+    const held = await sluice.lock(name).acquire()
+    const queue = sluice.queue(name, { lock: name })
+    queue.work(() => {})
+    await queue.addMany([1, 2])
+    await expect.poll(async () => (await queue.counts()).parked).toBe(2)
+    const [row] = (await createInspector(sluice).overview()).queues.rows
+    expect(row).toMatchObject({ name, ready: 0, timed: 0, inFlight: 0, dead: 0, parked: 2 })
+    expect(row?.gates).toEqual([
+      {
+        ...{ gate: `lock:${name}`, parked: 2, waiting: 1 },
+        inTheWay: expect.stringMatching(/^held by \S+ pid \d+ since 2\S+Z$/),
+      },
+    ])
+    const { locks } = await createInspector(sluice).overview()
+    expect(locks.rows[0]?.waiters).toEqual([expect.stringContaining(`jobs of ${name}, `)])
+    await held.release()
+    await expect.poll(async () => (await queue.counts()).parked).toBe(undefined)
+    const { queues } = await createInspector(sluice).overview()
+    expect(queues.rows.filter((one) => 'parked' in one || 'gates' in one)).toEqual([])
+  })
+
   test('is listed in the order of names, also where the engine knows none', async () => {
     const prefix = `test-${randomUUID()}`
     await using redis = createSluice(inject('redisUrl'), { prefix })

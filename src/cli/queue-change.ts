@@ -30,16 +30,16 @@ interface RemovalTexts extends QueueTexts {
 /** `sluice queue drain` */
 export async function drainQueue(call: QueueCall, name: string, texts: RemovalTexts) {
   const queue = call.inspector.queue(name)
-  const { ready, timed } = await queue.counts()
-  await agree(texts, `remove ${jobsInWords(ready + timed)} that wait in ${quote(name)}`)
+  const { ready, timed, parked = 0 } = await queue.counts()
+  await agree(texts, `remove ${jobsInWords(ready + timed + parked)} that wait in ${quote(name)}`)
   return sayDone(call, name, 'removed', await queue.drain())
 }
 
 /** `sluice queue obliterate` */
 export async function obliterateQueue(call: QueueCall, name: string, texts: RemovalTexts) {
   const queue = call.inspector.queue(name)
-  const { ready, timed, inFlight, dead } = await queue.counts()
-  const count = ready + timed + dead + (texts.force ? inFlight : 0)
+  const { ready, timed, parked = 0, inFlight, dead } = await queue.counts()
+  const count = ready + timed + parked + dead + (texts.force ? inFlight : 0)
   await agree(texts, `remove everything of ${quote(name)}, ${jobsInWords(count)}`)
   return sayDone(call, name, 'removed', await queue.obliterate({ force: texts.force === true }))
 }

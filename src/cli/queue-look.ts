@@ -7,7 +7,7 @@ import { quote } from './messages.ts'
 import type { QueueCall, QueueTexts } from './queue-call.ts'
 import { cut, tableOf } from './table.ts'
 
-const STATES = ['ready', 'timed', 'inFlight', 'dead', 'done'] as const
+const STATES = ['ready', 'timed', 'parked', 'inFlight', 'dead', 'done'] as const
 type State = (typeof STATES)[number]
 
 /** Jobs that are asked for at one time. */
@@ -18,13 +18,13 @@ export async function listQueues({ inspector, isJson, print, messages, columns }
   const { rows, more } = await inspector.queues()
   if (isJson) for (const row of rows) print(row, '')
   else if (rows.length > 0) {
-    const heading = ['queue', 'ready', 'timed', 'in flight', 'dead', '']
+    const heading = ['queue', 'ready', 'timed', 'parked', 'in flight', 'dead', '']
     const cells = rows.map((row) => {
-      const { ready, timed, inFlight, dead, paused } = row
-      const counts = [ready, timed, inFlight, dead].map(String)
+      const { ready, timed, parked = 0, inFlight, dead, paused } = row
+      const counts = [ready, timed, parked, inFlight, dead].map(String)
       return [cut(printable(row.name), 40), ...counts, paused ? 'paused' : '']
     })
-    for (const line of tableOf([heading, ...cells], columns, [1, 2, 3, 4])) print({}, line)
+    for (const line of tableOf([heading, ...cells], columns, [1, 2, 3, 4, 5])) print({}, line)
   }
   if (rows.length === 0) messages.say('empty', {}, 'no queue holds anything')
   if (more) messages.say('more', {}, `there are more than these ${rows.length}`)
@@ -50,12 +50,13 @@ export async function showQueue(call: QueueCall, name: string, texts: ShowTexts)
   }
   if (texts.resume !== undefined) throw new UsageError('--resume goes on with one --state')
   const counts = await queue.counts()
-  const { ready, timed, inFlight, dead, paused } = counts
-  const inWords = `${ready} ready, ${timed} timed, ${inFlight} in flight, ${dead} dead`
+  const { ready, timed, parked = 0, inFlight, dead, paused } = counts
+  const inWords = `${ready} ready, ${timed} timed, ${parked} parked, ${inFlight} in flight, ${dead} dead`
   call.print({ name, ...counts }, `${quote(name)}: ${inWords}${paused ? ', paused' : ''}`)
   for (const one of STATES) {
     // Nobody counts those that are done.
-    if (one === 'done' || counts[one] > 0) await listJobs(call, queue, one, limit, null, `${one}:`)
+    const hasSome = one === 'done' || (counts[one] ?? 0) > 0
+    if (hasSome) await listJobs(call, queue, one, limit, null, `${one}:`)
   }
   return 0
 }
@@ -98,11 +99,12 @@ function printJobs({ isJson, print, columns }: Call, state: State, jobs: JobEntr
     for (const job of jobs) print({ state, ...job }, '')
     return
   }
-  const rows = jobs.map(({ id, data, attempts, dueAt, reason, diedAt, doneAt, result }) => [
+  const rows = jobs.map(({ id, data, attempts, dueAt, gate, reason, diedAt, doneAt, result }) => [
     `  ${printable(id)}`,
     [
       ...(attempts === 0 ? [] : [`${attempts} failed`]),
       ...(dueAt === undefined ? [] : [`due ${dueAt.toISOString()}`]),
+      ...(gate === undefined ? [] : [`waits for ${printable(gate)}`]),
       ...(diedAt === undefined ? [] : [`died ${diedAt.toISOString()}`]),
       ...(reason === undefined ? [] : [quote(reason)]),
       ...(doneAt === undefined ? [] : [`done ${doneAt.toISOString()}`]),
@@ -128,6 +130,18 @@ export async function showJob(call: QueueCall, name: string, id: string) {
   call.print(job, `${quote(id)} of ${quote(name)} is ${job.state}`)
   if (call.isJson) return 0
   for (const line of tableOf(linesOf(job), Number.POSITIVE_INFINITY)) call.print({}, line)
+  return 0
+}
+
+/** `sluice job why` */
+export async function showWhy(call: QueueCall, name: string, id: string) {
+  const why = await call.inspector.queue(name).why(id)
+  if (why === null) return sayMissing(call, name, id)
+  // What is in the way is named by others.
+  call.print(
+    { queue: name, id, ...why },
+    `${quote(id)} of ${quote(name)} is ${printable(why.text)}`,
+  )
   return 0
 }
 

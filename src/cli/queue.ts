@@ -12,7 +12,7 @@ import {
   resumeQueue,
   runJobNow,
 } from './queue-change.ts'
-import { listDead, listQueues, showJob, showQueue } from './queue-look.ts'
+import { listDead, listQueues, showJob, showQueue, showWhy } from './queue-look.ts'
 import { addScheduleCommands } from './schedule.ts'
 
 const LIMIT = ['--limit <n>', 'at most n jobs of each state', '20'] as const
@@ -40,14 +40,17 @@ function addQueue(program: Command): void {
   storeCommand(queue, 'list', list, '', ' --json').action(onQueues(listQueues))
   const show = 'Shows how many jobs are where, and the first ones with their data.'
   add('show', show, ' emails', ' emails --state timed --json')
-    .option('--state <state>', 'of jobs: ready, timed, inFlight, dead or done; all without it')
+    .option(
+      '--state <state>',
+      'of jobs: ready, timed, parked, inFlight, dead or done; all without it',
+    )
     .option(...LIMIT)
     .option(...RESUME)
     .action(onQueues(showQueue))
   const pause = 'Lets workers claim nothing more; what they have begun goes on.'
   add('pause', pause, ' emails').action(onQueues(pauseQueue))
   add('resume', 'Ends a pause.', ' emails').action(onQueues(resumeQueue))
-  const drain = 'Removes the jobs that wait, ready or timed, for good.'
+  const drain = 'Removes the jobs that wait, ready, timed or parked, for good.'
   add('drain', drain, ' emails', ' emails --yes')
     .option(...YES)
     .action(onQueues(drainQueue))
@@ -63,13 +66,15 @@ function addJob(program: Command): void {
     .command('job')
     .summary('look at one job, cancel it, or have it run sooner or later')
     .description('Looks at one job that was added with an id or a dedupe key, and changes it.')
-    .addHelpText('after', examples('job show orders order-42', 'job cancel orders order-42'))
+    .addHelpText('after', examples('job show orders order-42', 'job why orders order-42'))
   const add = (verb: string, about: string, more: string) =>
     storeCommand(job, verb, about, ` orders order-42${more}`)
       .argument('<queue>', 'its queue')
       .argument('<id>', 'its id; of a dedupe key, key: and the key')
   const show = 'Shows its state, data, progress, log and result.'
   add('show', show, ' --json').action(onQueues(showJob))
+  const why = 'Says why it is not running: what it waits for, who holds that, its place in line.'
+  add('why', why, '').action(onQueues(showWhy))
   const cancel = 'Keeps it from running, or tells the handler that runs it to end.'
   add('cancel', cancel, '').action(onQueues(cancelJob))
   add('run', 'Makes a job that waits for a time due now.', '').action(onQueues(runJobNow))

@@ -20,7 +20,7 @@ export const page = `<!doctype html>
 <section aria-labelledby="queues-title">
 <h2 id="queues-title">Queues <span id="queues-count" class="count"></span></h2>
 <table>
-<thead><tr><th scope="col">Queue</th><th scope="col">Ready</th><th scope="col">Timed</th><th scope="col">In flight</th><th scope="col">Dead</th></tr></thead>
+<thead><tr><th scope="col">Queue</th><th scope="col">Ready</th><th scope="col">Timed</th><th scope="col">Parked</th><th scope="col">In flight</th><th scope="col">Dead</th></tr></thead>
 <tbody id="queues"></tbody>
 </table>
 <p id="queues-empty" class="empty" hidden>No queue holds a job.</p>

@@ -44,22 +44,38 @@ function span(ms) {
   return Math.floor(minutes / 60) + ' h ' + (minutes % 60) + ' min'
 }
 
+/** A cell with a number, and lines that say more of it. */
+function cellWithLines(label, number, lines) {
+  const made = cell(label, number, 'number')
+  const all = element('div')
+  all.append(made.textContent)
+  for (const line of lines) all.append(element('span', 'line', line))
+  made.replaceChildren(all)
+  return made
+}
+
+/** How many jobs wait for a lock or a limit, and what most of them wait for. */
+function parkedCell({ parked = 0, gates = [] }) {
+  const lines = gates.map(({ gate, parked, inTheWay, waiting }) => {
+    const parts = [parked + ' on ' + gate, inTheWay, waiting > 0 ? waiting + ' in line' : null]
+    return parts.filter((part) => part !== null).join(', ')
+  })
+  return cellWithLines('Parked', parked, lines)
+}
+
 function queueRow(queue) {
   return row(
     cell('Queue', queue.name, 'name'),
     cell('Ready', queue.paused ? queue.ready + ', paused' : queue.ready, 'number'),
     cell('Timed', queue.timed, 'number'),
+    parkedCell(queue),
     cell('In flight', queue.inFlight, 'number'),
     cell('Dead', queue.dead, queue.dead > 0 ? 'number bad' : 'number'),
   )
 }
 
 function lockRow(lock, takenAtMs) {
-  const waiters = cell('Waiters', lock.waiterCount, 'number')
-  const names = element('div')
-  names.append(waiters.textContent)
-  for (const waiter of lock.waiters) names.append(element('span', 'waiter', waiter))
-  waiters.replaceChildren(names)
+  const waiters = cellWithLines('Waiters', lock.waiterCount, lock.waiters)
   if (lock.holder === null) {
     const empty = ['Holder', 'Fence', 'Held for', 'Lease left'].map((label) => cell(label, null))
     return row(cell('Lock', lock.name, 'name'), ...empty, waiters)

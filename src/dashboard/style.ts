@@ -35,10 +35,10 @@ td { border-top: 1px solid var(--line); overflow-wrap: anywhere; unicode-bidi: i
 td.number { font-variant-numeric: tabular-nums; white-space: nowrap; }
 td.name { font-weight: 600; }
 td.bad { color: var(--bad); font-weight: 600; }
-.count, .empty, .waiter { color: var(--faint); }
+.count, .empty, .line { color: var(--faint); }
 .count { font-weight: 400; }
 .empty { margin: 0; }
-.waiter { display: block; font-size: 0.85rem; }
+.line { display: block; font-size: 0.85rem; white-space: normal; }
 [hidden] { display: none; }
 @media (max-width: 40rem) {
   body { padding: 0.5rem; }

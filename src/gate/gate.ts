@@ -1,4 +1,5 @@
 import { InternalError } from '../errors.ts'
+import type { WaiterView } from './store.ts'
 import type { Standing } from './terms.ts'
 
 /**
@@ -24,8 +25,15 @@ export interface Gate {
   readonly isShared: boolean
   /** What is entered is spent, and comes back with time alone: who waits for it holds nothing else. */
   readonly isSpent: boolean
-  /** Who is in the way now, in words for people; null where nobody is known. @throws {EngineUnavailableError} */
-  describe(): Promise<string | null>
+  /** Who is in the way now. @throws {EngineUnavailableError} */
+  describe(): Promise<InTheWay>
+}
+
+export interface InTheWay {
+  /** In words for people; null where nobody holds anything. */
+  text: string | null
+  /** Who stands in line, at most 100. Nobody does for a limit. */
+  line: readonly Pick<WaiterView, 'kind' | 'metadata'>[]
 }
 
 export interface Entry extends Standing {

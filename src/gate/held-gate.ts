@@ -1,6 +1,6 @@
 import { LockTimeoutError } from '../errors.ts'
 import { duration } from '../options.ts'
-import type { Entry, Gate, Pass } from './gate.ts'
+import type { Entry, Gate, InTheWay, Pass } from './gate.ts'
 import type { Handle } from './handle.ts'
 import type { Holds } from './holds.ts'
 import { gateKey } from './key.ts'
@@ -19,7 +19,7 @@ export interface HeldKind<Demand, Terms extends HeldTerms = HeldTerms> {
   read(demand: string, terms: Terms): Demand
   /** Whether who has this has it alone, so that fences order those who had it. */
   hasFence(demand: Demand): boolean
-  describe(name: string): Promise<string | null>
+  describe(name: string): Promise<InTheWay>
 }
 
 export interface HeldTerms {
@@ -52,7 +52,7 @@ export class HeldGate<Demand, Terms extends HeldTerms> implements Gate {
     return JSON.stringify({ kind: this.#kind.kind, ...this.#terms })
   }
 
-  describe(): Promise<string | null> {
+  describe(): Promise<InTheWay> {
     return this.#kind.describe(this.#terms.name)
   }
 

@@ -1,4 +1,5 @@
 import { printable, shorten } from '../text.ts'
+import type { InTheWay } from './gate.ts'
 import type { Metadata } from './options.ts'
 import type { Owner, WaiterView } from './store.ts'
 
@@ -27,29 +28,33 @@ export const waiterOf = (waiter: WaiterView): Waiter => ({
 })
 
 /** Views of those who wait show no more of them. */
-const MOST_SHOWN = 100
+export const MOST_IN_LINE = 100
 
 /**
- * Who holds something and how many wait, in words for people; null where nobody does.
+ * Who holds something and who waits.
  * @param how what is said of it, such as `held`
  */
-export function inTheWay(
+export const inTheWay = (
   holders: readonly { owner: Owner; sinceMs: number }[],
-  waiterCount: number,
+  line: InTheWay['line'],
   how = 'held',
+): InTheWay => ({ text: holdersInWords(holders, how), line })
+
+function holdersInWords(
+  holders: readonly { owner: Owner; sinceMs: number }[],
+  how: string,
 ): string | null {
   const [first] = holders
-  const waiting = `${waiterCount}${waiterCount < MOST_SHOWN ? '' : ' or more'} waiting`
-  if (!first) return waiterCount === 0 ? null : waiting
+  if (!first) return null
   const { host, pid } = personOf({ owner: first.owner, metadata: '' })
   const others = holders.length - 1
   const besides = others === 0 ? '' : ` and ${others} other${others === 1 ? '' : 's'}`
   const since = new Date(first.sinceMs).toISOString()
-  return `${how} by ${shorten(printable(host))} pid ${pid} since ${since}${besides}, ${waiting}`
+  return `${how} by ${shorten(printable(host))} pid ${pid} since ${since}${besides}`
 }
 
 /** What somebody else wrote there is shown as nothing rather than as an error. */
-function readMetadata(text: string): Metadata {
+export function readMetadata(text: string): Metadata {
   if (text === '') return {}
   try {
     const value: unknown = JSON.parse(text)

@@ -1,5 +1,5 @@
 export type { LimiterCounts, TopKey } from '../limit/index.ts'
-export type { FailedAttempt, JobEntry, JobView } from '../queue/index.ts'
+export type { FailedAttempt, GateRow, JobEntry, JobView, Why } from '../queue/index.ts'
 export type { Sluice } from '../sluice.ts'
 export { createInspector, type Inspector, type QueueDesk } from './inspector.ts'
 export type { LimitRow, LockRow, Overview, QueueRow, Section } from './overview.ts'

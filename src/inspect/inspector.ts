@@ -10,6 +10,7 @@ export type QueueDesk = Pick<
   | 'counts'
   | 'list'
   | 'get'
+  | 'why'
   | 'cancel'
   | 'change'
   | 'runNow'

@@ -1,9 +1,13 @@
+import type { Waiter } from '../lock/index.ts'
+import type { GateRow } from '../queue/index.ts'
 import type { Inside } from '../sluice.ts'
 
 /** Queues, locks and limiter keys that an overview shows of each: it stays cheap on a big store. */
 export const MOST_ROWS = 200
 /** Waiters shown of one lock. */
 const MOST_WAITERS = 20
+/** Gates shown of one queue. */
+const MOST_GATES = 3
 
 /** At most {@link MOST_ROWS} rows, sorted by name. */
 export interface Section<Row> {
@@ -17,6 +21,10 @@ export interface QueueRow {
   ready: number
   /** Delayed, or waiting for a retry. */
   timed: number
+  /** Those that wait for a lock or a limit. Left out if none do, as `gates` is. */
+  parked?: number
+  /** What most of these wait for: three gates at most. */
+  gates?: GateRow[]
   inFlight: number
   dead: number
   /** Nothing is claimed until it is resumed. Left out otherwise. */
@@ -33,7 +41,7 @@ export interface LockRow {
   /** What was left of the lease. */
   remainingMs: number | null
   waiterCount: number
-  /** The head of the line, in the order in which they will get the lock. */
+  /** The head of the line, in the order in which they will get the lock: `host:pid:…`, and of jobs their queue. */
   waiters: string[]
 }
 
@@ -71,7 +79,11 @@ export async function readOverview({ engine, queues, locks, limits }: Inside): P
 export async function listQueues(queues: Inside['queues']): Promise<Section<QueueRow>> {
   const names = sectionOf((name: string) => name)(await queues.list(MOST_ROWS + 1))
   const rows = await Promise.all(
-    names.rows.map(async (name) => ({ name, ...(await queues.counts(name)) })),
+    names.rows.map(async (name) => {
+      const counts = await queues.counts(name)
+      if (!counts.parked) return { name, ...counts }
+      return { name, ...counts, gates: await queues.busiestGates(name, MOST_GATES) }
+    }),
   )
   return { rows, more: names.more }
 }
@@ -86,11 +98,15 @@ async function listLocks(locks: Inside['locks']): Promise<Section<LockRow>> {
       sinceMs: holder?.sinceMs ?? null,
       remainingMs: holder?.remainingMs ?? null,
       waiterCount: waiters.length,
-      waiters: waiters.slice(0, MOST_WAITERS).map(({ owner }) => owner),
+      waiters: waiters.slice(0, MOST_WAITERS).map(waiterInWords),
     }),
   )
   return sectionOf((row: LockRow) => row.name)(rows)
 }
+
+/** A queue has one place in a line, for all of its jobs. */
+const waiterInWords = ({ owner, kind, metadata }: Waiter) =>
+  kind === 'job' ? `jobs of ${metadata.queue}, ${owner}` : owner
 
 /** In a steady order, so that rows do not jump about between two looks. */
 const sectionOf =

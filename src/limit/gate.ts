@@ -98,8 +98,11 @@ export function limitGates(
         const cost = readCost(limiter, demand)
         const verdict = await limiter.peek(key, { cost })
         const { allowed, remaining, limit, retryAfterMs } = verdict
-        if (allowed) return `${remaining + cost} of ${limit} left`
-        return `${remaining} of ${limit} left, again in ${Math.ceil(retryAfterMs ?? 0)} ms`
+        const again = allowed ? '' : `, again in ${Math.ceil(retryAfterMs ?? 0)} ms`
+        return {
+          text: `${allowed ? remaining + cost : remaining} of ${limit} left${again}`,
+          line: [],
+        }
       },
     }
   }

@@ -33,7 +33,7 @@ export function lockGates(holds: Holds<LockDemand>, store: Pick<LockStore, 'insp
     hasFence: () => true,
     async describe(name) {
       const { holder, waiters } = await store.inspect(name)
-      return inTheWay(holder ? [holder] : [], waiters.length)
+      return inTheWay(holder ? [holder] : [], waiters)
     },
   }
 
@@ -64,7 +64,7 @@ export function readWriteGates(
     async describe(name) {
       const { holders, waiters } = await store.inspect(name)
       const isWritten = holders[0]?.weight === demands.write.weight
-      return inTheWay(holders, waiters.length, isWritten ? 'written' : 'read')
+      return inTheWay(holders, waiters, isWritten ? 'written' : 'read')
     },
   }
 

@@ -1,5 +1,6 @@
 import type { AddedJob, Addressed } from './addressed.ts'
 import type { BatchHandler } from './batch.ts'
+import type { GateRow } from './busiest-gates.ts'
 import type { JobPage, ListOptions } from './contents.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import type { Delivery } from './delivery.ts'
@@ -101,7 +102,7 @@ export interface Queue<Data = unknown, Input = Data> extends Addressed<Input> {
    */
   events(options?: EventsOptions): AsyncIterableIterator<QueueEvent>
   /**
-   * Removes for good what waits now, ready or timed, in steps of 100. Resolves with how many. What is in
+   * Removes for good what waits now, ready, timed or parked, in steps of 100. Resolves with how many. What is in
    * flight and what is dead stays; of what is added meanwhile some may go instead of others.
    */
   drain(): Promise<number>
@@ -132,6 +133,8 @@ export interface Queues {
   queue: OpenQueue
   list(limit: number): Promise<string[]>
   counts(name: string): Promise<QueueCounts>
+  /** What most of its parked jobs wait for. */
+  busiestGates(name: string, limit: number): Promise<GateRow[]>
   /** Closes every worker and hands back what was taken by hand. */
   close(options?: CloseOptions): Promise<void>
 }

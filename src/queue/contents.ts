@@ -12,7 +12,7 @@ import type { WholeQueue } from './whole-queue.ts'
 
 export interface ListOptions {
   /** `done` are those that `retain` keeps. */
-  state: 'ready' | 'timed' | 'inFlight' | 'dead' | 'done'
+  state: 'ready' | 'timed' | 'parked' | 'inFlight' | 'dead' | 'done'
   /** At most this many, 1 to 1000. Defaults to 100. */
   limit?: number
   /** As the page before said. Defaults to the first page. */
@@ -32,6 +32,8 @@ export interface JobEntry<Data> {
   behind?: number
   /** Of timed jobs: when they become ready, on the engine's clock. */
   dueAt?: Date
+  /** Of parked ones: the gate that they wait for, such as `lock:user:42`. */
+  gate?: string
   /** Of dead ones: why, and since when. */
   reason?: string
   diedAt?: Date
@@ -60,7 +62,7 @@ const readCursor: Reader<string | null> = (value, argument) => {
 }
 
 const listOptions = {
-  state: oneOf('ready', 'timed', 'inFlight', 'dead', 'done'),
+  state: oneOf('ready', 'timed', 'parked', 'inFlight', 'dead', 'done'),
   limit: pageLimit,
   cursor: withDefault(readCursor, null),
 }
@@ -120,7 +122,7 @@ export class Contents {
 const isJob = ({ name }: ListedJob) => !name?.startsWith(SCHEDULE_PREFIX)
 
 const viewOf = ({ id, payload, attempt, ...job }: ListedJob): JobEntry<unknown> => {
-  const { key, behind, dueAtMs, reason, diedAtMs, doneAtMs, result, schedule, history } = job
+  const { key, behind, dueAtMs, gate, reason, diedAtMs, doneAtMs, result, schedule, history } = job
   return {
     id,
     data: decodeForView(payload),
@@ -128,6 +130,7 @@ const viewOf = ({ id, payload, attempt, ...job }: ListedJob): JobEntry<unknown> 
     ...(key === undefined ? {} : { key }),
     ...(behind === undefined ? {} : { behind }),
     ...(dueAtMs === undefined ? {} : { dueAt: new Date(dueAtMs) }),
+    ...(gate === undefined ? {} : { gate }),
     ...(reason === undefined ? {} : { reason }),
     ...(diedAtMs === undefined ? {} : { diedAt: new Date(diedAtMs) }),
     ...(doneAtMs === undefined ? {} : { doneAt: new Date(doneAtMs) }),

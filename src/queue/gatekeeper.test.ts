@@ -14,7 +14,7 @@ const shut: Gate = {
   ...{ key: GATE, terms: '{}', demand: '1', isShared: false, isSpent: false },
   enter: (entry) =>
     new Promise((resolve) => entry.signal.addEventListener('abort', () => resolve(null))),
-  describe: async () => null,
+  describe: async () => ({ text: null, line: [] }),
 }
 
 it('keeps a gate anew of which it is told while it believes to keep it', async () => {

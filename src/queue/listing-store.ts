@@ -4,9 +4,24 @@ import type { StoredJob } from './store.ts'
 export interface ListingStore {
   /** Jobs of a state, page by page. */
   listJobs(queue: string, request: ListRequest): Promise<ListPage>
+  /** Gates with parked jobs, some of them where there are more; or the one that is said. */
+  listGates(queue: string, request: GatesRequest): Promise<ListedGate[]>
 }
 
-export type ListedState = 'ready' | 'timed' | 'inFlight' | 'dead' | 'done'
+export type ListedState = 'ready' | 'timed' | 'parked' | 'inFlight' | 'dead' | 'done'
+
+export interface GatesRequest {
+  limit: number
+  only?: string
+}
+
+export interface ListedGate {
+  name: string
+  /** As the last job said them that was parked there. */
+  terms: string
+  /** Jobs behind it. */
+  count: number
+}
 
 export interface ListRequest {
   state: ListedState
@@ -20,6 +35,8 @@ export interface ListedJob extends StoredJob {
   behind?: number
   /** Of timed jobs. */
   dueAtMs?: number
+  /** Of parked jobs: behind what. */
+  gate?: string
   /** Of dead ones. */
   reason?: string
   diedAtMs?: number

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { type Bench, idsOf, LEASE_MS, numbered, payloadsOf } from './bench.contract.ts'
 import type { ListedState } from './listing-store.ts'
+import { GATE, lotOf } from './lot.contract.ts'
 
 /** The part of the suite of queues that is about looking at their jobs. */
 export function listingContract(bench: Bench): void {
@@ -52,10 +53,65 @@ export function listingContract(bench: Bench): void {
       expect(idsOf(await all('timed', 99)).sort()).toEqual(ids.slice(0, 500))
     })
 
+    it('Q27 more parked ones than fit in one place', async () => {
+      const { behind } = lotOf(bench)
+      const ids: string[] = []
+      const worker = bench.consumer()
+      for (let batch = 0; batch < 50; batch++) {
+        ids.push(...(await bench.add(numbered(100))))
+        await worker.park(behind(await worker.claim(100)))
+      }
+      expect(idsOf(await all('parked', 700))).toEqual(ids)
+    })
+
+    it('Q27 parked jobs are listed gate by gate, each once, with what they wait for', async () => {
+      const { fill, unpark } = lotOf(bench)
+      const names = [GATE, 'limit:smtp:{1}|限%', `lock:${'x'.repeat(290)}`]
+      const worker = bench.consumer()
+      const ids = new Map<string, string[]>()
+      for (const [index, gate] of names.entries()) {
+        const jobs = await fill(numbered(4 + index), gate, {}, worker)
+        ids.set(gate, idsOf(jobs))
+      }
+      await fill(['urgent'], GATE, { priority: -1 }, worker)
+      for (const limit of [1, 2, 3, 7, 1_000]) {
+        const parked = await all('parked', limit)
+        expect(parked).toHaveLength(16)
+        const [urgent] = parked.filter(({ gate }) => gate === GATE)
+        expect(urgent).toMatchObject({ payload: 'urgent', attempt: 0, name: null })
+        for (const gate of names) {
+          const found = parked.filter((job) => job.gate === gate && job.payload !== 'urgent')
+          expect(idsOf(found)).toEqual(ids.get(gate))
+        }
+      }
+      expect(idsOf(await all('ready'))).toEqual([])
+      const gates = await bench.second.queue.listGates(bench.queue, { limit: 10 })
+      const counts = Object.fromEntries(gates.map(({ name, count }) => [name, count]))
+      expect(counts).toEqual(
+        Object.fromEntries(names.map((name, at) => [name, at === 0 ? 5 : 4 + at])),
+      )
+      expect(gates[0]?.terms).toBe('{}')
+      expect(await bench.second.queue.listGates(bench.queue, { limit: 2 })).toHaveLength(2)
+      await unpark(
+        worker,
+        names.slice(1).flatMap((gate) => Array(6).fill(gate)),
+      )
+      const left = { name: GATE, terms: '{}', count: 5 }
+      expect(await bench.second.queue.listGates(bench.queue, { limit: 10 })).toEqual([left])
+      expect(await bench.second.queue.listGates(bench.queue, { limit: 1, only: GATE })).toEqual([
+        left,
+      ])
+      const others = ['lock:nobody', names[1] ?? '']
+      for (const only of others) {
+        expect(await bench.second.queue.listGates(bench.queue, { limit: 1, only })).toEqual([])
+      }
+    })
+
     it('Q27 of a queue that nobody knows there are none, and looking creates nothing', async () => {
-      for (const state of ['ready', 'timed', 'inFlight', 'dead'] as const) {
+      for (const state of ['ready', 'timed', 'parked', 'inFlight', 'dead'] as const) {
         expect(await bench.pages(state, 10)).toEqual([[]])
       }
+      expect(await bench.second.queue.listGates(bench.queue, { limit: 10 })).toEqual([])
       expect(await bench.store.dump()).toEqual([])
     })
 

@@ -11,6 +11,7 @@ import { AddressedJobs } from './addressed.ts'
 import type { Queue, Queues } from './api.ts'
 import { delayAfter } from './backoff.ts'
 import type { BatchHandler } from './batch.ts'
+import { busiestGates } from './busiest-gates.ts'
 import type { Looks } from './consumer-terms.ts'
 import { Contents } from './contents.ts'
 import { deadLetters } from './dead-letters.ts'
@@ -95,6 +96,7 @@ export function createQueues(
     looksOf,
     gates,
   }
+  const whole = (name: string) => wholeQueue(store, new Partitions(store, name, null))
   let queueCount = 0
   return {
     queue: <Data, Input>(name: string, options?: QueueOptions<Input>) =>
@@ -108,7 +110,8 @@ export function createQueues(
       const names = await store.list(limit)
       return [...new Set(names.map(queueOfPartition))]
     },
-    counts: (name) => wholeQueue(store, new Partitions(store, name, null)).counts(name),
+    counts: (name) => whole(name).counts(name),
+    busiestGates: (name, limit) => busiestGates(whole(name), gates, name, limit),
     async close(options) {
       readOptions('close', options, closeOptions)
       closed = true

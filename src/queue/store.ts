@@ -42,7 +42,7 @@ import type { StrandStore } from './strand-store.ts'
  *       nothing of it is left, and deliveries that were in flight are lost.
  * - Q26 A lease may be renewed beside its consumer's calls while it holds jobs, and is made by none.
  * - Q27 The pages of `listJobs` have each job of a state once. One that moves meanwhile may be in none or
- *       in two. Looking changes nothing.
+ *       in two. `listGates` counts what is parked behind each gate. Looking changes nothing.
  * - Q30 Of adds under one name one makes the job, whoever says them and however often: the others change
  *       what waits, or nothing.
  * - Q31 Only the newest delivery of the ticket that counts may run a job; every other is dropped.

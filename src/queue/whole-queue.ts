@@ -1,17 +1,27 @@
-import type { ListPage } from './listing-store.ts'
+import type { ListedGate, ListPage } from './listing-store.ts'
 import { innerId, outerJob, type Partitions, partitionOf } from './partitions.ts'
 import type { QueueCounts, QueueStore } from './store.ts'
 
 /** What is asked of a queue as a whole, however many partitions it has. */
 export interface WholeQueue extends PartOfStore {
-  /** How many are parked in front of the ticket of a record; null if it is not behind that gate. */
-  parkedInFront(name: string, gate: string, ticket: string): Promise<number | null>
+  /** Where the ticket of a record is parked; null if it is not behind that gate. */
+  findParked(name: string, gate: string, ticket: string): Promise<ParkedTicket | null>
+}
+
+export interface ParkedTicket {
+  /** Of which partition: that is the queue in the line of the gate. */
+  partition: string
+  /** How many of it are in front. */
+  inFront: number
+  /** Of the gate. */
+  terms: string
 }
 
 type PartOfStore = Pick<
   QueueStore,
   | 'counts'
   | 'listJobs'
+  | 'listGates'
   | 'listDead'
   | 'redrive'
   | 'purge'
@@ -68,6 +78,10 @@ export function wholeQueue(store: QueueStore, partitions: Partitions): WholeQueu
       }
       return page
     },
+    async listGates(_, request) {
+      const lists = await onEach((name) => store.listGates(name, request))
+      return [...summed(lists.flat()).values()].slice(0, request.limit)
+    },
     async listDead(_, limit) {
       const lists = await onEach((name) => store.listDead(name, limit))
       return lists
@@ -102,9 +116,25 @@ export function wholeQueue(store: QueueStore, partitions: Partitions): WholeQueu
       onOne(name, (queue) => store.cancelRecord(queue, name, rememberMs)),
     changeRecord: (_, name, when, priority) =>
       onOne(name, (queue) => store.changeRecord(queue, name, when, priority)),
-    parkedInFront: (name, gate, ticket) =>
-      onOne(name, (queue) => store.parkedBefore(queue, gate, ticket)),
+    findParked: (name, gate, ticket) =>
+      onOne(name, async (partition) => {
+        const [inFront, [found]] = await Promise.all([
+          store.parkedBefore(partition, gate, ticket),
+          store.listGates(partition, { limit: 1, only: gate }),
+        ])
+        return inFront === null || !found ? null : { partition, inFront, terms: found.terms }
+      }),
   }
+}
+
+/** Each gate once, with what is parked behind it in all partitions. */
+function summed(gates: readonly ListedGate[]): Map<string, ListedGate> {
+  const byName = new Map<string, ListedGate>()
+  for (const gate of gates) {
+    const count = gate.count + (byName.get(gate.name)?.count ?? 0)
+    byName.set(gate.name, { ...gate, count })
+  }
+  return byName
 }
 
 export function sumOf(counts: readonly QueueCounts[]): QueueCounts {

@@ -35,7 +35,7 @@ export function semaphoreGates(
     hasFence: () => false,
     async describe(name) {
       const { permits, used, holders, waiters } = await store.inspect(name)
-      return inTheWay(holders, waiters.length, `${used} of ${permits} permits held`)
+      return inTheWay(holders, waiters, `${used} of ${permits} permits held`)
     },
   }
 

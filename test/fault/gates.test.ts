@@ -85,13 +85,17 @@ describe('a history in which all is well', () => {
     expect(found({ adds, deliveries, samples })).toEqual([])
   })
 
-  it('is a wait as long as it takes to miss a dead keeper, and the one after it', () => {
+  it('is a wait as long as it takes to miss a dead keeper, and who had the job before', () => {
     const samples = looks(0, 30_000, GATES)
-    const at = (ms: number) => [delivery(ms, done(ms + 1))]
+    const at = (ms: number, queue = QUEUES.locked) => [delivery(ms, done(ms + 1, { queue }))]
     const faults = [fault('worker-1', 1_000), fault('worker-2', 5_500)]
     expect(found({ deliveries: at(5_900), samples })).toEqual([])
-    expect(found({ deliveries: at(10_900), samples, faults: faults.slice(0, 1) })).toEqual([])
-    expect(found({ deliveries: at(15_900), samples, faults })).toEqual([])
+    expect(found({ deliveries: at(12_900), samples, faults })).toEqual([])
+    // Who takes by hand has a longer lease, and died before the gate was free.
+    const adds = [add({ queue: QUEUES.taken, atMs: -900 })]
+    const died = [fault('worker-1', -800)]
+    const deliveries = at(20_900, QUEUES.taken)
+    expect(found({ adds, deliveries, samples, faults: died })).toEqual([])
   })
 
   it('is a wait while the engine was away, nobody looked, or one in front of it ran', () => {
@@ -157,8 +161,14 @@ describe('a bad history', () => {
     expect(found({ deliveries: at(6_100), samples })).toEqual([stuck(6_100)])
     const faults = [1, 2, 3].map((second) => fault('worker-1', second * 1_000))
     const one = faults.slice(0, 1)
-    expect(found({ deliveries: at(11_100), samples, faults: one })).toEqual([stuck(11_100, 1)])
-    expect(found({ deliveries: at(16_100), samples, faults })).toEqual([stuck(16_100, 3)])
+    expect(found({ deliveries: at(13_100), samples, faults: one })).toEqual([stuck(13_100, 1)])
+    expect(found({ deliveries: at(13_100), samples, faults })).toEqual([stuck(13_100, 3)])
+    // Somebody died before the job was there, or so long before that it was back.
+    const died = [fault('worker-1', -2_100)]
+    const adds = [add({ atMs: -5_000 })]
+    expect(found({ adds, deliveries: at(6_100), samples, faults: died })).toEqual([stuck(6_100)])
+    const early = [fault('worker-1', -100)]
+    expect(found({ deliveries: at(6_100), samples, faults: early })).toEqual([stuck(6_100)])
     // Of a server that was away for a second three more are for connecting.
     const away = [fault(ALL, 1_000, 2_000)]
     expect(found({ deliveries: at(10_100), samples, faults: away })).toEqual([stuck(6_100)])

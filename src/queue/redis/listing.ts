@@ -9,6 +9,7 @@ import type {
 import type { DeadJob, StoredJob } from '../store.ts'
 import { splitHistory } from './body.ts'
 import { isOfLooks, type QueueKeys } from './keys.ts'
+import { gatesOf, parkedPage } from './listing-gates.ts'
 import { readRetained } from './retained.ts'
 import * as scripts from './scripts.gen.ts'
 
@@ -18,6 +19,9 @@ interface Place {
   key: string
   kind: 'list' | 'zset' | 'hash' | 'letters'
 }
+
+/** What is in a few keys that are known, one after the other. */
+type InPlaces = Exclude<ListedState, 'done' | 'parked'>
 
 /** Bodies with what else their place tells of them. */
 interface Found {
@@ -69,7 +73,7 @@ export function redisListing(
     })
   }
 
-  async function placesOf(keys: QueueKeys, state: Exclude<ListedState, 'done'>): Promise<Place[]> {
+  async function placesOf(keys: QueueKeys, state: InPlaces): Promise<Place[]> {
     if (state === 'dead') return [{ name: 'dead', key: keys.dead, kind: 'letters' }]
     if (state === 'timed') {
       const timed = (name: string): Place => ({ name, key: keys.timed(name), kind: 'zset' })
@@ -123,12 +127,14 @@ export function redisListing(
       const jobs = await Promise.all(page.jobs.map((job) => withFirst(keysOf(queue), job)))
       return { ...page, jobs }
     },
+    listGates: (queue, request) => gatesOf(ask, keysOf(queue), request),
   }
 
   async function pageOf(queue: string, request: ListRequest): Promise<ListPage> {
     const { state, limit, cursor } = request
     if (state === 'done') return donePage(queue, request)
     const keys = keysOf(queue)
+    if (state === 'parked') return parkedPage(ask, keys, request, (body) => read.job(queue, body))
     const byName = (a: Place, b: Place) => (a.name < b.name ? -1 : 1)
     const places = (await placesOf(keys, state)).sort(byName)
     const [, name = '', at = '0'] = /^(.*)@(\d+)$/.exec(cursor ?? '') ?? []

@@ -1,6 +1,13 @@
-import type { Transaction } from '../../engine/sqlite/engine.ts'
+import type { SqliteEngine, Transaction } from '../../engine/sqlite/engine.ts'
 import { unpackReason } from '../dead-reason.ts'
-import type { ListedJob, ListPage, ListRequest } from '../listing-store.ts'
+import type {
+  GatesRequest,
+  ListedGate,
+  ListedJob,
+  ListingStore,
+  ListPage,
+  ListRequest,
+} from '../listing-store.ts'
 import { findQueue } from './epochs.ts'
 import { JOB_COLUMNS, type JobRow, storedJob } from './job-row.ts'
 import { listDone } from './retained.ts'
@@ -9,6 +16,7 @@ import { firstOf } from './strands.ts'
 interface Row extends JobRow {
   atUs: number
   reason: string | null
+  gateName: string | null
   /** Where it is in the order of its state. */
   major: string
   minor: number
@@ -32,6 +40,13 @@ const STATES = {
     order: 'at_us, id',
     start: [0, 0],
   },
+  parked: {
+    major: `gate || ':' || rank`,
+    minor: 'id',
+    where: `state = 4 AND gate IN (SELECT id FROM gate WHERE queue = ?) AND (gate, rank, id) > (?, ?, ?)`,
+    order: 'gate, rank, id',
+    start: [0, Number.MIN_SAFE_INTEGER, 0],
+  },
   inFlight: { major: `''`, minor: 'id', where: `${IN_FLIGHT} AND id > ?`, order: 'id', start: [0] },
   dead: {
     major: `''`,
@@ -42,8 +57,14 @@ const STATES = {
   },
 } as const
 
+export const sqliteListing = (engine: SqliteEngine): ListingStore => ({
+  listJobs: (queue, request) => engine.read((transaction) => listJobs(transaction, queue, request)),
+  listGates: (queue, request) =>
+    engine.read((transaction) => listGates(transaction, queue, request)),
+})
+
 /** Jobs of a state, page by page. */
-export function listJobs(transaction: Transaction, name: string, request: ListRequest): ListPage {
+function listJobs(transaction: Transaction, name: string, request: ListRequest): ListPage {
   const { state, limit, cursor } = request
   const queue = findQueue(transaction, name)
   if (!queue) return { jobs: [], cursor: null }
@@ -55,24 +76,43 @@ export function listJobs(transaction: Transaction, name: string, request: ListRe
     .map(Number)
   const from = known.length === start.length ? known : start
   const rows = transaction.all<Row>(
-    `SELECT ${JOB_COLUMNS}, at_us AS atUs, reason, ${major} AS major, ${minor} AS minor FROM job
+    `SELECT ${JOB_COLUMNS}, at_us AS atUs, reason, ${major} AS major, ${minor} AS minor,
+       (SELECT name FROM gate WHERE gate.id = job.gate) AS gateName FROM job
      WHERE ${where} ORDER BY ${order} LIMIT ?`,
     queue.id,
     ...from,
     limit,
   )
   const jobs = rows.map(
-    ({ atUs, reason, major: _, minor: __, ...job }): ListedJob => ({
+    ({ atUs, reason, gateName, major: _, minor: __, ...job }): ListedJob => ({
       ...storedJob(job),
       ...(job.strand === null || state === 'dead'
         ? {}
         : firstJob(transaction, queue.id, job.strand)),
       ...(state === 'timed' ? { dueAtMs: atUs / 1000 } : {}),
+      ...(gateName === null ? {} : { gate: gateName }),
       ...(state === 'dead' ? { ...unpackReason(reason ?? ''), diedAtMs: atUs / 1000 } : {}),
     }),
   )
   const last = rows.length === limit ? rows.at(-1) : undefined
   return { jobs, cursor: last ? `${last.major}@${last.minor}` : null }
+}
+
+/** Gates with parked jobs. */
+function listGates(
+  transaction: Transaction,
+  name: string,
+  { limit, only }: GatesRequest,
+): ListedGate[] {
+  const queue = findQueue(transaction, name)
+  if (!queue) return []
+  return transaction.all<ListedGate>(
+    `SELECT name, terms, parked AS count FROM gate
+     WHERE queue = ?1 AND parked > 0 AND (?2 IS NULL OR name = ?2) ORDER BY id LIMIT ?3`,
+    queue.id,
+    only ?? null,
+    limit,
+  )
 }
 
 /** What a ticket stands for: the first job of the key, and how many wait behind it. */

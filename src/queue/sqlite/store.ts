@@ -14,7 +14,7 @@ import { sqliteEventStore, tellEvents } from './events.ts'
 import { exchange } from './exchange.ts'
 import { JOB_COLUMNS, type JobRow, storedJob } from './job-row.ts'
 import { PLACE_OF_READY, takeNumbers } from './jobs.ts'
-import { listJobs } from './listing.ts'
+import { sqliteListing } from './listing.ts'
 import { type Fences, sqliteParkingStore } from './parking-store.ts'
 import { sqliteRecordStore } from './record-store.ts'
 import { sweepRecords } from './records.ts'
@@ -125,6 +125,7 @@ function storeOn(
       engine.join(handle, WITHIN, (transaction) => addWithin(transaction, request, eventsKept)),
 
     ...sqliteConfirming(engine),
+    ...sqliteListing(engine),
 
     exchange: exchangeOnce,
 
@@ -142,9 +143,6 @@ function storeOn(
     },
 
     counts: (queue) => engine.read((transaction) => counts(transaction, queue)),
-
-    listJobs: (queue, request) =>
-      engine.read((transaction) => listJobs(transaction, queue, request)),
 
     listDead: (queue, limit) => engine.read((transaction) => listDead(transaction, queue, limit)),
 

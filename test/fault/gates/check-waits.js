@@ -5,9 +5,9 @@ import { lengthOf, without } from '../locks/spans.js'
 import { groupBy } from '../outcomes/history.js'
 import { tracesOf } from '../queue/check.js'
 import { ALL } from '../queue/history.js'
-import { BACKOFF_MS } from '../queue/plan.js'
+import { BACKOFF_MS, LEASE_MS } from '../queue/plan.js'
 import { PARENT } from './history.js'
-import { gatesOf, userOf } from './plan.js'
+import { gatesOf, QUEUES, userOf } from './plan.js'
 
 /**
  * @typedef {import('./history.js').History} History
@@ -22,6 +22,7 @@ import { gatesOf, userOf } from './plan.js'
  * @property {Span} span
  * @property {number} waitedMs of it, while the store could be asked
  * @property {number} faults that hit some process meanwhile
+ * @property {number} leaseMs for which a dead one may have had the job, before it parked it
  */
 
 /** Whoever dies, a gate is looked at again within this time. */
@@ -30,23 +31,21 @@ const LOOK_MS = 5_000
 const GRACE_MS = 1_000
 /** Until everybody is connected after a fault of the engine. */
 const RESUME_MS = 3_000
-/** Who took over from a dead keeper may die as well, and it is not known who keeps a gate: so many may have. */
-const MOST_KEEPERS = 2
 /** Longer than that nobody looked. */
 const BLIND_MS = 1_000
 
 /** @param {History} history @returns {Violation[]} */
 export const checkWaits = (history) =>
   listWaits(history)
-    .filter(({ waitedMs, faults }) => waitedMs > allowedMs(faults))
+    .filter((wait) => wait.waitedMs > allowedMs(wait))
     .map((wait) => {
       const { key, gates, waitedMs, faults } = wait
       const what = `job ${key} waited ${Math.round(waitedMs)} ms for ${gates[0]}, which was free, with ${faults} faults meanwhile`
       return { what, witness: [wait] }
     })
 
-/** @param {number} faults */
-const allowedMs = (faults) => LOOK_MS * (1 + Math.min(faults, MOST_KEEPERS)) + GRACE_MS
+/** Who kept the gate is not known: whoever was hit may have taken over from a dead one just then. @param {Wait} wait */
+const allowedMs = ({ faults, leaseMs }) => LOOK_MS * (faults > 0 ? 2 : 1) + leaseMs + GRACE_MS
 
 /** What lasted, of each job and time. @param {History} history @returns {Wait[]} */
 export function listWaits(history) {
@@ -60,15 +59,19 @@ export function listWaits(history) {
   return [...byGates.values()].flatMap((pending) => {
     const gates = pending[0]?.gates ?? []
     return listFree(history, gates).flatMap((free) =>
-      pending.flatMap(({ key, span }) => {
+      pending.flatMap(({ key, queue, span }) => {
         const both = {
           fromMs: Math.max(free.fromMs, span.fromMs),
           toMs: Math.min(free.toMs, span.toMs),
         }
         if (both.toMs - both.fromMs < BLIND_MS) return []
         const waitedMs = lengthOf(without(both, excused))
-        const faults = hits.filter((one) => one.fromMs < both.toMs && one.toMs > both.fromMs).length
-        return [{ key, gates, span: both, waitedMs, faults }]
+        const claimMs = queue === QUEUES.taken ? LEASE_MS.taken : LEASE_MS.worked
+        const claimedMs = Math.max(span.fromMs, both.fromMs - claimMs)
+        const since = hits.filter((one) => one.fromMs < both.toMs && one.toMs > claimedMs)
+        const faults = since.filter((one) => one.toMs > both.fromMs).length
+        const leaseMs = since.length > 0 ? claimMs : 0
+        return [{ key, gates, span: both, waitedMs, faults, leaseMs }]
       }),
     )
   })
@@ -125,7 +128,10 @@ function listPending({ jobs }) {
     last.set(strand, trace)
     const first = add.end === 'ok' ? firstWait(add.atMs, front, deliveries[0]) : []
     const gates = gatesOf(add.queue, userOf(key))
-    return [...first, ...retryWaits(deliveries)].map((span) => ({ key, gates, span }))
+    return [...first, ...retryWaits(deliveries)].map((span) => ({
+      ...{ key, gates, span },
+      queue: add.queue,
+    }))
   })
 }
 

@@ -1,0 +1,111 @@
+import { createHash } from 'node:crypto'
+import type {
+  GatesRequest,
+  ListedGate,
+  ListedJob,
+  ListPage,
+  ListRequest,
+} from '../listing-store.ts'
+import type { StoredJob } from '../store.ts'
+import { isOfLooks, type QueueKeys } from './keys.ts'
+
+/** Gates whose buckets are asked for at one time. */
+const GATES_IN_A_STEP = 100
+/** What a job asks stands behind its body: see `parked.lua`. */
+const DEMAND_LENGTH = 34
+
+type Ask = (command: string, ...args: string[]) => Promise<string[]>
+
+/** A gate, and the name by which it is found again: that of its bucket of looks, and a hash, as cursors are short. */
+interface Place {
+  gate: string
+  name: string
+}
+
+/** Gates of a bucket of looks in a steady order. Those without jobs are among them. */
+async function gatesIn(ask: Ask, keys: QueueKeys, bucket: string): Promise<Place[]> {
+  const gates = await ask('ZRANGE', keys.timed(bucket), '0', '-1')
+  const places = gates.map((gate) => {
+    const hash = createHash('sha256').update(gate).digest('hex').slice(0, 16)
+    return { gate, name: `${bucket}:${hash}` }
+  })
+  return places.sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+const bucketsOfLooks = async (ask: Ask, keys: QueueKeys) =>
+  (await ask('ZRANGE', keys.buckets, '0', '-1')).filter(isOfLooks).sort()
+
+/** Some gates at a time, from one of a bucket of looks on: there may be a million. */
+async function* gatesFrom(ask: Ask, keys: QueueKeys, from: string): AsyncGenerator<Place[]> {
+  for (const bucket of await bucketsOfLooks(ask, keys)) {
+    if (`${bucket}~` < from) continue
+    const places = (await gatesIn(ask, keys, bucket)).filter(({ name }) => name >= from)
+    for (let at = 0; at < places.length; at += GATES_IN_A_STEP) {
+      yield places.slice(at, at + GATES_IN_A_STEP)
+    }
+  }
+}
+
+/** A page of parked jobs: gate by gate, and bucket by bucket of each. */
+export async function parkedPage(
+  ask: Ask,
+  keys: QueueKeys,
+  { limit, cursor }: ListRequest,
+  read: (body: string) => StoredJob,
+): Promise<ListPage> {
+  const [, from = '', at = '0'] = /^(.*)@(\d+)$/.exec(cursor ?? '') ?? []
+  const fromGate = from.split(':').slice(0, 2).join(':')
+  const jobs: ListedJob[] = []
+  for await (const step of gatesFrom(ask, keys, fromGate)) {
+    const heads = await Promise.all(step.map((one) => headsOf(ask, keys, one.gate)))
+    const places = step.flatMap(({ gate, name }, index) =>
+      (heads[index] ?? []).map((bucket) => ({ gate, bucket, name: `${name}:${bucket}` })),
+    )
+    for (const { gate, bucket, name } of places.filter((one) => one.name >= from)) {
+      const start = name === from ? Number(at) : 0
+      const stop = start + limit - jobs.length - 1
+      const key = keys.gate(gate).bucket(bucket)
+      const entries = await ask('ZRANGE', key, String(start), String(stop))
+      jobs.push(...entries.map((entry) => ({ ...read(entry.slice(0, -DEMAND_LENGTH)), gate })))
+      if (jobs.length >= limit) return { jobs, cursor: `${name}@${start + entries.length}` }
+    }
+  }
+  return { jobs, cursor: null }
+}
+
+/** Names of the buckets of a gate. */
+async function headsOf(ask: Ask, keys: QueueKeys, gate: string): Promise<string[]> {
+  const heads = await ask('ZRANGE', keys.gate(gate).heads, '0', '-1')
+  return heads.map((head) => head.slice(16, 24)).sort()
+}
+
+/** Gates with parked jobs: the first ones that are found, or the one that is said. */
+export async function gatesOf(
+  ask: Ask,
+  keys: QueueKeys,
+  { limit, only }: GatesRequest,
+): Promise<ListedGate[]> {
+  if (only !== undefined) return found(ask, keys, [only])
+  const gates: ListedGate[] = []
+  for await (const step of gatesFrom(ask, keys, '')) {
+    gates.push(
+      ...(await found(
+        ask,
+        keys,
+        step.map(({ gate }) => gate),
+      )),
+    )
+    if (gates.length >= limit) break
+  }
+  return gates.slice(0, limit)
+}
+
+async function found(ask: Ask, keys: QueueKeys, names: string[]): Promise<ListedGate[]> {
+  const gates = await Promise.all(
+    names.map(async (name) => {
+      const [terms = '', fill = ''] = await ask('HMGET', keys.gate(name).gate, 'terms', 'parked')
+      return { name, terms, count: Number(fill.split(' ')[2] ?? 0) }
+    }),
+  )
+  return gates.filter(({ count }) => count > 0)
+}
