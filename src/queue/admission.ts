@@ -4,16 +4,21 @@ import type { LetIn } from './gatekeeper.ts'
 import type { Needs } from './needs.ts'
 import { ShutGates } from './shut-gates.ts'
 import { Standing } from './standing.ts'
+import { Standings, type StandingsTerms } from './standings.ts'
 import type { StoredJob } from './store.ts'
 
-export interface AdmissionTerms {
+export interface AdmissionTerms extends StandingsTerms {
   clock: Clock
   needs: Needs
-  /** JSON that others in a line see of this consumer. */
-  metadata: string
   isKeeping: (key: string) => boolean
   /** It is to be behind that gate; who stands in line there already goes on as its keeper, or leaves. */
-  park: (job: StoredJob, gate: Gate, standing: Standing | null) => Promise<unknown>
+  park: (job: StoredJob, where: Where, standing: Standing | null) => Promise<unknown>
+}
+
+/** Behind which gate a job is, and whose turn it takes there; null where jobs wait in one line. */
+export interface Where {
+  gate: Gate
+  turnOf: string | null
 }
 
 /** What a job has when it asks: what it was let in with, or what it kept since it failed. */
@@ -35,13 +40,14 @@ const MOST_DEFERRED = 10_000
 export class Admission {
   private readonly terms: AdmissionTerms
   private readonly shut: ShutGates
-  private readonly standings = new Set<Standing>()
+  private readonly standings: Standings
   /** What jobs that were put off wait for. */
   private readonly deferred = new Map<string, Gate>()
 
   constructor(terms: AdmissionTerms) {
     this.terms = terms
     this.shut = new ShutGates(terms.clock)
+    this.standings = new Standings(terms)
   }
 
   /** @param passes gets what the job holds then: what is left in it is to be given back where it is not in */
@@ -61,10 +67,12 @@ export class Admission {
       if (at === grantedAt && (isExtra || granted?.demand === gate.demand)) continue
       // Another job was the first one when it was asked for.
       if (at === grantedAt) await this.giveBack(passes.splice(0, 1))
-      const mayStand = grantedAt >= 0 && at > grantedAt && !gate.isSpent
+      const isLater = grantedAt >= 0 && at > grantedAt && !gate.isSpent
+      const takesTurns = isLater && needs.turnOf(job.payload, gate) !== null
+      const mayStand = isLater && this.standings.mayStand(takesTurns)
       const standing = mayStand || this.isShut(gate) ? null : this.ask(gate)
       const pass = mayStand
-        ? await this.stand(gate)
+        ? await this.standings.stand(gate, takesTurns)
         : standing && (await this.enter(gate, standing))
       if (pass) {
         passes.push(pass)
@@ -73,7 +81,7 @@ export class Admission {
       if (granted && gates.includes(granted.gate)) this.remember(job.id, granted.gate)
       if (mayStand) return 'back'
       await this.giveBack(passes)
-      await this.terms.park(job, gate, standing)
+      await this.terms.park(job, { gate, turnOf: needs.turnOf(job.payload, gate) }, standing)
       return 'parked'
     }
     if (granted) this.deferred.delete(job.id)
@@ -111,7 +119,7 @@ export class Admission {
 
   /** Those who wait with what they have leave their lines. */
   abandon(): Promise<void>[] {
-    return [...this.standings].map((standing) => standing.abandon())
+    return this.standings.abandon()
   }
 
   /** With what it is to have besides: it was let in to that, or is known to have been put off until it has it. */
@@ -135,20 +143,6 @@ export class Admission {
       if (!pass) this.shut.free(key)
     }
     return pass
-  }
-
-  /**
-   * A job that was let in waits for what comes behind in the order of gates with what it has: parked again, it would find
-   * the others shut each time while many need the same ones. As all wait in that order, none waits for ever.
-   */
-  private async stand(gate: Gate): Promise<Pass | null> {
-    const standing = new Standing(gate, gate.demand, this.terms.metadata)
-    this.standings.add(standing)
-    try {
-      return await standing.entered
-    } finally {
-      this.standings.delete(standing)
-    }
   }
 
   /** Others wait for it, or hold it and will for a while: asking would be in vain. */

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect } from 'vitest'
 import type { TestClock } from '../testing/clock.ts'
 import type { ListedJob, ListedState } from './listing-store.ts'
-import type { Park, Parked, UnparkAnswer, UnparkRequest } from './parking-store.ts'
+import type { Park, Parked, ParkRequest, UnparkAnswer, UnparkRequest } from './parking-store.ts'
 import type {
   Death,
   ExchangeAnswer,
@@ -70,7 +70,9 @@ export class Consumer {
   private sequence = 0
   private last: ExchangeRequest | undefined
   private lastUnpark: UnparkRequest | undefined
-  private unparks = 0
+  private lastPark: ParkRequest | undefined
+  /** Calls that park or unpark. */
+  private gateCalls = 0
 
   constructor(client: QueueClient, queue: string, epoch: string) {
     this.client = client
@@ -125,13 +127,21 @@ export class Consumer {
   /** Puts what it holds behind gates. */
   park(parks: Park[], keeper = this.epoch): Promise<Parked[]> {
     for (const { id } of parks) this.held.delete(id)
-    return this.client.queue.park({ queue: this.queue, epoch: this.epoch, keeper, parks })
+    const { queue, epoch } = this
+    this.lastPark = { queue, epoch, sequence: ++this.gateCalls, keeper, parks }
+    return this.client.queue.park(this.lastPark)
+  }
+
+  /** The last of those again. */
+  repeatPark(): Promise<Parked[]> {
+    if (!this.lastPark) throw new Error('nothing was parked yet')
+    return this.client.queue.park(this.lastPark)
   }
 
   async unpark(gates: string[], leaseMs = LEASE_MS): Promise<UnparkAnswer> {
     const { queue, epoch } = this
     const heldCount = this.held.size
-    this.lastUnpark = { queue, epoch, sequence: ++this.unparks, leaseMs, heldCount, gates }
+    this.lastUnpark = { queue, epoch, sequence: ++this.gateCalls, leaseMs, heldCount, gates }
     const answer = await this.client.queue.unpark(this.lastUnpark)
     if (answer.tag === 'ok') for (const job of answer.jobs) if (job) this.held.add(job.id)
     return answer
@@ -140,7 +150,10 @@ export class Consumer {
   /** The last of those again; `back` calls earlier if given. */
   repeatUnpark(back = 0): Promise<UnparkAnswer> {
     if (!this.lastUnpark) throw new Error('nothing was unparked yet')
-    return this.client.queue.unpark({ ...this.lastUnpark, sequence: this.unparks - back })
+    return this.client.queue.unpark({
+      ...this.lastUnpark,
+      sequence: this.lastUnpark.sequence - back,
+    })
   }
 }
 

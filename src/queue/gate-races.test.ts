@@ -121,7 +121,9 @@ describe.each(engines)('jobs behind a gate on $name', { timeout: 60_000 }, ({ op
     const consumer = new Consumer({ queue, clientId }, 'q', 'dead')
     const claimed = await consumer.claim(payloads.length)
     const { key, terms, demand } = gates.lock('record', TTL_MS)
-    const parks = claimed.slice(held).map(({ id }) => ({ id, gate: key, terms, demand }))
+    const parks = claimed
+      .slice(held)
+      .map(({ id }) => ({ id, gate: key, terms, demand, turnOf: null }))
     await consumer.park(parks)
     return claimed
   }

@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts'
 import { SluiceError, StaleDeliveryError } from '../errors.ts'
 import type { Gate, Pass } from '../gate/gate.ts'
 import { UnderWay } from '../gate/under-way.ts'
-import { Admission, type Brought } from './admission.ts'
+import { Admission, type Brought, type Where } from './admission.ts'
 import type { Ending } from './defer.ts'
 import { type FailureTerms, settlementOf } from './failure.ts'
 import { Gatekeeper, type LetIn } from './gatekeeper.ts'
@@ -57,7 +57,9 @@ export class GatedConsumer {
     this.admission = new Admission({
       ...{ clock, needs: terms.needs, metadata: this.metadata },
       isKeeping: (key) => this.gatekeeper.isKeeping(key),
-      park: ({ id }, gate, standing) => this.park(id, gate, standing),
+      isRoomy: () => 2 * this.betweenCount <= terms.freeSlots(),
+      letPass: (gate, pass) => this.gatekeeper.letPass(gate, pass),
+      park: (job, where, standing) => this.park(job.id, where, standing),
     })
     this.kept = new KeptJobs({
       clock,
@@ -86,6 +88,7 @@ export class GatedConsumer {
       keepGates: (keys) => this.tickets.parking.keepGates(keys),
       yieldGates: (keys) => this.tickets.parking.yieldGates(keys),
       untilRoom: (ms) => this.slotWaits.until(ms),
+      hasRoom: hasSlot,
       unpark: (key) => this.unpark(key),
       letIn: (unparked, granted) => this.underWay.during(this.receive(unparked, granted)),
     })
@@ -189,9 +192,10 @@ export class GatedConsumer {
   }
 
   /** False: nothing is known of it any more. */
-  private async park(id: string, gate: Gate, standing: Standing | null): Promise<boolean> {
+  private async park(id: string, where: Where, standing: Standing | null): Promise<boolean> {
+    const { gate, turnOf } = where
     const { key, terms, demand } = gate
-    const parked = await this.tickets.park(id, { gate: key, terms, demand })
+    const parked = await this.tickets.park(id, { gate: key, terms, demand, turnOf })
     if (parked?.tag === 'keeper') this.gatekeeper.keep(key, () => gate, demand, standing)
     else if (standing) this.underWay.during(standing.abandon())
     if (parked?.tag === 'kept') this.admission.keepOut(key, parked.forMs)
@@ -205,7 +209,7 @@ export class GatedConsumer {
     this.admission.remember(id, gate)
     await Promise.all(this.held.remove(id).map((pass) => this.admission.release(pass)))
     const isOurs = life === this.life && !this.stopped
-    const isParked = isOurs && (await this.park(id, gate, null))
+    const isParked = isOurs && (await this.park(id, { gate, turnOf: null }, null))
     this.betweenCount--
     this.wake()
     return isParked

@@ -30,6 +30,7 @@ it('keeps a gate anew of which it is told while it believes to keep it', async (
     },
     yieldGates: (gates) => store.yieldGates('q', 'here', gates),
     untilRoom: async () => true,
+    hasRoom: () => true,
     unpark: async () => null,
     letIn: () => {},
   })
@@ -41,7 +42,7 @@ it('keeps a gate anew of which it is told while it believes to keep it', async (
   const consumer = new Consumer({ clientId: 'here:1:a', queue: store }, 'q', 'epoch')
   await store.add({ queue: 'q', producer: 'p', sequence: 1, jobs: [newJob('1')] })
   const [{ id } = { id: '' }] = await consumer.claim(1)
-  const park = { id, gate: GATE, terms: '{}', demand: '1' }
+  const park = { id, gate: GATE, terms: '{}', demand: '1', turnOf: null }
 
   // It gave the gate up, and parked a job behind it before that was known.
   expect(await consumer.park([park], 'here')).toEqual([{ tag: 'keeper' }])

@@ -17,6 +17,7 @@ export interface GatekeeperTerms {
   yieldGates: (gates: string[]) => Promise<void>
   /** Resolves with whether there is room for one job within so many milliseconds. */
   untilRoom: (ms: number) => Promise<boolean>
+  hasRoom: () => boolean
   /** Null if nothing can be claimed now. */
   unpark: (gate: string) => Promise<Unparked | null>
   /** Runs what was unparked, with what it was let in with. */
@@ -86,6 +87,16 @@ export class Gatekeeper {
    */
   look(keys: readonly string[]): void {
     if (keys.length > 0 && !this.stopped) this.track(this.ask([...keys]))
+  }
+
+  /** Whether the first job that is parked there took over the pass of one that stands in line for itself. */
+  async letPass(gate: Gate, pass: Pass): Promise<boolean> {
+    const { hasRoom, unpark, letIn } = this.terms
+    const unparked = hasRoom() && !this.stopped ? await unpark(gate.key) : null
+    if (!unparked?.job) return false
+    const { job, fence, rest } = unparked
+    letIn({ job, fence, rest }, { gate, pass, demand: gate.demand })
+    return true
   }
 
   /** Gives all gates up. */

@@ -194,6 +194,34 @@ describe('a job that needs a lock', () => {
     await sluice.close()
   })
 
+  it('is put off, made due sooner, or given another priority while it is parked', async () => {
+    const { sluice, clock } = createTestSluice()
+    const queue = sluice.queue<string>('q', { lock: 'door' })
+    const held = await sluice.lock('door', { ttl: '1h' }).acquire()
+    const seen: string[] = []
+    queue.work(({ data }) => {
+      seen.push(data)
+    })
+    for (const id of ['later', 'sooner', 'line', 'urgent']) await queue.add(id, { id })
+    await expect.poll(() => queue.counts()).toEqual({ ...NOWHERE, parked: 4 })
+    expect(await queue.why('later')).toMatchObject({ state: 'parked', parked: { inFront: 0 } })
+    expect(await queue.change('later', { delay: '10m' })).toBe('changed')
+    expect(await queue.why('later')).toMatchObject({ state: 'waiting', parked: null })
+    expect((await queue.why('later'))?.text).toMatch(/^due at /)
+    expect(await queue.change('sooner', { delay: '10m' })).toBe('changed')
+    expect(await queue.change('sooner', { delay: '1m' })).toBe('changed')
+    expect(await queue.change('urgent', { priority: -1 })).toBe('changed')
+    await expect.poll(async () => (await queue.why('urgent'))?.parked?.inFront).toBe(0)
+    await held.release()
+    await expect.poll(() => seen).toEqual(['urgent', 'line'])
+    await clock.advance('61s')
+    await expect.poll(() => seen).toEqual(['urgent', 'line', 'sooner'])
+    await clock.advance('9m')
+    await expect.poll(() => seen).toEqual(['urgent', 'line', 'sooner', 'later'])
+    await expect.poll(() => queue.counts()).toEqual(NOWHERE)
+    await sluice.close()
+  })
+
   it('is told by its signal that the lock was taken away', async () => {
     const { sluice, clock } = createTestSluice()
     const queue = sluice.queue<number>('q', { lock: 'door' })
@@ -414,6 +442,90 @@ describe('limits of a whole queue', () => {
     expect(seen.length).toBe(6)
     await sluice.close()
   })
+})
+
+describe('tenants of one queue', () => {
+  const key = (data: string) => data.slice(0, 1)
+  const many = (tenant: string, count: number) =>
+    Array.from({ length: count }, (_, n) => `${tenant}${n}`)
+  const of = (tenant: string, begun: string[]) => begun.filter((data) => key(data) === tenant)
+
+  it.each([1, 2, 1_000])(
+    'take turns at the total, also where one has a thousand jobs and may run %d',
+    async (max) => {
+      const { sluice } = createTestSluice()
+      const queue = sluice.queue<string>('q', { concurrency: { total: 2, perKey: { key, max } } })
+      const begun: string[] = []
+      let open = () => {}
+      const opened = new Promise<void>((resolve) => (open = resolve))
+      queue.work(async ({ data }) => {
+        begun.push(data)
+        await opened
+        await turn()
+      })
+      await queue.addMany(many('a', 1_000))
+      await expect.poll(() => queue.counts()).toMatchObject({ ready: 0 })
+      await queue.addMany(many('b', 3))
+      await expect.poll(() => queue.counts(), { timeout: 10_000 }).toMatchObject({ ready: 0 })
+      open()
+      await expect.poll(() => of('b', begun).length, { timeout: 10_000 }).toBe(3)
+      expect(begun.findLastIndex((data) => key(data) === 'b')).toBeLessThan(30)
+      await sluice.close({ timeout: 0 })
+    },
+    60_000,
+  )
+
+  it('take turns at a total rate', async () => {
+    const { sluice, clock } = createTestSluice()
+    const queue = sluice.queue<string>('q', {
+      rate: {
+        total: fixedWindow({ limit: 4, per: '1s' }),
+        perKey: { key, rule: fixedWindow({ limit: 1_000, per: '1s' }) },
+      },
+    })
+    const begun: string[] = []
+    queue.work(({ data }) => {
+      begun.push(data)
+    })
+    await queue.addMany(many('a', 1_000))
+    await expect.poll(() => queue.counts()).toEqual({ ...NOWHERE, parked: 996 })
+    await queue.addMany(many('b', 3))
+    await expect.poll(() => queue.counts()).toEqual({ ...NOWHERE, parked: 999 })
+    for (let window = 2; window <= 3; window++) {
+      await clock.advance('1s')
+      await expect.poll(() => begun.length).toBe(4 * window)
+    }
+    expect(of('b', begun)).toEqual(many('b', 3))
+    await sluice.close({ timeout: 0 })
+  }, 30_000)
+
+  it('all get their share, also where those who came first may fill all slots of the workers', async () => {
+    const { sluice } = createTestSluice()
+    const queue = sluice.queue<string>('q', { concurrency: { total: 6, perKey: { key, max: 5 } } })
+    const begun: string[] = []
+    let open = () => {}
+    const opened = new Promise<void>((resolve) => (open = resolve))
+    for (let worker = 0; worker < 2; worker++) {
+      queue.work(
+        async ({ data }) => {
+          begun.push(data)
+          await opened
+          await turn()
+        },
+        { concurrency: 20 },
+      )
+    }
+    for (const tenant of 'abcdefghij') {
+      await queue.addMany(many(tenant, 60))
+      await expect.poll(() => queue.counts()).toMatchObject({ ready: 0 })
+    }
+    open()
+    await expect.poll(() => begun.length, { timeout: 20_000 }).toBeGreaterThan(200)
+    const counts = [...'abcdefghij'].map((tenant) => of(tenant, begun.slice(0, 200)).length)
+    // A tenth is 20; without turns some have none.
+    expect(Math.min(...counts)).toBeGreaterThan(7)
+    await sluice.close({ timeout: 0 })
+  }, 60_000)
 })
 
 describe('needs that are wrong', () => {

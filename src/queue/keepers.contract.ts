@@ -60,11 +60,11 @@ export function keepersContract(bench: Bench): void {
       await bench.add(['a', 'b'])
       const [a, b] = await worker.claim(2)
       if (!a || !b) throw new Error('not all were claimed')
-      await worker.park([{ id: b.id, gate: GATE, terms: '{"b":"限"}', demand: 'of b' }])
+      await worker.park(behind([b], GATE, { terms: '{"b":"限"}', demand: 'of b' }))
       const view = { tag: 'keeper', terms: '{"b":"限"}', count: 1, demand: 'of b' }
       expect(await keep(worker.epoch)).toEqual([view])
       const demand = '!~"%{}:;,/\\|0123456789abcdefghij'
-      await worker.park([{ id: a.id, gate: GATE, terms: '{}', demand }])
+      await worker.park(behind([a], GATE, { demand }))
       expect(await keep(worker.epoch)).toEqual([{ ...view, terms: '{}', count: 2, demand }])
     })
 

@@ -8,7 +8,7 @@ export const GATE = 'lock:user:42'
 /** What the suites of parked jobs do again and again. */
 export function lotOf(bench: Bench) {
   const behind = (jobs: StoredJob[], gate = GATE, how: Partial<Park> = {}): Park[] =>
-    jobs.map(({ id }) => ({ id, gate, terms: '{}', demand: 'w', ...how }))
+    jobs.map(({ id }) => ({ id, gate, terms: '{}', demand: 'w', turnOf: null, ...how }))
 
   /** Adds jobs, and parks them for a consumer that holds nothing else. */
   async function fill(
@@ -16,12 +16,13 @@ export function lotOf(bench: Bench) {
     gate = GATE,
     how: Partial<NewJob> = {},
     worker = bench.consumer(),
+    park: Partial<Park> = {},
   ): Promise<StoredJob[]> {
     await bench.add(payloads, how)
     const jobs = await worker.claim(payloads.length)
     expect(jobs).toHaveLength(payloads.length)
     for (let from = 0; from < jobs.length; from += 100) {
-      await worker.park(behind(jobs.slice(from, from + 100), gate))
+      await worker.park(behind(jobs.slice(from, from + 100), gate, park))
     }
     return jobs
   }

@@ -48,11 +48,11 @@ export interface QueueNeeds<Data> {
   /** Units of limiters that it takes when it begins, up to 8. */
   limit?: QueueLimit<Data> | readonly QueueLimit<Data>[]
   /**
-   * Jobs that run at one time, of all workers together, `total`; and of those with the same key, `max`. Keys take turns. A
-   * semaphore named `queue:` and the name of the queue.
+   * Jobs that run at one time, of all workers together, `total`; and of those with the same key, `max`. Keys take turns where jobs
+   * wait for the total. A semaphore named `queue:` and the name of the queue.
    */
   concurrency?: { total?: number; perKey?: { key: (data: Data) => string; max: number } }
-  /** How often jobs begin, by a rule such as `funnel({ … })`: of all, and of those with the same key. */
+  /** How often jobs begin, by a rule such as `funnel({ … })`: of all, where keys take turns, and of those with the same key. */
   rate?: { total?: object; perKey?: { key: (data: Data) => string; rule: object } }
   /**
    * `'keep'`: a job that failed keeps its locks, permits and place among `concurrency` while its back-off lasts, so that no other

@@ -1,5 +1,6 @@
 import { ArgumentError } from '../errors.ts'
 import type { Acquirable, Gate, Gates, Pass } from '../gate/gate.ts'
+import { gateKey } from '../gate/key.ts'
 import { describe } from '../text.ts'
 import type { LockNeed, OnRetry, ReadNeeds, ReadQueueNeeds } from './need-options.ts'
 import { decodePayload, needsOf, withNeeds } from './payload.ts'
@@ -41,7 +42,8 @@ export class Needs {
 
   /**
    * Of each gate once, in the order in which all jobs ask: what is held before what is spent, each kind by its keys, and last what
-   * is of this queue alone, the part of one key before that of all.
+   * is of this queue alone: the part of one key before that of all. Who has to wait for its own key only has then asked for
+   * nothing that others want; the other way round each such job would take a place of all, and give it back, one call each.
    * @throws {ArgumentError} for what a function of the queue made of the data, and what it throws itself
    */
   of(payload: string): Gate[] {
@@ -54,6 +56,18 @@ export class Needs {
     const [shared, alone] = this.partsOf(payload)
     const own = new Set([...shared, ...alone].map(({ key }) => key))
     return inOrder([...shared, ...extras.filter(({ key }) => !own.has(key))], alone)
+  }
+
+  /** Whose turn it is where a job waits for what is for all of its queue: its key. Null where jobs wait in one line. */
+  turnOf(payload: string, { key }: Gate): string | null {
+    const { concurrency, rate } = this.ofQueue
+    const perKeys = [concurrency?.perKey, rate?.perKey]
+    if (!perKeys[0] && !perKeys[1]) return null
+    if (key === this.totalRate()?.key) perKeys.reverse()
+    else if (key !== this.totalConcurrency()?.key) return null
+    const perKey = perKeys[0] ?? perKeys[1]
+    // As short as the name of a gate: engines keep it beside that.
+    return perKey ? gateKey('key', perKey.key(decodePayload(payload) as never)) : null
   }
 
   /** @throws {ArgumentError} for terms of another version */
@@ -133,17 +147,33 @@ export class Needs {
     const { gates, ttlMs } = this
     const { concurrency, rate } = this.ofQueue
     if (!concurrency && !rate) return
-    const own = `queue:${this.queue.replaceAll('%', '%25').replaceAll(':', '%3A')}`
+    const own = this.ownName()
     if (concurrency?.perKey) {
       const { key, max } = concurrency.perKey
       all.push(gates.semaphore(`${own}:${key(data)}`, max, 1, ttlMs))
     }
-    if (concurrency?.total) all.push(gates.semaphore(own, concurrency.total, 1, ttlMs))
+    const inAll = this.totalConcurrency()
+    if (inAll) all.push(inAll)
     if (rate?.perKey) {
       const { key, rule } = rate.perKey
       all.push(gates.limit({ name: `${own}:key`, rules: [rule] }, key(data), 1))
     }
-    if (rate?.total) all.push(gates.limit({ name: own, rules: [rate.total] }, 'all', 1))
+    const ofAll = this.totalRate()
+    if (ofAll) all.push(ofAll)
+  }
+
+  private totalConcurrency(): Gate | null {
+    const total = this.ofQueue.concurrency?.total
+    return total ? this.gates.semaphore(this.ownName(), total, 1, this.ttlMs) : null
+  }
+
+  private totalRate(): Gate | null {
+    const total = this.ofQueue.rate?.total
+    return total ? this.gates.limit({ name: this.ownName(), rules: [total] }, 'all', 1) : null
+  }
+
+  private ownName(): string {
+    return `queue:${this.queue.replaceAll('%', '%25').replaceAll(':', '%3A')}`
   }
 }
 

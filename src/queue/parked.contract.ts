@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type Bench, newJob, numbered, payloadsOf } from './bench.contract.ts'
+import { type Bench, HOUR_MS, newJob, numbered, payloadsOf } from './bench.contract.ts'
 import { DONE, deskOf } from './desk.contract.ts'
 import { GATE, lotOf } from './lot.contract.ts'
 import { KEEPER_MS } from './parking-store.ts'
@@ -224,6 +224,52 @@ export function parkedContract(bench: Bench): void {
         await worker.say({ acks: found.jobs })
         expect(await bench.counts()).toEqual(NOWHERE)
         expect(await keep(worker.epoch)).toEqual([{ tag: 'empty' }])
+      })
+
+      it('Q39 Q70 put off while it is parked, it comes later; made due sooner, then', async () => {
+        await desk.add(['later', 'sooner', 'back'])
+        const worker = bench.consumer()
+        const jobs = await worker.claim(3)
+        await worker.park(behind(jobs))
+        for (const name of ['later', 'sooner', 'back']) {
+          expect(await desk.change(name, HOUR_MS)).toBe('changed')
+        }
+        expect(await desk.change('sooner', 1_000)).toBe('changed')
+        expect(await desk.change('back', 0)).toBe('changed')
+        expect(await bench.counts()).toMatchObject({ inFlight: 0 })
+        await desk.finish(worker, await openOne(worker))
+        expect((await read('back'))?.state).toBe('done')
+        await bench.pass(1_000)
+        await desk.finish(worker, await openOne(worker))
+        expect((await read('sooner'))?.state).toBe('done')
+        const { jobs: unparkedJobs, fence } = await unparkedOf(worker, [GATE, GATE, GATE])
+        const openings = await reopen(unparkedJobs, fence)
+        expect(openings.map(({ tag }, index) => [unparkedJobs[index]?.name, tag])).toEqual([
+          ...[
+            ['later', 'later'],
+            ['sooner', 'drop'],
+            ['back', 'drop'],
+          ],
+        ])
+        const [later, ...dropped] = unparkedJobs
+        const delayMs = openings[0]?.tag === 'later' ? openings[0].delayMs : 0
+        expect(delayMs).toBeCloseTo(HOUR_MS - 1_000, -2)
+        const retries = later ? [{ job: later, delayMs, failed: false }] : []
+        await worker.say({ acks: dropped, retries })
+        await bench.passWith(worker, HOUR_MS)
+        await desk.finish(worker, await openOne(worker))
+        expect(await bench.counts()).toEqual(NOWHERE)
+      })
+
+      it('Q39 Q70 put off and due again before it comes up, it runs when it does', async () => {
+        await desk.add(['a'])
+        const worker = bench.consumer()
+        await worker.park(behind(await worker.claim(1)))
+        await desk.change('a', 1_000)
+        await bench.pass(1_001)
+        expect(await open(worker)).toEqual([])
+        const { jobs, fence } = await unparkedOf(worker)
+        expect(await reopen(jobs, fence)).toMatchObject([{ tag: 'run' }])
       })
 
       it('Q24 Q36 Q76 drained, its record goes as well', async () => {

@@ -3,12 +3,12 @@ import type { StoredJob } from './store.ts'
 /**
  * The part of the contract of queues that knows jobs which wait for a gate: they are *parked* behind it. What a
  * gate is only clients know: here it is a name. Of each gate with parked jobs one consumer is the *keeper*, who
- * asks for what they wait for. Internal, outside semver. Its promises, Q70 to Q76, are in `store.ts`.
+ * asks for what they wait for. Internal, outside semver. Its promises, Q70 to Q79, are in `store.ts`.
  */
 export interface ParkingStore {
   /**
    * Puts deliveries of an epoch behind gates, as if they had not been. Up to 100; each is answered in its place.
-   * Who parks behind a gate without a keeper becomes it. Repeated, what was parked is `stale`.
+   * Who parks behind a gate without a keeper becomes it. Repeated, however late, it changes nothing: all is `stale`.
    */
   park(request: ParkRequest): Promise<Parked[]>
   /**
@@ -30,6 +30,8 @@ export interface ParkingStore {
 export interface ParkRequest {
   queue: string
   epoch: string
+  /** Grows by one per call of the epoch that parks or unparks, the same when a call is repeated. */
+  sequence: number
   /** One consumer, for as long as it lives. */
   keeper: string
   parks: Park[]
@@ -42,6 +44,11 @@ export interface Park {
   terms: string
   /** What the job asks of the gate: up to 32 printable ASCII characters. */
   demand: string
+  /**
+   * Who waits there, in up to {@link LONGEST_GATE} characters: those of one rank take turns. Null where nobody does: these come in
+   * the order in which they were added, before those who take turns.
+   */
+  turnOf: string | null
 }
 
 /** `kept`: it is parked, and others keep the gate for that long. */
@@ -64,7 +71,7 @@ export type GateAnswer =
 export interface UnparkRequest {
   queue: string
   epoch: string
-  /** Grows by one per call of the epoch, the same when a call is repeated. Apart from that of exchanges. */
+  /** As that of {@link ParkRequest}. Apart from that of exchanges. */
   sequence: number
   leaseMs: number
   /** Deliveries that the consumer believes are its own: with 0 it can never be `lost`. */

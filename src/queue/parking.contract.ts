@@ -14,6 +14,7 @@ import { parkedContract } from './parked.contract.ts'
 import { KEEPER_MS } from './parking-store.ts'
 import { stayingContract } from './staying.contract.ts'
 import type { StoredJob } from './store.ts'
+import { turnsContract } from './turns.contract.ts'
 
 const NOWHERE = { ready: 0, timed: 0, inFlight: 0, dead: 0 }
 /** More than one bucket of an engine holds, and than is counted. */
@@ -26,6 +27,7 @@ export function parkingContract(bench: Bench): void {
   unparkingContract()
   keepersContract(bench)
   parkedContract(bench)
+  turnsContract(bench)
   stayingContract(bench)
 
   describe('parking', () => {

@@ -33,8 +33,9 @@ export class Parking {
   private readonly terms: ParkingTerms
   /** As which gates know the consumer. */
   private readonly keeper = randomBytes(9).toString('base64url')
+  /** Of both, so that a call that arrives once more when a later one was answered changes nothing. */
   private sequence = 0
-  /** Of what was parked and what is unparked one call is under way: a repeated one must not park a job anew. */
+  /** Of what is parked and what is unparked one call is under way: they are numbered together. */
   private last: Promise<unknown> = Promise.resolve()
   private readonly parks = new Gathering<Park, Parked>((parks) =>
     this.inTurn(() => this.parkAll(parks)),
@@ -77,7 +78,8 @@ export class Parking {
 
   private parkAll(parks: Park[]): Promise<Parked[] | null> {
     const { store, clock, queue, epoch, isOver } = this.terms
-    const request = { queue, epoch: epoch(), keeper: this.keeper, parks }
+    const sequence = ++this.sequence
+    const request = { queue, epoch: epoch(), sequence, keeper: this.keeper, parks }
     return untilAnswered({ clock, call: () => store.park(request), isOver })
   }
 

@@ -30,8 +30,7 @@ import type { StrandStore } from './strand-store.ts'
  * - Q12 A dead job that is redriven is ready once, with its id, behind what was, as if never tried.
  * - Q20 Jobs with a rank are claimed by it: `lifo` first, the newest before older ones; then priorities
  *       below 0, the line of Q2, and priorities above 0, lower ones first, equal ones by age.
- * - Q21 A job is never claimed after its deadline: the claim that finds it buries it, without an attempt.
- *       Redriven, it has none.
+ * - Q21 A job is never claimed after its deadline: the claim that finds it buries it, without an attempt. Redriven, it has none.
  * - Q22 Of a paused queue nothing is claimed and nobody is woken, while what is in flight is settled and
  *       what is added is kept. Resumed, one idle consumer is woken.
  * - Q23 A batch after which more jobs, or bytes of payloads, would wait than it says is refused as a whole.
@@ -46,8 +45,7 @@ import type { StrandStore } from './strand-store.ts'
  * - Q30 Of adds under one name one makes the job, whoever says them and however often: the others change
  *       what waits, or nothing.
  * - Q31 Only the newest delivery of the ticket that counts may run a job; every other is dropped.
- * - Q32 A job does not run before its record says that it is due: a ticket that comes earlier is told
- *       how long to wait.
+ * - Q32 A job does not run before its record says that it is due: a ticket that comes earlier is told how long to wait.
  * - Q33 Only the delivery that runs a job ends it, once. The same end said again changes nothing. A dead
  *       one has its dead letter, also when its worker crashed while it said so.
  * - Q34 A cancelled job that did not run never runs. One that runs ends as cancelled, whatever its worker
@@ -102,6 +100,8 @@ import type { StrandStore } from './strand-store.ts'
  * - Q75 Of a gate behind which nothing is parked nothing is left once its last look is over.
  * - Q76 Parked jobs are counted as such, wait in the sense of Q23, and are drained and obliterated like the others.
  * - Q77 What failed and stays is in flight for the same epoch, with one attempt more, in the step that is told of it.
+ * - Q78 Where jobs say whose turn it is, keys of one rank take turns, and jobs of a key come as they were parked.
+ * - Q79 Parks and unparks of an epoch are numbered together: one that arrives once more, however late, changes nothing.
  */
 
 /** A job as it travels. `id` is unique and grows in the order of adding. */

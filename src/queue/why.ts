@@ -1,3 +1,4 @@
+import type { Clock } from '../clock.ts'
 import { ArgumentError } from '../errors.ts'
 import type { Gate, InTheWay } from '../gate/gate.ts'
 import { MOST_IN_LINE, readMetadata } from '../gate/view.ts'
@@ -31,6 +32,7 @@ export interface ParkedOn {
 }
 
 interface Terms {
+  clock: Clock
   store: WholeQueue
   queue: string
   needs: Needs
@@ -43,7 +45,9 @@ const MOST_IN_FRONT = 10_000
 export async function whyOf(name: string, record: JobRecord, terms: Terms): Promise<Why> {
   const { state, gate, dueAtMs } = record
   if (state !== 'waiting') return { state, text: STATES[state], parked: null }
-  const parked = gate === null ? null : await parkedOn(gate, name, record, terms)
+  // Put off while it was parked, it does not run when it comes up.
+  const isPutOff = dueAtMs !== null && dueAtMs > terms.clock.wallMs()
+  const parked = gate === null || isPutOff ? null : await parkedOn(gate, name, record, terms)
   if (parked) return { state: 'parked', text: textOf(parked), parked }
   const { paused } = await terms.store.counts(terms.queue)
   const due =

@@ -14,8 +14,8 @@ export const fieldOf = (content: string[], field: string) =>
   content.find((_, index) => index % 2 === 1 && content[index - 1] === field)
 
 export function bodiesOf(type: string, part: string, content: string[]): string[] {
-  // Behind the body of a parked job stands what it asks of its gate.
-  if (part.startsWith('gate:')) return evenOf(content).map((entry) => entry.slice(0, -34))
+  // In front of the body of a parked job stands its round, behind it what it asks of its gate.
+  if (part.startsWith('gate:')) return evenOf(content).map((entry) => entry.slice(16, -34))
   if (type === 'zset') return evenOf(content)
   if (type === 'hash') {
     return content.filter((_, index) => index % 2 === 1 && content[index - 1] !== 'suspect')

@@ -17,15 +17,23 @@ export function auditGates(keys: Key[]): string[] {
       'is a gate without a look',
     ),
     ...auditHeads(keys),
+    ...auditTurns(keys),
     ...gates.flatMap(({ name }) => auditGate(keys, name)),
   ]
 }
+
+/** They go with their gate. */
+const auditTurns = (keys: Key[]): string[] =>
+  keys
+    .filter(({ name }) => /^queue:.*:gate:[^:]+:turns$/s.test(name))
+    .filter(({ name }) => !keys.some((key) => `${key.name}:turns` === name))
+    .map(({ name }) => `${name}: turns of no gate`)
 
 function auditGate(keys: Key[], name: string): string[] {
   const own = keys.find((key) => key.name === name)?.content ?? []
   const said = Number(fieldOf(own, 'parked')?.split(' ').at(-1))
   const there = keys
-    .filter((key) => key.name.startsWith(`${name}:`) && !key.name.endsWith(':heads'))
+    .filter((key) => key.name.startsWith(`${name}:`) && /:\d{8}$/.test(key.name))
     .reduce((sum, { content }) => sum + content.length / 2, 0)
   return said === there ? [] : [`${name}: says ${said}, and there are ${there}`]
 }
@@ -37,13 +45,13 @@ function auditHeads(keys: Key[]): string[] {
     return gate === undefined
       ? []
       : pairs(content).map(([head, rank]) => {
-          return `${gate}:${head.slice(16, 24)} ${rank} ${head.slice(0, 16)} ${head.slice(24)}`
+          return `${gate}:${head.slice(32, 40)} ${rank} ${head.slice(0, 32)} ${head.slice(40)}`
         })
   })
   const there = keys.flatMap(({ name, content: [entry = '', rank] }) => {
     if (!/^queue:.*:gate:[^:]+:\d{8}$/s.test(name)) return []
     const length = Number(entry.slice(-2))
-    return [`${name} ${rank} ${entry.slice(0, 16)} ${entry.slice(-34).slice(0, length)}`]
+    return [`${name} ${rank} ${entry.slice(0, 32)} ${entry.slice(-34).slice(0, length)}`]
   })
   return differences(listed, there, 'is a head of nothing', 'is a first job without a head')
 }

@@ -61,6 +61,7 @@ export const KNOWN_KEYS: readonly KnownKey[] = [
   known('looks at gates', `queue:${NAME}:timed:gates-\\d\\d`, 'zset', 'none'),
   known('gate of parked jobs', `queue:${NAME}:gate:[^:]+`, 'hash', 'none'),
   known('first parked jobs', `queue:${NAME}:gate:[^:]+:heads`, 'zset', 'none'),
+  known('turns at a gate', `queue:${NAME}:gate:[^:]+:turns`, 'zset', 'none'),
   known('parked jobs', `queue:${NAME}:gate:[^:]+:\\d{8}`, 'zset', 'none'),
   known('last answer about gates', `queue:${NAME}:unparked:[\\w-]+`, 'string', 10 * MINUTE_MS),
   known('names of schedules', `queue:${NAME}:schedules`, 'zset', 'none'),

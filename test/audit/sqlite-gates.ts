@@ -27,3 +27,18 @@ export const GATE_TABLE: KnownTable = {
     },
   ],
 }
+
+export const TURN_TABLE: KnownTable = {
+  name: 'turn',
+  contradictions: [
+    {
+      what: 'a turn at no gate',
+      sql: 'SELECT * FROM turn WHERE gate NOT IN (SELECT id FROM gate)',
+    },
+    {
+      what: 'a job in a later round than the last of all keys',
+      sql: `SELECT id FROM job WHERE round > coalesce(
+              (SELECT max(round) FROM turn WHERE turn.gate = job.gate AND turn.rank = job.rank), 0)`,
+    },
+  ],
+}

@@ -1,7 +1,7 @@
 // What may be left in a SQLite store: which tables, and in each of them which rows.
 
 import type { SqliteEngine, SqlRow, Transaction } from '../../src/engine/sqlite/engine.ts'
-import { GATE_TABLE, type KnownTable } from './sqlite-gates.ts'
+import { GATE_TABLE, type KnownTable, TURN_TABLE } from './sqlite-gates.ts'
 
 const DAY_US = 86_400_000_000
 /** A test steps its clock back by a day at most: what was stored before seems that far ahead. */
@@ -103,6 +103,7 @@ const KNOWN_TABLES: readonly KnownTable[] = [
   },
   { name: 'job_number' },
   GATE_TABLE,
+  TURN_TABLE,
   {
     name: 'job',
     ends: { column: 'at_us', withinUs: Number.MAX_SAFE_INTEGER },

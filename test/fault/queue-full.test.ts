@@ -171,7 +171,9 @@ describe('a queue on a full server', { timeout: TIMEOUT_MS }, () => {
       new Consumer(client, 'work', 'two'),
     ]
     const jobs = await worker.claim(20)
-    const parks = jobs.map(({ id }) => ({ id, gate: 'g', terms: '{}', demand: '1' }))
+    const parks = jobs.map(({ id }) => ({
+      ...{ id, gate: 'g', terms: '{}', demand: '1', turnOf: 'somebody' },
+    }))
     expect(await worker.park(parks)).toEqual(jobs.map(() => ({ tag: 'keeper' })))
     const view = { tag: 'keeper', count: 20 }
     expect(await client.queue.keepGates('work', 'one', ['g'])).toMatchObject([view])

@@ -59,6 +59,7 @@ const JOB_COLUMNS = [
     'history',
     'gate',
     'demand',
+    'round',
   ],
 ].join()
 

@@ -1,5 +1,5 @@
 -- Makes somebody the keeper of gates, or lets it stay that.
--- KEYLIST keys  buckets; then of each gate its hash, its heads, and the bucket of its look
+-- KEYLIST keys  buckets; then of each gate its hash, its heads, its turns, and the bucket of its look
 -- ARGV keeper  string
 -- ARGV gates   list  name:string looks_name:string
 -- REPLY answered  answers:strings
@@ -10,18 +10,18 @@
 -- USE   clock queue/buckets queue/looks queue/parked
 local buckets, answers, opened, changed = keys[1], {}, {}, {}
 redis.call('ZCARD', buckets)
-for at = 2, #keys, 3 do
-  local gate, looks = open_gate(keys[at], keys[at + 1]), keys[at + 2]
+for at = 2, #keys, 4 do
+  local gate, looks = open_gate(keys[at], keys[at + 1], keys[at + 2]), keys[at + 3]
   redis.call('ZCARD', looks)
   gate.looks, opened[#opened + 1] = looks, gate
 end
 -- A full server lets a script go on that has freed something.
 redis.call('ZREM', buckets, '')
 for i, gate in ipairs(opened) do
-  local name, looks, hash = gates[2 * i - 1], gate.looks, gate.hash
+  local name, looks, hash, turns = gates[2 * i - 1], gate.looks, gate.hash, gate.turns
   changed[looks] = gates[2 * i]
   if gate.fill.count == 0 then
-    redis.call('UNLINK', hash)
+    redis.call('UNLINK', hash, turns)
     redis.call('ZREM', looks, name)
     answers[i] = 'E'
   else

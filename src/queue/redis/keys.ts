@@ -21,7 +21,7 @@ export interface QueueKeys {
   schedules: string
   inflight(epoch: string): string
   last(epoch: string): string
-  /** The last answer to what an epoch asked of gates. */
+  /** What an epoch parked or unparked last. */
   unparked(epoch: string): string
   producer(producer: string): string
   segment(number: number): string
@@ -50,6 +50,7 @@ export interface GateKeys {
   name: string
   gate: string
   heads: string
+  turns: string
   /** The bucket in which its look is, and its name. */
   looks: string
   looksName: string
@@ -96,6 +97,7 @@ function gateKeysOf(base: string, name: string): GateKeys {
     name,
     gate,
     heads: `${gate}:heads`,
+    turns: `${gate}:turns`,
     looks: `${base}:timed:${looksName}`,
     looksName,
     bucket: (bucket) => `${gate}:${bucket}`,

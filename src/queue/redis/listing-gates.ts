@@ -11,7 +11,8 @@ import { isOfLooks, type QueueKeys } from './keys.ts'
 
 /** Gates whose buckets are asked for at one time. */
 const GATES_IN_A_STEP = 100
-/** What a job asks stands behind its body: see `parked.lua`. */
+/** Its round stands in front of a body, and what the job asks behind it: see `parked.lua`. */
+const ROUND_LENGTH = 16
 const DEMAND_LENGTH = 34
 
 type Ask = (command: string, ...args: string[]) => Promise<string[]>
@@ -66,17 +67,19 @@ export async function parkedPage(
       const stop = start + limit - jobs.length - 1
       const key = keys.gate(gate).bucket(bucket)
       const entries = await ask('ZRANGE', key, String(start), String(stop))
-      jobs.push(...entries.map((entry) => ({ ...read(entry.slice(0, -DEMAND_LENGTH)), gate })))
+      jobs.push(...entries.map((entry) => ({ ...read(bodyOf(entry)), gate })))
       if (jobs.length >= limit) return { jobs, cursor: `${name}@${start + entries.length}` }
     }
   }
   return { jobs, cursor: null }
 }
 
+const bodyOf = (entry: string) => entry.slice(ROUND_LENGTH, -DEMAND_LENGTH)
+
 /** Names of the buckets of a gate. */
 async function headsOf(ask: Ask, keys: QueueKeys, gate: string): Promise<string[]> {
   const heads = await ask('ZRANGE', keys.gate(gate).heads, '0', '-1')
-  return heads.map((head) => head.slice(16, 24)).sort()
+  return heads.map((head) => head.slice(32, 40)).sort()
 }
 
 /** Gates with parked jobs: the first ones that are found, or the one that is said. */

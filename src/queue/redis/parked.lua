@@ -3,18 +3,21 @@
 --     terms           JSON, of clients
 --     keeper          one consumer, until kept_until_us, as long as anything is parked
 --     parked          what buckets.lua keeps: the bucket that is being filled, its bytes, how many jobs there are
---   gate:NAME:BUCKET  zset  body, and what the job asks of the gate -> its rank, or 0
---   gate:NAME:heads   zset  the first job of each bucket: its id, the bucket in 8 digits, what it asks -> its rank
+--     round:RANK      the round of the last job of that rank that was let in, where keys take turns
+--   gate:NAME:BUCKET  zset  round in 16 digits, body, and what the job asks of the gate -> its rank, or 0
+--   gate:NAME:heads   zset  the first job of each bucket: its round and id, the bucket in 8 digits, what it asks -> its rank
+--   gate:NAME:turns   zset  see turns.lua: it goes with the hash
 -- What a job asks stands behind its body in 34 characters, the last two of which say how long it is. So members of
--- one rank are in the order of their ids in a bucket, and by their heads in all buckets: jobs are parked in any order.
--- BRINGS open_gate open_claimed entry_of put_parked first_bucket first_buckets take_parked view_of keep_gate
+-- one rank are in the order of rounds, then of ids, in a bucket, and by their heads in all buckets: jobs are parked in any order.
+-- BRINGS open_gate open_claimed put_parked first_bucket first_buckets take_parked view_of keep_gate
 
-local function open_gate(gate, heads, bucket)
+local function open_gate(gate, heads, turns, bucket)
   local kept = redis.call('HMGET', gate, 'terms', 'keeper', 'kept_until_us', 'parked')
   redis.call('ZCARD', heads)
+  if turns then redis.call('ZCARD', turns) end
   if bucket then redis.call('ZCARD', bucket) end
   local until_us, fill = tonumber(kept[3] or 0), read_fill('parked', kept[4])
-  return { hash = gate, heads = heads, terms = kept[1] or '', until_us = until_us, fill = fill,
+  return { hash = gate, heads = heads, turns = turns, terms = kept[1] or '', until_us = until_us, fill = fill,
     keeper = fill.count > 0 and until_us > now_us and kept[2] or nil }
 end
 
@@ -30,11 +33,9 @@ local function open_claimed(keys, at, names)
   return gate, at
 end
 
-local function entry_of(body, demand) return body .. string.format('%-32s%02d', demand, #demand) end
-
 local function head_of(entry, name)
   local length = tonumber(string.sub(entry, -2))
-  return string.sub(entry, 1, 16) .. name .. string.sub(entry, -34, length - 35)
+  return string.sub(entry, 1, 32) .. name .. string.sub(entry, -34, length - 35)
 end
 
 -- `before` was the first entry of the bucket, if it had any.
@@ -58,29 +59,29 @@ local function first_head(gate)
   return redis.call('ZRANGE', heads, 0, 0)[1] or ''
 end
 
-local function first_bucket(gate) return string.sub(first_head(gate), 17, 24) end
+local function first_bucket(gate) return string.sub(first_head(gate), 33, 40) end
 
 -- Names of the buckets that have the first so many jobs, one after the other.
 local function first_buckets(gate, count)
   local heads = gate.heads
   local names = redis.call('ZRANGE', heads, 0, math.max(count, 1) - 1)
-  for i = 1, #names do names[i] = string.sub(names[i], 17, 24) end
+  for i = 1, #names do names[i] = string.sub(names[i], 33, 40) end
   return table.concat(names)
 end
 
--- Bodies of the first jobs of the first bucket, up to so many.
+-- Bodies of the first jobs of the first bucket, up to so many, and rank and round of the last one.
 local function take_parked(gate, bucket, name, most)
   local popped, bodies = redis.call('ZPOPMIN', bucket, most), {}
-  for i = 1, #popped, 2 do bodies[#bodies + 1] = string.sub(popped[i], 1, -35) end
+  for i = 1, #popped, 2 do bodies[#bodies + 1] = string.sub(popped[i], 17, -35) end
   note_first(gate.heads, bucket, name, popped[1])
   gate.fill.count, gate.fill.changed = math.max(0, gate.fill.count - #bodies), true
-  return bodies
+  return bodies, popped[#popped], string.sub(popped[#popped - 1] or '', 1, 16)
 end
 
 -- What keepers are told of it: nothing if nothing is parked.
 local function view_of(gate)
   if gate.fill.count == 0 then return '' end
-  local demand = string.sub(first_head(gate), 25)
+  local demand = string.sub(first_head(gate), 41)
   return string.format('%d %02d', gate.fill.count, #demand) .. demand .. gate.terms
 end
 

@@ -6,7 +6,7 @@ import { bucketName, type GateKeys, type QueueKeys } from './keys.ts'
 import * as scripts from './scripts.gen.ts'
 
 /** Buckets that one call looks through for a job. */
-const BUCKETS_IN_A_CALL = 100
+const BUCKETS_IN_A_CALL = 25
 /** Where a job stands is counted so far. */
 const MOST_BEFORE = 10_000
 
@@ -27,7 +27,7 @@ export function redisParkingStore(
     const { gate } = keysOf(queue)
     const places = gates.map((name) => gate(name))
     return {
-      keys: places.flatMap((place) => [place.gate, place.heads, place.looks]),
+      keys: places.flatMap((place) => [place.gate, place.heads, place.turns, place.looks]),
       gates: places.map(({ name, looksName }) => ({ name, looksName })),
     }
   }
@@ -65,25 +65,31 @@ export function redisParkingStore(
   }
 
   return {
-    async park({ queue, epoch, keeper, parks }) {
+    async park({ queue, epoch, sequence, keeper, parks }) {
       const known = keysOf(queue)
       const { meta, leases, buckets, wake } = known
       const termsOf = new Map(parks.map(({ gate, terms }) => [gate, terms]))
       const places = [...termsOf.keys()].map((name) => known.gate(name))
       const numberOf = new Map(places.map(({ name }, index) => [name, index + 1]))
       const ofGates = places.flatMap((place) => [
-        ...[place.gate, place.heads, place.bucket(place.fillingName), place.looks],
+        ...[place.gate, place.heads, place.turns],
+        ...[place.bucket(place.fillingName), place.looks],
       ])
       const { answers, fillings } = await engine.call(
         scripts.park,
-        { keys: [meta, known.inflight(epoch), leases, buckets, wake, ...ofGates] },
         {
-          ...{ epoch, keeper },
+          keys: [
+            ...[meta, known.inflight(epoch), leases, buckets, wake, known.unparked(epoch)],
+            ...ofGates,
+          ],
+        },
+        {
+          ...{ epoch, sequence, keeper },
           gates: places.map(({ name, fillingName, looksName }) => ({
             ...{ name, fillingName, looksName, terms: termsOf.get(name) ?? '' },
           })),
-          parks: parks.map(({ id, gate, demand }) => ({
-            ...{ id, demand, gate: numberOf.get(gate) ?? 0 },
+          parks: parks.map(({ id, gate, demand, turnOf }) => ({
+            ...{ id, demand, gate: numberOf.get(gate) ?? 0, turnOf: turnOf ?? '' },
           })),
         },
       )
@@ -138,23 +144,24 @@ export function redisParkingStore(
     async parkedBefore(queue, name, id) {
       const gate = keysOf(queue).gate(name)
       const heads = [await engine.command('ZRANGE', gate.heads, '0', '-1')].flat(2).map(String)
-      const buckets = heads.map((head) => gate.bucket(head.slice(16, 24)))
+      const buckets = heads.map((head) => gate.bucket(head.slice(32, 40)))
       const parts: string[][] = []
       for (let start = 0; start < buckets.length; start += BUCKETS_IN_A_CALL) {
         parts.push(buckets.slice(start, start + BUCKETS_IN_A_CALL))
       }
-      const look = (part: string[], rank: string) =>
-        engine.call(scripts.parkedBefore, { buckets: part }, { id, rank })
+      const look = (part: string[], known: { rank: string; place: string }) =>
+        engine.call(scripts.parkedBefore, { buckets: part }, { id, ...known })
 
-      let found = { part: parts[0], rank: '', count: 0 }
+      let found = { part: parts[0], rank: '', place: '', count: 0 }
       for (const part of parts) {
-        if (found.rank === '') found = { ...(await look(part, '')), part }
+        if (found.rank === '') found = { ...(await look(part, { rank: '', place: '' })), part }
       }
       if (found.rank === '') return null
       let { count } = found
+      const known = { rank: found.rank, place: found.place }
       for (const part of parts) {
         const isNews = part !== found.part && count < MOST_BEFORE
-        if (isNews) count += (await look(part, found.rank)).count
+        if (isNews) count += (await look(part, known)).count
       }
       return Math.min(count, MOST_BEFORE)
     },

@@ -10,6 +10,8 @@ import type { QueueStore, StoredJob } from '../store.ts'
 import { redisQueueStore } from './store.ts'
 
 const MINUTE_MS = 60_000
+/** Of who takes no turns. */
+const ROUND = '0'.repeat(16)
 const DEMAND = 'up to 32 characters and no more:'
 
 describe('parked jobs on Redis', () => {
@@ -43,7 +45,7 @@ describe('parked jobs on Redis', () => {
       jobs: payloads.map((payload) => ({ payload, maxAttempts: 1, delayMs: 0 })),
     })
   const behind = (jobs: StoredJob[]) =>
-    jobs.map(({ id }) => ({ id, gate: 'lock:a', terms: '{}', demand: DEMAND }))
+    jobs.map(({ id }) => ({ id, gate: 'lock:a', terms: '{}', demand: DEMAND, turnOf: null }))
 
   async function fill(payloads: string[], worker = consumer()): Promise<StoredJob[]> {
     await add(payloads)
@@ -126,8 +128,8 @@ describe('parked jobs on Redis', () => {
     }
     for (let index = 0; index < 250; index++) {
       const { id, bucket, rank } = jobOf(index)
-      await ask('ZADD', `${gate}:${bucket}`, rank, `${id}100000300000${' '.repeat(32)}00`)
-      await ask('ZADD', `${gate}:heads`, rank, `${id}${bucket}`)
+      await ask('ZADD', `${gate}:${bucket}`, rank, `${ROUND}${id}100000300000${' '.repeat(32)}00`)
+      await ask('ZADD', `${gate}:heads`, rank, `${ROUND}${id}${bucket}`)
     }
     const all = Array.from({ length: 250 }, (_, index) => jobOf(index))
     const order = all.toSorted((x, y) => Number(x.rank) - Number(y.rank)).map(({ id }) => id)
@@ -191,6 +193,7 @@ describe('parked jobs on Redis', () => {
     ['gate:lock%3Aa', 'park', 'keepGates', 'yieldGates', 'unpark'],
     ['gate:lock%3Aa:heads', 'park', 'keepGates', 'unpark', 'parkedBefore'],
     ['gate:lock%3Aa:00000000', 'park', 'unpark', 'parkedBefore'],
+    ['gate:lock%3Aa:turns', 'park', 'keepGates', 'yieldGates'],
     ['buckets', 'park', 'keepGates', 'yieldGates'],
     ['wake', 'park', 'yieldGates'],
     ['leases', 'park', 'unpark'],

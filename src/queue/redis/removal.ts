@@ -83,9 +83,9 @@ export function redisRemoval(
       const gates = await someGates(known)
       if (gates.length === 0) return 0
       const heads = await Promise.all(gates.map(({ heads }) => read('ZRANGE', heads, '0', '0')))
-      const firsts = heads.map(([head = '']) => head.slice(16, 24))
-      const ofGates = gates.flatMap(({ gate, heads, looks, bucket }, index) => [
-        ...[gate, heads, looks, bucket(firsts[index] || bucketName(0))],
+      const firsts = heads.map(([head = '']) => head.slice(32, 40))
+      const ofGates = gates.flatMap(({ gate, heads, turns, looks, bucket }, index) => [
+        ...[gate, heads, turns, looks, bucket(firsts[index] || bucketName(0))],
       ])
       const answer = await engine.call(
         scripts.drainParked,

@@ -1,5 +1,5 @@
 -- Claims the first jobs behind gates.
--- KEYLIST keys  meta, inflight of the epoch, leases, dead, unparked: string 'sequence;fence;ids;', for ten minutes; events, watchers, as events.lua says; then of each gate its hash, its heads, and buckets that have its first jobs as far as the caller knows
+-- KEYLIST keys  meta, inflight of the epoch, leases, dead, unparked: string 'sequence;fence;ids;' of its last call that unparked or parked, for ten minutes; events, watchers, as events.lua says; then of each gate its hash, its heads, and buckets that have its first jobs as far as the caller knows
 -- ARGV epoch     string
 -- ARGV sequence  integer
 -- ARGV lease_us  integer
@@ -13,7 +13,7 @@
 -- A body is empty where there was none, or so many were overdue that it takes another call to find one.
 -- COST  O(wanted), at most 100, and 16 for each that are overdue
 -- REPEAT safe  by the sequence
--- USE   clock engine/digits queue/history queue/events queue/settle queue/deadline queue/buckets queue/looks queue/parked queue/leases queue/progress
+-- USE   clock engine/digits queue/history queue/events queue/settle queue/deadline queue/buckets queue/looks queue/turns queue/parked queue/leases queue/progress
 local meta, inflight, leases, dead, unparked, events, watchers = unpack(keys, 1, 7)
 local FIRST_GATE, MOST_OVERDUE = 8, 16
 local lease, previous = redis.call('ZSCORE', leases, epoch), redis.call('GET', unparked)
@@ -45,8 +45,10 @@ local function take_one(gate)
   for _ = 0, MOST_OVERDUE do
     local name = first_bucket(gate)
     local bucket = gate.buckets[name]
-    local bodies = bucket and take_parked(gate, bucket, name, 1) or {}
+    if not bucket then return '' end
+    local bodies, rank, round = take_parked(gate, bucket, name, 1)
     if not bodies[1] then return '' end
+    note_round(gate, rank, round)
     gate.taken, gate.bytes = gate.taken + 1, gate.bytes + #bodies[1]
     if not kept[2] or drop_overdue(bodies, nil, dead, told)[1] then return bodies[1] end
   end

@@ -1,5 +1,5 @@
 -- Gives up what somebody keeps: the next consumer that wants jobs is told of these gates.
--- KEYLIST keys  meta, buckets, wake; then of each gate its hash, its heads, and the bucket of its look
+-- KEYLIST keys  meta, buckets, wake; then of each gate its hash, its heads, its turns, and the bucket of its look
 -- ARGV keeper  string
 -- ARGV gates   list  name:string looks_name:string
 -- REPLY yielded
@@ -11,15 +11,15 @@ local opened, changed, is_news = {}, {}, false
 local is_paused = redis.call('HGET', meta, 'paused')
 redis.call('ZCARD', buckets)
 redis.call('ZCARD', wake)
-for at = 4, #keys, 3 do
-  local gate, looks = open_gate(keys[at], keys[at + 1]), keys[at + 2]
+for at = 4, #keys, 4 do
+  local gate, looks = open_gate(keys[at], keys[at + 1], keys[at + 2]), keys[at + 3]
   redis.call('ZCARD', looks)
   gate.looks, opened[#opened + 1] = looks, gate
 end
 for i, gate in ipairs(opened) do
-  local name, looks, hash = gates[2 * i - 1], gate.looks, gate.hash
+  local name, looks, hash, turns = gates[2 * i - 1], gate.looks, gate.hash, gate.turns
   if gate.fill.count == 0 then
-    redis.call('UNLINK', hash)
+    redis.call('UNLINK', hash, turns)
     redis.call('ZREM', looks, name)
     changed[looks] = gates[2 * i]
   elseif gate.keeper == keeper then

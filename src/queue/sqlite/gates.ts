@@ -62,7 +62,7 @@ export function keepGate(transaction: Transaction, { id }: GateRow, keeper: stri
 export function viewOf(transaction: Transaction, gate: GateRow | undefined): GateView | null {
   if (!gate || gate.parked === 0) return null
   const first = transaction.get<{ demand: string }>(
-    'SELECT demand FROM job WHERE state = 4 AND gate = ? ORDER BY rank, id LIMIT 1',
+    'SELECT demand FROM job WHERE state = 4 AND gate = ? ORDER BY rank, round, id LIMIT 1',
     gate.id,
   )
   return { terms: gate.terms, count: gate.parked, demand: first?.demand ?? '' }
@@ -124,6 +124,7 @@ export function takeLooks(transaction: Transaction, queue: number): string[] {
 
 export function forgetGate(transaction: Transaction, gate: number): void {
   transaction.run('DELETE FROM gate WHERE id = ?', gate)
+  transaction.run('DELETE FROM turn WHERE gate = ?', gate)
 }
 
 /** Forgets some gates behind which nothing is parked. Answers how many. */
@@ -132,9 +133,11 @@ export function dropEmptyGates(
   queue: number,
   limit = MOST_SWEPT,
 ): number {
-  return transaction.run(
-    'DELETE FROM gate WHERE id IN (SELECT id FROM gate WHERE queue = ? AND parked = 0 LIMIT ?)',
+  const empty = transaction.all<{ id: number }>(
+    'SELECT id FROM gate WHERE queue = ? AND parked = 0 LIMIT ?',
     queue,
     limit,
   )
+  for (const { id } of empty) forgetGate(transaction, id)
+  return empty.length
 }

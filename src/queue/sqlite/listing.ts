@@ -41,11 +41,12 @@ const STATES = {
     start: [0, 0],
   },
   parked: {
-    major: `gate || ':' || rank`,
+    major: `gate || ':' || rank || ':' || round`,
     minor: 'id',
-    where: `state = 4 AND gate IN (SELECT id FROM gate WHERE queue = ?) AND (gate, rank, id) > (?, ?, ?)`,
-    order: 'gate, rank, id',
-    start: [0, Number.MIN_SAFE_INTEGER, 0],
+    where: `state = 4 AND gate IN (SELECT id FROM gate WHERE queue = ?)
+      AND (gate, rank, round, id) > (?, ?, ?, ?)`,
+    order: 'gate, rank, round, id',
+    start: [0, Number.MIN_SAFE_INTEGER, 0, 0],
   },
   inFlight: { major: `''`, minor: 'id', where: `${IN_FLIGHT} AND id > ?`, order: 'id', start: [0] },
   dead: {

@@ -1,6 +1,6 @@
 import type { SqliteEngine, Transaction } from '../../engine/sqlite/engine.ts'
 import type { GateAnswer, Parked, ParkingStore, ParkRequest } from '../parking-store.ts'
-import { findEpoch, findQueue, holdsJobs } from './epochs.ts'
+import { findQueue, holdsJobs } from './epochs.ts'
 import {
   earlier,
   ensureGate,
@@ -15,7 +15,8 @@ import {
 } from './gates.ts'
 import { rowId } from './job-row.ts'
 import { firstDueUs } from './jobs.ts'
-import { unpark } from './unparking.ts'
+import { nextRound } from './turns.ts'
+import { findUnparking, noteParking, unpark } from './unparking.ts'
 import { noteWaiting } from './waiting.ts'
 
 /** Where a job stands is counted so far. */
@@ -76,26 +77,32 @@ export function sqliteParkingStore(
 
 function park(
   transaction: Transaction,
-  { queue: name, epoch: epochName, keeper, parks }: ParkRequest,
+  { queue: name, epoch: epochName, sequence, keeper, parks }: ParkRequest,
 ): { answers: Parked[]; isNews: boolean } {
   const queue = findQueue(transaction, name)
-  const epoch = queue && findEpoch(transaction, queue.id, epochName)
-  if (!queue || !epoch) return { answers: parks.map(() => ({ tag: 'stale' })), isNews: false }
+  const epoch = queue && findUnparking(transaction, queue.id, epochName)
+  // Repeated: what was parked may be in flight again, and run.
+  if (!queue || !epoch || epoch.sequence >= sequence) {
+    return { answers: parks.map(() => ({ tag: 'stale' })), isNews: false }
+  }
   const headUs = earlier(firstDueUs(transaction, queue.id), firstLookUs(transaction, queue.id))
   let bytes = 0
   const behind = parks.map((one) => {
     const id = rowId(one.id)
-    const job = transaction.get<{ bytes: number }>(
-      'SELECT octet_length(payload) AS bytes FROM job WHERE id = ? AND epoch = ? AND state = 2',
+    const job = transaction.get<{ rank: number; bytes: number }>(
+      'SELECT rank, octet_length(payload) AS bytes FROM job WHERE id = ? AND epoch = ? AND state = 2',
       id,
       epoch.id,
     )
     if (!job) return null
     const gate = ensureGate(transaction, queue.id, one.gate)
+    // What wants to be first has a rank of its own, so there is nobody to take turns with.
+    const takesTurns = one.turnOf !== null && job.rank !== -id
     transaction.run(
-      `UPDATE job SET state = 4, epoch = NULL, is_suspect = 0, gate = ?, demand = ? WHERE id = ?`,
+      `UPDATE job SET state = 4, epoch = NULL, is_suspect = 0, gate = ?, demand = ?, round = ? WHERE id = ?`,
       gate.id,
       one.demand,
+      takesTurns ? nextRound(transaction, gate.id, job.rank, one.turnOf ?? '') : 0,
       id,
     )
     bytes += job.bytes
@@ -112,6 +119,7 @@ function park(
   const parked = behind.filter((one) => one !== null)
   if (parked.length > 0) {
     noteWaiting(transaction, queue.id, { jobs: parked.length, bytes })
+    noteParking(transaction, epoch.id, sequence)
     if (!holdsJobs(transaction, epoch.id)) {
       transaction.run('UPDATE epoch SET deadline_us = NULL WHERE id = ?', epoch.id)
     }
@@ -152,8 +160,8 @@ function giveUp(transaction: Transaction, gate: GateRow, keeper: string): boolea
 }
 
 function parkedBefore(transaction: Transaction, gate: number, id: number): number | null {
-  const job = transaction.get<{ rank: number }>(
-    'SELECT rank FROM job WHERE id = ? AND state = 4 AND gate = ?',
+  const job = transaction.get<{ rank: number; round: number }>(
+    'SELECT rank, round FROM job WHERE id = ? AND state = 4 AND gate = ?',
     id,
     gate,
   )
@@ -162,10 +170,13 @@ function parkedBefore(transaction: Transaction, gate: number, id: number): numbe
     `SELECT
        (SELECT count(*) FROM (SELECT 1 FROM job WHERE state = 4 AND gate = ?1 AND rank < ?2
           LIMIT ${MOST_BEFORE})) +
-       (SELECT count(*) FROM (SELECT 1 FROM job WHERE state = 4 AND gate = ?1 AND rank = ?2 AND id < ?3
+       (SELECT count(*) FROM (SELECT 1 FROM job WHERE state = 4 AND gate = ?1 AND rank = ?2 AND round < ?3
+          LIMIT ${MOST_BEFORE})) +
+       (SELECT count(*) FROM (SELECT 1 FROM job WHERE state = 4 AND gate = ?1 AND rank = ?2 AND round = ?3 AND id < ?4
           LIMIT ${MOST_BEFORE})) AS n`,
     gate,
     job.rank,
+    job.round,
     id,
   )
   return Math.min(before?.n ?? 0, MOST_BEFORE)

@@ -141,9 +141,9 @@ export function sqliteRecordStore(
         if (!found) return { answer: null, isNews: false }
         if (!lives(found)) return { answer: 'ended', isNews: false }
         if (found.state !== 'waiting') return { answer: 'running', isNews: false }
-        const isNews = when !== null && moveTo(transaction, found, dueUsOf(transaction, when))
-        if (priority !== undefined) rankJob(transaction, found, priority)
-        return { answer: 'changed', isNews }
+        const isMoved = when !== null && moveTo(transaction, found, dueUsOf(transaction, when))
+        const isRanked = priority !== undefined && rankJob(transaction, found, priority)
+        return { answer: 'changed', isNews: isMoved || isRanked }
       }),
   }
 }

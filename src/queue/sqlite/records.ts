@@ -171,14 +171,33 @@ export function moveJob(transaction: Transaction, found: RecordRow, dueUs: numbe
   return !isTimed || headUs === null || dueUs < headUs
 }
 
-/** Another priority for a job that waits: behind all that have it already. */
-export function rankJob(transaction: Transaction, { ticket }: RecordRow, priority: number): void {
-  transaction.run(
-    'UPDATE job SET rank = ?, place = ? WHERE id = ?',
-    priority,
-    takeNumbers(transaction, 1),
+/**
+ * Another priority for a job that waits: behind all that have it already. One that is parked gets a new ticket and asks its gates
+ * anew, so that it is behind those there as well. Answers whether it is news for consumers.
+ */
+export function rankJob(
+  transaction: Transaction,
+  { id, ticket }: RecordRow,
+  priority: number,
+): boolean {
+  const number = takeNumbers(transaction, 1)
+  const ranked = 'UPDATE job SET rank = ?, place = ? WHERE id = ? AND state <> 4'
+  if (transaction.run(ranked, priority, number, ticket) > 0) return false
+  const parked = transaction.get<{ gate: number }>(
+    'SELECT gate FROM job WHERE id = ? AND state = 4',
     ticket,
   )
+  if (!parked) return false
+  leaveGates(transaction, [parked])
+  transaction.run(
+    `UPDATE job SET id = ?1, state = 0, rank = ?2, place = ?1, gate = NULL, demand = NULL, round = 0
+     WHERE id = ?3`,
+    number,
+    priority,
+    ticket,
+  )
+  transaction.run('UPDATE record SET ticket = ? WHERE id = ?', number, id)
+  return true
 }
 
 export interface Ending {

@@ -40,6 +40,7 @@ CREATE TABLE IF NOT EXISTS job (
   history TEXT,
   gate INTEGER,
   demand TEXT,
+  round INTEGER NOT NULL DEFAULT 0,
   CHECK ((state = 2) = (epoch IS NOT NULL)),
   CHECK ((state = 3) = (reason IS NOT NULL)),
   CHECK ((state = 4) = (gate IS NOT NULL)),
@@ -51,7 +52,7 @@ CREATE INDEX IF NOT EXISTS job_ready ON job (queue, is_suspect, rank, place) WHE
 CREATE INDEX IF NOT EXISTS job_timed ON job (queue, at_us) WHERE state = 1;
 CREATE INDEX IF NOT EXISTS job_in_flight ON job (epoch, claimed_in) WHERE state = 2;
 CREATE INDEX IF NOT EXISTS job_dead ON job (queue, place) WHERE state = 3;
-CREATE INDEX IF NOT EXISTS job_parked ON job (gate, rank) WHERE state = 4;
+CREATE INDEX IF NOT EXISTS job_parked ON job (gate, rank, round) WHERE state = 4;
 CREATE TABLE IF NOT EXISTS epoch (
   id INTEGER PRIMARY KEY,
   queue INTEGER NOT NULL,
@@ -84,6 +85,15 @@ CREATE TABLE IF NOT EXISTS gate (
 ) STRICT;
 
 CREATE INDEX IF NOT EXISTS gate_look ON gate (queue, look_us);
+CREATE TABLE IF NOT EXISTS turn (
+  gate INTEGER NOT NULL,
+  rank INTEGER NOT NULL,
+  key TEXT NOT NULL,
+  round INTEGER NOT NULL,
+  PRIMARY KEY (gate, rank, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX IF NOT EXISTS turn_round ON turn (gate, rank, round);
 CREATE TABLE IF NOT EXISTS producer (
   queue INTEGER NOT NULL,
   name TEXT NOT NULL,

@@ -57,9 +57,10 @@ CREATE TABLE IF NOT EXISTS job (
   reason TEXT,
   -- Its failed attempts: a line for each, as packHistory writes it. A ticket of a record has none.
   history TEXT,
-  -- Parked: behind which gate, and what it asks of it.
+  -- Parked: behind which gate, what it asks of it, and in which round it comes there; 0 where keys do not take turns.
   gate INTEGER,
   demand TEXT,
+  round INTEGER NOT NULL DEFAULT 0,
   CHECK ((state = 2) = (epoch IS NOT NULL)),
   CHECK ((state = 3) = (reason IS NOT NULL)),
   CHECK ((state = 4) = (gate IS NOT NULL)),
@@ -71,7 +72,7 @@ CREATE INDEX IF NOT EXISTS job_ready ON job (queue, is_suspect, rank, place) WHE
 CREATE INDEX IF NOT EXISTS job_timed ON job (queue, at_us) WHERE state = 1;
 CREATE INDEX IF NOT EXISTS job_in_flight ON job (epoch, claimed_in) WHERE state = 2;
 CREATE INDEX IF NOT EXISTS job_dead ON job (queue, place) WHERE state = 3;
-CREATE INDEX IF NOT EXISTS job_parked ON job (gate, rank) WHERE state = 4;
+CREATE INDEX IF NOT EXISTS job_parked ON job (gate, rank, round) WHERE state = 4;
 
 -- One life of one consumer: its lease while it has jobs in flight, and its last call.
 CREATE TABLE IF NOT EXISTS epoch (
@@ -86,7 +87,7 @@ CREATE TABLE IF NOT EXISTS epoch (
   claimed_count INTEGER NOT NULL,
   stale_ids TEXT NOT NULL,
   called_us INTEGER NOT NULL,
-  -- Its last unparking: the fence, and what it claimed for each gate, with nothing between commas for none.
+  -- Its last call that parked or unparked: of an unparking the fence, and what it claimed for each gate, with nothing between commas for none.
   unpark_sequence INTEGER NOT NULL DEFAULT 0,
   unpark_fence INTEGER NOT NULL DEFAULT 0,
   unparked_ids TEXT NOT NULL DEFAULT '',
@@ -114,6 +115,18 @@ CREATE TABLE IF NOT EXISTS gate (
 ) STRICT;
 
 CREATE INDEX IF NOT EXISTS gate_look ON gate (queue, look_us);
+
+-- Where jobs of several keys take turns behind a gate: of each rank and key the last round in which it has, or had, a job.
+CREATE TABLE IF NOT EXISTS turn (
+  gate INTEGER NOT NULL,
+  rank INTEGER NOT NULL,
+  -- Empty: the round of the last job of that rank that was let in.
+  key TEXT NOT NULL,
+  round INTEGER NOT NULL,
+  PRIMARY KEY (gate, rank, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX IF NOT EXISTS turn_round ON turn (gate, rank, round);
 
 -- The last batch of each producer, so that the same batch again adds nothing.
 CREATE TABLE IF NOT EXISTS producer (

@@ -14,6 +14,7 @@ import { tellEvents } from './events.ts'
 import { findGate, type GateRow, noteParked, viewOf } from './gates.ts'
 import { JOB_COLUMNS, type JobRow, rowId, storedJob } from './job-row.ts'
 import { OVERDUE, withoutOverdue } from './jobs.ts'
+import { noteRound } from './turns.ts'
 import { amountOf, NO_AMOUNT, noteWaiting, sumOf } from './waiting.ts'
 
 /** How often one call looks on behind a gate, where jobs are overdue. */
@@ -27,7 +28,8 @@ interface Unparking {
   ids: string
 }
 
-function findUnparking(
+/** The last call of an epoch that parked or unparked. */
+export function findUnparking(
   transaction: Transaction,
   queue: number,
   epoch: string,
@@ -67,6 +69,12 @@ export function unpark(
     overdueIds.map((id): NewEvent => ({ type: 'dead', id, reason: OVERDUE })),
   )
   return answerOf(transaction, queue.id, gates, { jobs, fence })
+}
+
+/** An epoch parked: what it unparked before is not asked for any more. */
+export function noteParking(transaction: Transaction, epoch: number, sequence: number): void {
+  const sql = `UPDATE epoch SET unpark_sequence = ?, unpark_fence = 0, unparked_ids = '' WHERE id = ?`
+  transaction.run(sql, sequence, epoch)
 }
 
 /** Keeps a call for its repetition, and the lease. */
@@ -176,14 +184,20 @@ function takeFirst(
   epoch: number,
   count: number,
 ): JobRow[] {
-  const first = transaction.all<JobRow>(
-    `SELECT ${JOB_COLUMNS} FROM job WHERE state = 4 AND gate = ? ORDER BY rank, id LIMIT ? + 0`,
+  const first = transaction.all<JobRow & { rank: number; round: number }>(
+    `SELECT ${JOB_COLUMNS}, rank, round FROM job WHERE state = 4 AND gate = ?
+     ORDER BY rank, round, id LIMIT ? + 0`,
     gate.id,
     count,
   )
-  for (const { id } of first) {
-    const sql = `UPDATE job SET state = 2, epoch = ?, claimed_in = 0, gate = NULL, demand = NULL WHERE id = ?`
-    transaction.run(sql, epoch, id)
+  for (const job of first) {
+    transaction.run(
+      `UPDATE job SET state = 2, epoch = ?, claimed_in = 0, gate = NULL, demand = NULL, round = 0
+       WHERE id = ?`,
+      epoch,
+      job.id,
+    )
+    noteRound(transaction, gate.id, job)
   }
   if (first.length > 0) noteParked(transaction, gate.id, -first.length)
   return first
