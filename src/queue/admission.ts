@@ -67,10 +67,13 @@ export class Admission {
       if (at === grantedAt && (isExtra || granted?.demand === gate.demand)) continue
       // Another job was the first one when it was asked for.
       if (at === grantedAt) await this.giveBack(passes.splice(0, 1))
-      const isLater = grantedAt >= 0 && at > grantedAt && !gate.isSpent
+      const isBehind = grantedAt >= 0 && at > grantedAt
+      const isLater = isBehind && !gate.isSpent
       const takesTurns = isLater && needs.turnOf(job.payload, gate) !== null
       const mayStand = isLater && this.standings.mayStand(takesTurns)
-      const standing = mayStand || this.isShut(gate) ? null : this.ask(gate)
+      // It has what others lack who wait for units: put behind them, it would come back when the lock is gone, in turns for ever.
+      const mayPass = isBehind && gate.isSpent
+      const standing = mayStand || (!mayPass && this.isShut(gate)) ? null : this.ask(gate)
       const pass = mayStand
         ? await this.standings.stand(gate, takesTurns)
         : standing && (await this.enter(gate, standing))

@@ -419,6 +419,25 @@ describe('limits of a whole queue', () => {
     await sluice.close()
   })
 
+  it('that need the same lock do not wait in turns for either while others wait for both', async () => {
+    const { sluice, clock } = createTestSluice()
+    const rate = { total: fixedWindow({ limit: 20, per: '1s' }) }
+    const queue = sluice.queue<number>('q', { lock: 'shared', rate })
+    let seen = 0
+    queue.work(async () => {
+      for (let at = 0; at < 5; at++) await turn()
+      seen++
+    })
+    await queue.addMany(Array.from({ length: 100 }, (_, n) => n))
+    for (let second = 0; second < 10; second++) {
+      for (let at = 0; at < 300; at++) await turn()
+      await clock.advance('1s')
+    }
+    // One in each window where who has the lock is put behind those who wait for units.
+    expect(seen).toBeGreaterThan(40)
+    await sluice.close()
+  })
+
   it('begin so many in a while, of all and of a key', async () => {
     const { sluice, clock } = createTestSluice()
     const queue = sluice.queue<string>('q', {
