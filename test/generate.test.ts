@@ -158,6 +158,69 @@ return { 'done', rare(amount) }
   expect(found[0]).toBeGreaterThan(-1)
 })
 
+describe('what is used behind RARELY in a block', () => {
+  const fragment = (usual: string) => `-- One.
+-- BRINGS rare usual
+local RARE = 2
+local function rare(x) return x * RARE end
+local function usual(x)
+  ${usual}
+  return x
+end
+`
+  const compileWith = (usual: string, work: string) =>
+    compile(`${HEADER.replace('-- REPEAT', '-- USE it/first\n-- REPEAT')}${work}\n${BODY}`, ((
+      name: string,
+    ) => parseFragment(fragment(usual), name)) as typeof noFragment).body
+
+  it('is made there, by fragments too, and not seen behind it', () => {
+    const block = 'if x > 1 then\n    -- RARELY: much\n    x = rare(x)\n  end'
+    const body = compileWith(block, 'amount = usual(amount)')
+    expect(body).toMatch(
+      /function usual\(x\)\nif x > 1 then\nlocal RARE = 2\nlocal function rare.*\nx = rare\(x\)\nend\nreturn x/,
+    )
+    expect(body.split('function rare')).toHaveLength(2)
+  })
+
+  it('is made in a line of its own as well, once for each', () => {
+    const line = (over: number) => `if amount > ${over} then amount = rare(amount) end -- RARELY`
+    const body = compileWith('', `${line(1)}\n${line(2)}`)
+    expect(body).toMatch(
+      /then\nlocal RARE = 2\nlocal function rare.*\namount = rare\(amount\)\nend/,
+    )
+    expect(body.split('function rare')).toHaveLength(3)
+  })
+
+  it('is made before where it is used there', () => {
+    const line = 'if x > 1 then x = rare(x) end -- RARELY'
+    const body = compileWith(line, 'amount = usual(rare(amount))')
+    expect(body.indexOf('function rare')).toBeLessThan(body.indexOf('function usual'))
+    expect(body.split('function rare')).toHaveLength(2)
+  })
+
+  it('is refused where its block has another thing of a name that it needs', () => {
+    const work = 'local RARE = 3\nif amount > RARE then amount = rare(amount) end -- RARELY'
+    expect(() => compileWith('', work)).toThrow(/RARE is the name of a part/)
+  })
+})
+
+it('whole numbers of commands are sent as text, and no others', () => {
+  const calls = [
+    ["redis.call('SET', thing, 1, 'PX', 600)", "redis_call('SET', thing, '1', 'PX', '600')"],
+    ["redis.call('SET', thing, -1) thing = twice(1, 2)", "'-1') thing = twice(1, 2)"],
+    [
+      "redis.call('SET', thing, amount - 1, twice(1))",
+      "redis_call('SET', thing, amount - 1, twice(1))",
+    ],
+    ["redis.call('SET', thing, '1, 2', 1.5)", "redis_call('SET', thing, '1, 2', 1.5)"],
+    ["redis.call('SET', thing, ({ 1, 2 })[1], 3)", "redis_call('SET', thing, ({ 1, 2 })[1], '3')"],
+  ]
+  for (const [call, sent] of calls) {
+    const twice = 'local function twice(x) return x end\n'
+    expect(compile(`${HEADER}${twice}${call}\n${BODY}`).body).toContain(sent)
+  }
+})
+
 it('a fragment brings its names, and may use those of the fragments before it', () => {
   const fragments: Record<string, string> = {
     'it/first': '-- One.\n-- BRINGS twice\nlocal function twice(x) return x * 2 end\n',

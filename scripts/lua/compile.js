@@ -2,13 +2,8 @@
 // Turns one .lua file, written for a single item, into a script that serves any number of them.
 import { createHash } from 'node:crypto'
 import { parseHeader } from './header.js'
-import {
-  declaredNames,
-  refuseMistakes,
-  refuseUndeclaredReplies,
-  usedNames,
-  withoutText,
-} from './refuse.js'
+import { functionOf } from './parts.js'
+import { declaredNames, refuseMistakes, refuseUndeclaredReplies, withoutText } from './refuse.js'
 
 /**
  * Microseconds as 16 digits, so that texts compare like numbers. In front of them, in `ARGV[1]`, is
@@ -69,7 +64,7 @@ export function compileScript(name, place, text, loadFragment) {
     })
   }
   const parts = [CLOCK, FACTS, ...fragments.map((fragment) => fragment.body)].join('\n')
-  const work = functionOf(header.body, own, parts).join('\n')
+  const work = functionOf(header.body, own, parts, place)
   const facts = FACT_NAMES.filter((fact) => work.includes(`FACT_${fact}`))
   const firstOnce = FIRST_FACT + facts.length
   const firstItem = firstOnce + header.once.length
@@ -85,19 +80,6 @@ export function compileScript(name, place, text, loadFragment) {
   )
   const sha1 = createHash('sha1').update(body).digest('hex')
   return { name, header, facts, body, sha1 }
-}
-
-/**
- * The function for one item, after the parts of fragments that it uses. The parts that are used only
- * after a line `-- RARELY` are inside of it, from there on: they cost nothing until it comes to that.
- *
- * @param {string} body @param {string[]} inputs @param {string} fragments
- */
-function functionOf(body, inputs, fragments) {
-  const [usual = '', rare = ''] = body.split(/^-- RARELY.*$/m)
-  const first = onlyUsed(fragments, usual)
-  const later = onlyUsed(fragments, rare).filter((part) => !first.includes(part))
-  return [...first, `local function one(${inputs.join(', ')})`, usual, ...later, rare, 'end']
 }
 
 /**
@@ -166,36 +148,6 @@ at = at + 1`
 const readText = (type, text) =>
   type === 'string' || type === 'digits' ? text : `tonumber(${text})`
 
-/**
- * What the script uses of its fragments, directly or not: the server makes every function anew with
- * each call, and a short script of long fragments costs three times as much alone.
- *
- * @param {string} fragments whose parts begin with `local` at the start of a line
- * @param {string} body
- */
-function onlyUsed(fragments, body) {
-  const parts = fragments.split(/^(?=local )/m).map((text) => ({ text, names: namesOf(text) }))
-  const wanted = usedNames(body)
-  const kept = new Set()
-  for (let before = -1; before < kept.size; ) {
-    before = kept.size
-    for (const part of parts) {
-      if (!part.names.some((name) => wanted.has(name))) continue
-      kept.add(part)
-      for (const name of usedNames(part.text)) wanted.add(name)
-    }
-  }
-  return parts.filter((part) => kept.has(part)).map(({ text }) => text)
-}
-
-/** What a part of a fragment defines. @param {string} text */
-function namesOf(text) {
-  const [, name] = /^local function (\w+)/.exec(text) ?? []
-  if (name !== undefined) return [name]
-  const [, list = ''] = /^local ([\w, ]+)/.exec(text) ?? []
-  return list.split(',').map((one) => one.trim())
-}
-
 /** Looked up by every call of them otherwise: a tenth of the time of a short script. */
 const LOCALS = [
   ...['math.ceil', 'math.floor', 'math.max', 'math.min', 'redis.call'],
@@ -213,5 +165,33 @@ function minify(lua) {
   return used.reduce((text, name) => {
     const local = name.replace('.', '_')
     return `local ${local} = ${name}\n${text.replaceAll(`${name}(`, `${local}(`)}`
-  }, plain)
+  }, writeNumbers(plain))
 }
+
+/**
+ * The server prints each number that a command gets, which takes longer than many a command does: those that are
+ * written out in the script go as text.
+ * @param {string} lua
+ */
+function writeNumbers(lua) {
+  const [before = '', ...calls] = lua.split(/(?<=redis\.p?call\()/)
+  return before + calls.map(writeNumbersOf).join('')
+}
+
+/** @param {string} text begins with what a command gets, and goes on behind it */
+function writeNumbersOf(text) {
+  const words = text.match(/'[^'\n]*'|"[^"\n]*"|-?\d+|[\w.]+|\s+|./g) ?? []
+  let depth = 1
+  for (let at = 0; depth > 0 && at < words.length; at++) {
+    const word = words[at] ?? ''
+    if ('([{'.includes(word)) depth++
+    else if (')]}'.includes(word)) depth--
+    else if (depth === 1 && /^-?\d+$/.test(word) && isWhole(words, at)) words[at] = `'${word}'`
+  }
+  return words.join('')
+}
+
+/** Whether a word is all of an argument. @param {string[]} words @param {number} at */
+const isWhole = (words, at) =>
+  /,\s*$/.test(words.slice(0, at).slice(-2).join('')) &&
+  /^\s*[,)]/.test(words.slice(at + 1, at + 3).join(''))

@@ -73,6 +73,7 @@ describe.each(engines)('jobs with an id on $name', ({ open }) => {
     })
     await expect.poll(() => ours.counts()).toEqual({ ...NOWHERE, dead: 1 })
     await worker.close()
+    expect(await ours.dead.list()).toMatchObject([{ id: 'a', reason: 'its deadline passed' }])
     expect(await ours.dead.redrive()).toBe(1)
     const [delivery] = await ours.take()
     expect(delivery?.data).toBe('late')
@@ -152,7 +153,7 @@ describe.each(engines)('jobs with an id on $name', ({ open }) => {
     await expect(dead.result()).rejects.toThrow('Error: no \\u001b[31m way')
     await expect(dead.result()).rejects.toMatchObject({ state: 'dead' })
     expect(await ours.dead.list()).toMatchObject([
-      { data: { a: 1 }, reason: 'Error: no \u001b[31m way' },
+      { id: 'dead', data: { a: 1 }, reason: 'Error: no \u001b[31m way' },
     ])
     expect(await ours.get('dead')).toMatchObject({ state: 'dead', data: { a: 1 } })
   })

@@ -83,8 +83,10 @@ export class Admission {
       }
       if (granted && gates.includes(granted.gate)) this.remember(job.id, granted.gate)
       if (mayStand) return 'back'
-      await this.giveBack(passes)
-      await this.terms.park(job, { gate, turnOf: needs.turnOf(job.payload, gate) }, standing)
+      await this.shut.whileParking(gate.key, async () => {
+        await this.giveBack(passes)
+        await this.terms.park(job, { gate, turnOf: needs.turnOf(job.payload, gate) }, standing)
+      })
       return 'parked'
     }
     if (granted) this.deferred.delete(job.id)

@@ -103,8 +103,11 @@ function outcomeOf(settlement: Settlement | Shut): RecordOutcome {
 }
 
 /** What is still to be told of a ticket, once its record or key knows of its end. */
-export function restOf(settlement: Settlement, { key, payload, history }: Ticket): Settlement {
-  if (settlement.tag === 'death') return quiet({ ...settlement, payload, history })
+export function restOf(
+  settlement: Settlement,
+  { key, name, payload, history }: Ticket,
+): Settlement {
+  if (settlement.tag === 'death') return quiet({ ...settlement, payload, name, history })
   if (settlement.tag === 'ack') return quiet(settlement)
   // A record has the history of its job, and was told; that of a job with a key goes on with its ticket.
   return key === null ? quiet({ ...settlement, note: undefined }) : settlement

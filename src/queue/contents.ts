@@ -88,8 +88,8 @@ export class Contents {
 
   /** Null for a ticket that stands for no job any more. */
   private async entryOf(job: ListedJob): Promise<JobEntry<unknown> | null> {
-    const { name, id, doneAtMs } = job
-    if (doneAtMs !== undefined) return viewOf({ ...job, id: name ?? id })
+    const { name, id, doneAtMs, diedAtMs } = job
+    if (doneAtMs !== undefined || diedAtMs !== undefined) return viewOf({ ...job, id: name ?? id })
     if (name === null) return viewOf(job)
     const record = await this.store.readRecord(this.queue, name)
     if (record?.ticket !== innerId(id)[0] || record.ended?.number === record.number) return null

@@ -3,11 +3,13 @@ import { upTo } from './contents.ts'
 import type { FailedAttempt } from './history.ts'
 import { pageLimit } from './options.ts'
 import { decodeForView } from './payload.ts'
+import { idOf } from './run.ts'
 import type { ScheduleSlot } from './schedule-store.ts'
 import type { WholeQueue } from './whole-queue.ts'
 
 /** A job that will not be tried again, and why. */
 export interface DeadLetter<Input> {
+  /** As it was added, like that of its `Job`. Redriven, it is a plain job with a number. */
   id: string
   /** `undefined` if something else than sluice wrote the job, and it is not JSON. */
   data: Input
@@ -57,7 +59,7 @@ export function deadLetters<Input>(
       const { limit } = readOptions('dead.list', options, { limit: pageLimit })
       const jobs = await store.listDead(queue, limit)
       return jobs.map((job) => ({
-        id: job.id,
+        id: idOf(job),
         data: decodeForView(job.payload) as Input,
         attempts: job.attempt,
         reason: job.reason,

@@ -75,8 +75,9 @@ export class GatedConsumer {
     this.held = new HeldPasses((id, reason) => terms.onPassLost(id, reason))
     this.tickets = new TicketConsumer(store, clock, {
       ...terms,
-      freeSlots: () => terms.freeSlots() - this.betweenCount,
-      claimable: () => terms.claimable() - this.betweenCount,
+      freeSlots: () => terms.freeSlots() - this.betweenCount - this.slotWaits.count,
+      // Who was let in goes first: it would pass its gate on soon, and what is claimed instead is parked behind it.
+      claimable: () => terms.claimable() - this.betweenCount - this.slotWaits.count,
       onJobs: (jobs, fence) => this.take(jobs, fence),
       onLost: (ids) => this.lose(ids),
       onGates: (keys) => this.gatekeeper.look(keys),

@@ -53,7 +53,8 @@ describe.each(engines)('the history of jobs on $name', ({ open }) => {
       },
       { attempt: 3, kind: 'failed', reason: letter?.reason, atMs: letter?.diedAt.getTime() },
     ])
-    expect((await jobs.list({ state: 'dead' })).jobs[0]?.history).toEqual(letter?.history)
+    const [entry] = (await jobs.list({ state: 'dead' })).jobs
+    expect(entry).toMatchObject({ id: letter?.id, history: letter?.history })
     if ('id' in how) expect((await jobs.get(how.id))?.history).toEqual(letter?.history)
     expect(await jobs.dead.redrive()).toBe(1)
     const [delivery] = await jobs.take({ wait: '1s' })

@@ -13,11 +13,14 @@ type SettlementKind =
       tag: 'death'
       reason: string
       payload?: string
+      name?: string
       history?: FailedAttempt[] | undefined
       note?: FailureNote | undefined
     }
 
 export const ACK: Settlement = { tag: 'ack' }
+/** As if it had never been claimed. */
+export const BACK: Settlement = { tag: 'retry', delayMs: 0, failed: false }
 
 export const quiet = (settlement: Settlement): Settlement => ({ ...settlement, isQuiet: true })
 

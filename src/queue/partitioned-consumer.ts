@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { Looks } from './consumer-terms.ts'
+import { Coverage } from './coverage.ts'
 import type { Ending } from './defer.ts'
 import { GatedConsumer, type GatedTerms } from './gated-consumer.ts'
 import { innerId, outerId, outerJob, type Partitions } from './partitions.ts'
@@ -8,8 +9,11 @@ import { type Sharer, Shares } from './shares.ts'
 import type { ExchangeAnswer, ExchangeRequest, QueueStore, StoredJob } from './store.ts'
 import { endOfTurn } from './turn.ts'
 
-export interface PartitionedTerms extends Omit<GatedTerms, 'looks' | 'claimable' | 'onLease'> {
+export interface PartitionedTerms
+  extends Omit<GatedTerms, 'looks' | 'claimable' | 'onLease' | 'onJobs'> {
   looksOf: (queue: string) => Looks
+  /** Takes what was claimed, and what covers it. It may be told to `start` a moment later. */
+  onJobs: (jobs: StoredJob[], fence: number, coverage: Coverage) => void
   /** Told with each answer: the epoch that holds something of this partition, or null. */
   onLease: (epoch: string | null, queue: string) => void
   /** Others say another number of partitions: nothing will be claimed. */
@@ -112,10 +116,13 @@ export class PartitionedConsumer {
     const { terms, shares } = this
     const { looksOf, onJobs, onLost, onCancelled, onPassLost, onLease } = terms
     const sharer = { wake: () => member.wake() }
+    const coverage = new Coverage(this.clock, terms.leaseMs)
     const store: QueueStore = {
       ...this.store,
-      exchange: (request) =>
+      exchange: coverage.by((request) =>
         this.members.length === 1 ? this.store.exchange(request) : this.exchange(request, sharer),
+      ),
+      unpark: coverage.by(this.store.unpark),
     }
     const member: GatedConsumer = new GatedConsumer(store, this.clock, {
       ...terms,
@@ -126,7 +133,7 @@ export class PartitionedConsumer {
       onLease: (epoch) => onLease(epoch, queue),
       onJobs: (jobs, fence) => {
         const outer = partition === 0 ? jobs : jobs.map((job) => outerJob(job, partition))
-        onJobs(outer, fence)
+        onJobs(outer, fence, coverage)
       },
       onLost: (ids) => onLost(ids.map((id) => outerId(id, partition))),
       onCancelled: (id, name) => onCancelled(outerId(id, partition), name),

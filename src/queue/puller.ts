@@ -8,6 +8,7 @@ import { JobFailedError } from './errors.ts'
 import { type FailureTerms, settlementOf } from './failure.ts'
 import type { Needs } from './needs.ts'
 import { DEFAULT_LEASE_MS, MOST_HELD } from './options.ts'
+import { BACK } from './outbox.ts'
 import { PartitionedConsumer } from './partitioned-consumer.ts'
 import type { Partitions } from './partitions.ts'
 import type { ReadPayload } from './schema.ts'
@@ -148,7 +149,7 @@ export class Puller<Data> {
   }
 
   private returnJob(id: string): void {
-    this.consumer.tell(id, { tag: 'retry', delayMs: 0, failed: false })
+    this.consumer.tell(id, BACK)
   }
 
   private wanted(): number {

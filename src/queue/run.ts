@@ -1,5 +1,6 @@
 import { ArgumentError } from '../errors.ts'
 import { describe } from '../text.ts'
+import type { Coverage } from './coverage.ts'
 import { encodeProgress } from './payload.ts'
 import type { Note } from './record-store.ts'
 import type { ScheduleSlot } from './schedule-store.ts'
@@ -70,6 +71,7 @@ export interface Run {
   readonly stored: StoredJob
   readonly fence: number
   readonly notes: Notes
+  readonly coverage: Coverage
   /** Monotonic, from when the handler was called. */
   startedMs: number
   /** Made on the first use of `job.signal`: most handlers never ask. */
@@ -78,10 +80,16 @@ export interface Run {
   aborted: { reason: unknown } | null
 }
 
-export const newRun = (stored: StoredJob, fence: number, notes: Notes): Run => ({
+export const newRun = (
+  stored: StoredJob,
+  fence: number,
+  notes: Notes,
+  coverage: Coverage,
+): Run => ({
   stored,
   fence,
   notes,
+  coverage,
   startedMs: 0,
   controller: null,
   aborted: null,

@@ -8,6 +8,8 @@ export class ShutGates {
   private readonly clock: Clock
   /** For one at a time, held or asked for here. */
   private readonly taken = new Set<string>()
+  /** How many are about to be parked behind a gate, and do not stand in its line yet. */
+  private readonly parkings = new Map<string, number>()
   /** Until when others keep a gate, monotonic. */
   private readonly elsewhere = new Map<string, number>()
 
@@ -16,7 +18,7 @@ export class ShutGates {
   }
 
   has(key: string): boolean {
-    if (this.taken.has(key)) return true
+    if (this.taken.has(key) || this.parkings.has(key)) return true
     const untilMs = this.elsewhere.get(key)
     if (untilMs === undefined) return false
     if (untilMs > this.clock.monotonicMs()) return true
@@ -31,6 +33,18 @@ export class ShutGates {
   /** It is held or asked for here no more. */
   free(key: string): void {
     this.taken.delete(key)
+  }
+
+  /** Until that is settled, who asked now would be let in before those who came first. */
+  async whileParking(key: string, park: () => Promise<unknown>): Promise<void> {
+    this.parkings.set(key, (this.parkings.get(key) ?? 0) + 1)
+    try {
+      await park()
+    } finally {
+      const left = (this.parkings.get(key) ?? 0) - 1
+      if (left > 0) this.parkings.set(key, left)
+      else this.parkings.delete(key)
+    }
   }
 
   /** Others wait for it, and will for so long. */

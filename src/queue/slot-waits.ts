@@ -11,6 +11,10 @@ export class SlotWaits {
     this.hasSlot = hasSlot
   }
 
+  get count(): number {
+    return this.listeners.length
+  }
+
   /** Resolves with whether there is one, after so many milliseconds at the latest. */
   until(ms: number): Promise<boolean> {
     if (this.hasSlot()) return Promise.resolve(true)

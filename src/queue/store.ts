@@ -172,8 +172,9 @@ export interface Retry {
 export interface Death {
   id: string
   reason: string
-  /** Of a ticket: what its record has. The dead letter is a plain job. */
+  /** Of a ticket: what its record has, and the id of its job. The dead letter is a plain job. */
   payload?: string
+  name?: string
   /** The same of its failed attempts before. */
   history?: FailedAttempt[] | undefined
   note?: FailureNote | undefined

@@ -228,7 +228,7 @@ export class TicketConsumer {
         this.tell(id, ACK)
         return []
       case 'bury':
-        this.consumer.tell(id, quiet({ ...opening, tag: 'death' }))
+        this.consumer.tell(id, quiet({ ...opening, tag: 'death', name: name ?? '' }))
         return []
       case 'later':
         this.consumer.tell(id, { tag: 'retry', delayMs: opening.delayMs, failed: false })

@@ -113,3 +113,72 @@ describe('claiming ahead', () => {
     expect(await queue.counts()).toEqual({ ready: 14, timed: 0, inFlight: 0, dead: 0 })
   })
 })
+
+describe('a worker that stood still', () => {
+  /** Two clients: the answer to the first claim of ours that brings a job arrives only when it is let in. */
+  async function claimAndStandStill() {
+    const { sluice, clock } = createTestSluice()
+    onTestFinished(() => sluice.close())
+    const store = openQueueStore(insideOf(sluice).engine)
+    const late = gate()
+    const slow = faulty(store, (call) =>
+      call.method === 'exchange' && call.count === 1 ? { replyAfter: late.opened } : undefined,
+    )
+    const ours = createQueues(slow, clock, 'here:1:a', 60_000)
+    const theirs = createQueues(store, clock, 'there:1:b', 60_000)
+    onTestFinished(async () => {
+      late.open()
+      await Promise.all([ours.close({ timeout: 0 }), theirs.close({ timeout: 0 })])
+    })
+    await theirs.queue<string>('q').addMany(['a', 'b'])
+    const began: string[] = []
+    ours.queue<string>('q').work(({ data, attempt }) => void began.push(`${data} ${attempt}`))
+    await expect.poll(async () => (await theirs.queue('q').counts()).inFlight).toBe(2)
+    await clock.advance('20s')
+    return { clock, began, late, theirs }
+  }
+
+  it('begins nothing that others have by now', async () => {
+    const { clock, began, late, theirs } = await claimAndStandStill()
+    const taking = theirs.queue<string>('q').take({ wait: '1m' })
+    // After a silence every lease gets one fresh period.
+    await clock.advance('30s')
+    expect(await taking).toMatchObject([{ data: 'a' }])
+    late.open()
+    await clock.advance(1)
+    expect(began).toEqual(['b 1'])
+  })
+
+  it('begins what is still its own, once and in order', async () => {
+    const { clock, began, late, theirs } = await claimAndStandStill()
+    late.open()
+    await clock.advance(1)
+    expect(began).toEqual(['a 1', 'b 1'])
+    expect(await theirs.queue('q').counts()).toEqual({ ready: 0, timed: 0, inFlight: 0, dead: 0 })
+  })
+
+  it('is not who was idle for long when it is handed a job that waited for a lock', async () => {
+    const { sluice, clock } = createTestSluice()
+    onTestFinished(() => sluice.close())
+    const { engine, gates } = insideOf(sluice)
+    let backCount = 0
+    const store = faulty(openQueueStore(engine), (call) => {
+      if (call.method === 'exchange') backCount += call.args[0].retries.length
+      return undefined
+    })
+    const queues = createQueues(store, clock, 'here:1:a', 2_000, undefined, null, gates)
+    onTestFinished(() => queues.close({ timeout: 0 }))
+    const held = await sluice.lock('one').acquire()
+    const queue = queues.queue<string>('q', { lock: 'one' })
+    const began: string[] = []
+    queue.work(({ data }) => void began.push(data), { lease: '1s' })
+    await queue.add('a')
+    await expect.poll(async () => (await queue.counts()).parked).toBe(1)
+    // It looks for jobs every 5 s, and its last look covers it for one.
+    await clock.advance('17s')
+    await held.release()
+    await clock.advance(1)
+    await expect.poll(() => began).toEqual(['a'])
+    expect(backCount).toBe(0)
+  })
+})

@@ -9,7 +9,7 @@ import type { Handling } from './handling.ts'
 import type { Heartbeat } from './heartbeat.ts'
 import type { Needs } from './needs.ts'
 import { type CloseOptions, closeOptions, MOST_HELD } from './options.ts'
-import { ACK } from './outbox.ts'
+import { ACK, BACK } from './outbox.ts'
 import { PartitionedConsumer } from './partitioned-consumer.ts'
 import type { Partitions } from './partitions.ts'
 import { abortRun, idOf, newRun, type Run } from './run.ts'
@@ -94,8 +94,8 @@ export class QueueWorker {
       rememberMs: terms.rememberMs,
       tickFailed: terms.tickFailed,
       freeSlots: () => handling.room(this.runs) + this.ahead.count - this.waiting.length,
-      onJobs: (jobs, fence) => {
-        for (const job of jobs) this.waiting.push(newRun(job, fence, this.consumer))
+      onJobs: (jobs, fence, coverage) => {
+        for (const job of jobs) this.waiting.push(newRun(job, fence, this.consumer, coverage))
         if (this.closing) this.giveBackWaiting()
       },
       start: () => this.start(),
@@ -159,13 +159,15 @@ export class QueueWorker {
   private handBack(id: string): void {
     this.abort(id, new Error('The worker is closing.'))
     this.runs.delete(id)
-    this.consumer.tell(id, { tag: 'retry', delayMs: 0, failed: false })
+    this.consumer.tell(id, BACK)
   }
 
   private giveBackWaiting(): void {
-    for (const { stored } of this.waiting.splice(0)) {
-      this.consumer.tell(stored.id, { tag: 'retry', delayMs: 0, failed: false })
-    }
+    for (const run of this.waiting.splice(0)) this.giveBack(run)
+  }
+
+  private giveBack({ stored }: Run): void {
+    this.consumer.tell(stored.id, BACK)
   }
 
   private start(): void {
@@ -185,6 +187,8 @@ export class QueueWorker {
     const { id } = run.stored
     // Read for each: a process that was stopped between two of them must not take it for their time.
     run.startedMs = this.clock.monotonicMs()
+    // Who stood still for a lease may have lost it: where it is ours yet, the call that gives it back claims it again.
+    if (run.startedMs >= run.coverage.untilMs) return this.giveBack(run)
     this.runs.set(id, run)
     this.ahead.noteStart()
     this.timeoutTimer ??= this.clock.after(this.terms.timeoutMs, () => this.endLate())

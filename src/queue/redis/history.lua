@@ -2,7 +2,12 @@
 -- in 3 digits, when it ended in 16, and the reason. In a body they stand in front of what its label says, an
 -- empty line behind them, and the label is 4 higher. A note is how many lines are to be kept, in 2 digits,
 -- then the letter and the reason of one more.
--- BRINGS with_line split_past put_past noted
+-- BRINGS one_more_attempt with_line split_past put_past noted
+
+local function one_more_attempt(body)
+  local attempt = math.min(tonumber(string.sub(body, 19, 21)) + 1, 999)
+  return string.sub(body, 1, 18) .. string.format('%03d', attempt) .. string.sub(body, 22)
+end
 
 local function with_line(lines, note, attempt)
   lines = lines .. string.sub(note, 3, 3) .. string.format('%03d', math.min(attempt, 999)) .. now_text

@@ -39,7 +39,6 @@ local function append(line, ready, tail, segment, number, bodies, bytes)
 end
 
 local function refill(line, ready, tail, segment, number)
-  if line.ready > 0 then return end
   if line.first < line.next then
     if number ~= line.first then return end
     local count = redis.call('LLEN', segment)
@@ -56,7 +55,7 @@ end
 local function pop(line, ready, tail, segment, number, want, bodies)
   for _ = 1, 2 do
     if want <= 0 or waiting_in(line) == 0 then return end
-    refill(line, ready, tail, segment, number)
+    if line.ready == 0 then refill(line, ready, tail, segment, number) end -- RARELY
     local popped = line.ready > 0 and redis.call('LPOP', ready, want) or {}
     local bytes = 0
     for i = 1, #popped do

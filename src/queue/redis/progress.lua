@@ -1,5 +1,5 @@
--- The steps of an exchange that concern all consumers.
--- BRINGS split read_bodies recall hold keep_lease next_due refresh_after_silence others
+-- The steps of an exchange that concern its consumer: what it is told, and what is known of its last call.
+-- BRINGS split read_bodies recall remember take_suspect hold next_fence next_due
 
 local function split(ids)
   local list = {}
@@ -25,7 +25,19 @@ local function recall(previous, sequence, lease)
   if tonumber(done) > sequence or tonumber(done) < sequence - 1 then return 'lost' end
   if tonumber(done) < sequence then return nil end
   if ids ~= '' and not lease then return 'lost' end
-  return 'again', split(ids), tonumber(fence), split(stale)
+  -- RARELY: it was answered
+  return 'again', split(ids), fence, split(stale)
+end
+
+local function remember(last, sequence, fence, ids, stale)
+  local text = sequence .. ';' .. fence .. ';' .. table.concat(ids, ',') .. ';' .. table.concat(stale, ',')
+  redis.call('SET', last, text, 'PX', 600000)
+end
+
+-- Answers its id, and how many are left.
+local function take_suspect(suspects, count, bodies)
+  bodies[1] = redis.call('LPOP', suspects)
+  return string.sub(bodies[1], 1, 16), count - 1
 end
 
 -- In flight from now on. Answers the ids.
@@ -40,35 +52,13 @@ local function hold(inflight, bodies, suspect)
   return ids
 end
 
--- There is one exactly while something is in flight.
-local function keep_lease(leases, inflight, epoch, lease_us)
-  if redis.call('HLEN', inflight) > 0 then
-    redis.call('ZADD', leases, now_us + lease_us, epoch)
-  else
-    redis.call('ZREM', leases, epoch)
-  end
+-- Higher than the last one. Numbers are slow to print, the time is there as text.
+local function next_fence(last_fence)
+  local least = tonumber(last_fence or 0) + 1
+  return least > now_us and digits_of(least) or now_text
 end
 
 -- `heads` are the buckets of timed jobs that are due first.
 local function next_due(heads)
   return heads[2] and math.max(0, tonumber(heads[2]) - now_us) or ''
-end
-
--- Nobody called for long: the server stood still, or its clock jumped. The leases say nothing about
--- who lives then, so each gets one fresh period. Returns whether that was so.
-local function refresh_after_silence(last_us, leases, lease_us)
-  if math.abs(now_us - last_us) * 3 <= lease_us then return false end
-  for _, epoch in ipairs(redis.call('ZRANGE', leases, 0, 999)) do
-    redis.call('ZADD', leases, now_us + lease_us, epoch)
-  end
-  return true
-end
-
--- Whether other epochs hold leases, and one of them that is over.
-local function others(leases, epoch, silent)
-  local first = redis.call('ZRANGE', leases, 0, 1, 'WITHSCORES')
-  local at = first[1] == epoch and 3 or 1
-  if not first[at] then return 0, '' end
-  local over = not silent and tonumber(first[at + 1]) <= now_us
-  return 1, over and first[at] or ''
 end

@@ -2,6 +2,7 @@ import { toUs } from '../../duration.ts'
 import type { RedisEngine } from '../../engine/redis/engine.ts'
 import { SettingsMismatchError, StoreCorruptError } from '../../errors.ts'
 import { type News, redisNews } from '../../gate/redis/news.ts'
+import { packReason, unpackReason } from '../dead-reason.ts'
 import type { EventStore } from '../event-store.ts'
 import { noteText } from '../history.ts'
 import type { Retention, RetentionStore } from '../retention.ts'
@@ -74,7 +75,11 @@ function storeOn(
 
   function unpackLetter(queue: string, letter: string): DeadJob {
     const { reason, body } = splitLetter(letter)
-    return { ...unpack(queue, body), reason, diedAtMs: Number(letter.slice(0, 16)) / 1000 }
+    return {
+      ...unpack(queue, body),
+      ...unpackReason(reason),
+      diedAtMs: Number(letter.slice(0, 16)) / 1000,
+    }
   }
 
   /** In one call, so that nothing is missed that moves from one place to another meanwhile. */
@@ -161,8 +166,8 @@ function storeOn(
             delayUs: retry.stays ? STAYS : toUs(retry.delayMs),
             failed: retry.note && retry.failed ? noteText(retry.note) : retry.failed ? '1' : '0',
           })),
-          deaths: deaths.map(({ id, reason, payload, history, note }) => ({
-            ...{ id, reason, note: note ? noteText(note) : '' },
+          deaths: deaths.map(({ id, reason, name, payload, history, note }) => ({
+            ...{ id, reason: packReason(reason, name), note: note ? noteText(note) : '' },
             payload: payload === undefined ? '' : packDead(payload, history),
           })),
         },

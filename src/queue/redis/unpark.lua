@@ -13,7 +13,7 @@
 -- A body is empty where there was none, or so many were overdue that it takes another call to find one.
 -- COST  O(wanted), at most 100, and 16 for each that are overdue
 -- REPEAT safe  by the sequence
--- USE   clock queue/history queue/events queue/settle queue/deadline queue/buckets queue/looks queue/turns queue/parked queue/progress
+-- USE   clock engine/digits queue/history queue/events queue/settle queue/deadline queue/buckets queue/looks queue/turns queue/parked queue/leases queue/progress
 local meta, inflight, leases, dead, unparked, events, watchers = unpack(keys, 1, 7)
 local FIRST_GATE, MOST_OVERDUE = 8, 16
 local lease, previous = redis.call('ZSCORE', leases, epoch), redis.call('GET', unparked)
@@ -84,7 +84,7 @@ for _, gate in ipairs(opened) do
   end
 end
 hold(inflight, held)
-keep_lease(leases, inflight, epoch, lease_us)
+keep_lease(leases, inflight, epoch, lease_us, lease, #held > 0)
 if #held > 0 then redis.call('HSET', meta, 'last_fence', fence) end
 local text = #held > 0 and table.concat(found, ',') or ''
 redis.call('SET', unparked, string.format('%.0f;%.0f;%s;', sequence, fence, text), 'PX', 600000)

@@ -1,5 +1,6 @@
 import { toUs } from '../../duration.ts'
 import type { Transaction } from '../../engine/sqlite/engine.ts'
+import { packReason } from '../dead-reason.ts'
 import type { ScheduleSlot } from '../schedule-store.ts'
 import type { Death, NewJob, Retry } from '../store.ts'
 import { noteDeath, noteFailure } from './history.ts'
@@ -138,7 +139,7 @@ export function bury(
   transaction: Transaction,
   epoch: number,
   id: number,
-  { reason, payload, ...past }: Omit<Death, 'id'>,
+  { reason, name, payload, ...past }: Omit<Death, 'id'>,
 ): boolean {
   noteDeath(transaction, epoch, id, past)
   const changed = transaction.run(
@@ -146,7 +147,7 @@ export function bury(
        payload = coalesce(?, payload), record = NULL
      WHERE id = ? AND epoch = ? AND state = 2`,
     transaction.nowUs,
-    reason,
+    packReason(reason, name),
     takeNumbers(transaction, 1),
     payload ?? null,
     id,

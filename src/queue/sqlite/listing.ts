@@ -1,4 +1,5 @@
 import type { SqliteEngine, Transaction } from '../../engine/sqlite/engine.ts'
+import { unpackReason } from '../dead-reason.ts'
 import type {
   GatesRequest,
   ListedGate,
@@ -91,7 +92,7 @@ function listJobs(transaction: Transaction, name: string, request: ListRequest):
         : firstJob(transaction, queue.id, job.strand)),
       ...(state === 'timed' ? { dueAtMs: atUs / 1000 } : {}),
       ...(gateName === null ? {} : { gate: gateName }),
-      ...(state === 'dead' ? { reason: reason ?? '', diedAtMs: atUs / 1000 } : {}),
+      ...(state === 'dead' ? { ...unpackReason(reason ?? ''), diedAtMs: atUs / 1000 } : {}),
     }),
   )
   const last = rows.length === limit ? rows.at(-1) : undefined

@@ -1,6 +1,7 @@
 import type { SqliteEngine, Transaction } from '../../engine/sqlite/engine.ts'
 import { SettingsMismatchError } from '../../errors.ts'
 import { WITHIN } from '../add-store.ts'
+import { unpackReason } from '../dead-reason.ts'
 import { QueueFullError } from '../errors.ts'
 import type { EventStore, NewEvent } from '../event-store.ts'
 import { partitionName } from '../partitions.ts'
@@ -230,8 +231,7 @@ function listDead(transaction: Transaction, name: string, limit: number): DeadJo
     limit,
   )
   return rows.map(({ reason, diedUs, ...job }) => ({
-    ...storedJob(job),
-    reason,
+    ...{ ...storedJob(job), ...unpackReason(reason) },
     diedAtMs: diedUs / 1000,
   }))
 }
