@@ -25,6 +25,8 @@ import { LEASE_MS, MAX_CRASHES, QUEUES } from './plan.js'
  */
 
 const SWITCH_MS = 10_000
+/** Many write to it, and who asks again now and then is rarely in time. */
+const FREE_MS = 60_000
 const ANOTHER_PASSWORD = 'another'
 
 /** Longer than the lease, or shorter. @param {Scene} scene */
@@ -228,7 +230,7 @@ export function fileKinds({ chance, fault }, openFile) {
 async function openWith(openFile, statements) {
   /** @type {Database | undefined} */
   let opened
-  await waitUntil('the file is free', SWITCH_MS, async () => {
+  await waitUntil('the file is free', FREE_MS, async () => {
     const database = await openFile()
     try {
       for (const sql of statements) database.exec(sql)
