@@ -56,13 +56,15 @@ export class Admission {
     passes: Pass[],
     { granted, kept = NONE }: Brought = NOTHING,
   ): Promise<Admitted> {
-    passes.push(...kept)
+    if (kept.length > 0) passes.push(...kept)
     if (granted?.pass) passes.push(granted.pass)
     const { needs } = this.terms
     const gates = granted ? this.gatesOf(job, granted.gate) : needs.of(job.payload)
-    const grantedAt = gates.findIndex(({ key }) => key === granted?.pass?.key)
-    for (const [at, gate] of gates.entries()) {
-      if (kept.some(({ key }) => key === gate.key)) continue
+    const grantedAt = granted ? gates.findIndex(({ key }) => key === granted.pass?.key) : -1
+    // No iterator and no function for each: nearly all jobs need one gate, and bring nothing.
+    for (let at = 0; at < gates.length; at++) {
+      const gate = gates[at] as Gate
+      if (kept.length > 0 && kept.some(({ key }) => key === gate.key)) continue
       const isExtra = gate === granted?.gate
       if (at === grantedAt && (isExtra || granted?.demand === gate.demand)) continue
       // Another job was the first one when it was asked for.
@@ -74,9 +76,13 @@ export class Admission {
       // It has what others lack who wait for units: put behind them, it would come back when the lock is gone, in turns for ever.
       const mayPass = isBehind && gate.isSpent
       const standing = mayStand || (!mayPass && this.isShut(gate)) ? null : this.ask(gate)
-      const pass = mayStand
-        ? await this.standings.stand(gate, takesTurns)
-        : standing && (await this.enter(gate, standing))
+      let pass: Pass | null = null
+      try {
+        if (standing) pass = await standing.atOnce()
+        else if (mayStand) pass = await this.standings.stand(gate, takesTurns)
+      } finally {
+        if (standing && !pass) this.shut.free(gate.key)
+      }
       if (pass) {
         passes.push(pass)
         continue
@@ -137,17 +143,6 @@ export class Admission {
   private ask(gate: Gate): Standing {
     if (!gate.isShared) this.shut.take(gate.key)
     return new Standing(gate, gate.demand, this.terms.metadata)
-  }
-
-  /** Null: it has to wait. */
-  private async enter({ key }: Gate, standing: Standing): Promise<Pass | null> {
-    let pass: Pass | null = null
-    try {
-      pass = await standing.atOnce()
-    } finally {
-      if (!pass) this.shut.free(key)
-    }
-    return pass
   }
 
   /** Others wait for it, or hold it and will for a while: asking would be in vain. */

@@ -2,6 +2,8 @@ import type { Clock, Timer } from '../clock.ts'
 
 /** What would be begun within this time is claimed before there is room for it. */
 const CLAIM_AHEAD_MS = 1
+/** A worker that had nothing to run for so long may get jobs of another kind. */
+const LONGEST_PAUSE_MS = 10
 /** What was claimed ahead and waits for longer than this goes back, for others to run. */
 const LONGEST_WAIT_MS = 20
 /** How much one more job moves the average. */
@@ -27,10 +29,12 @@ export class ClaimAhead {
     this.most = most
   }
 
-  get count(): number {
+  /** @param isRunning whether any job runs now */
+  count(isRunning: boolean): number {
     const { averageMs } = this
-    // Who has not finished anything for a moment is busy with something long.
-    const isSlow = this.clock.monotonicMs() - this.lastEndMs > CLAIM_AHEAD_MS
+    // Who has not finished anything for a moment is busy with something long; where nothing runs, jobs are being let in.
+    const mostMs = isRunning ? CLAIM_AHEAD_MS : LONGEST_PAUSE_MS
+    const isSlow = this.clock.monotonicMs() - this.lastEndMs > mostMs
     if (averageMs === null || isSlow) return 0
     return Math.min(this.most, Math.floor((this.concurrency * CLAIM_AHEAD_MS) / averageMs))
   }

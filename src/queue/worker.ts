@@ -93,7 +93,7 @@ export class QueueWorker {
       onRefused: terms.onRefused,
       rememberMs: terms.rememberMs,
       tickFailed: terms.tickFailed,
-      freeSlots: () => handling.room(this.runs) + this.ahead.count - this.waiting.length,
+      freeSlots: () => this.room() - this.waiting.length,
       onJobs: (jobs, fence, coverage) => {
         for (const job of jobs) this.waiting.push(newRun(job, fence, this.consumer, coverage))
         if (this.closing) this.giveBackWaiting()
@@ -168,6 +168,11 @@ export class QueueWorker {
 
   private giveBack({ stored }: Run): void {
     this.consumer.tell(stored.id, BACK)
+  }
+
+  /** With what is worth claiming before it can start. */
+  private room(): number {
+    return this.handling.room(this.runs) + this.ahead.count(this.runs.size > 0)
   }
 
   private start(): void {
