@@ -74,7 +74,7 @@ const names: Record<string, Names> = {
     ),
     types: words(`
       AddedJob Addressed AddOptions Backoff BackoffFunction BatchHandler BatchResult BatchWorkOptions CloseOptions DeadLetter
-      DeadLetters Dedupe DeliveriesOptions Delivery Durability EventsOptions FailedAttempt FailureKind Handler Job JobEntry JobPage JobView ListOptions NamingOptions OpenQueue Queue QueueCounts QueueEvent
+      DeadLetters Dedupe DeliveriesOptions Delivery Durability EventsOptions FailedAttempt FailureKind GateRow Handler Job JobEntry JobPage JobView ListOptions NamingOptions OpenQueue ParkedOn Queue QueueCounts QueueEvent
       QueueOptions Schedule ScheduleOptions SchedulePage ScheduleRule ScheduleSlot Schedules
       Schema SchemaInput SchemaIssue SchemaOutput SchemaQueueOptions SureAddOptions TakeOptions WorkOptions Worker
       HeldGate JobNeeds LimitNeed LockNeed OfData QueueLimit QueueNeeds SemaphoreNeed Why`),
@@ -122,7 +122,7 @@ const names: Record<string, Names> = {
   './inspect': {
     values: words('createInspector'),
     types: words(
-      'FailedAttempt Inspector JobEntry JobView LimiterCounts LimitRow LockRow Overview QueueDesk QueueRow Section Sluice TopKey',
+      'FailedAttempt GateRow Inspector JobEntry JobView LimiterCounts LimitRow LockRow Overview QueueDesk QueueRow Section Sluice TopKey Why',
     ),
   },
   './dashboard': {
