@@ -5,7 +5,9 @@ import { insideOf } from '../sluice.ts'
 import { faulty } from '../testing/faulty.ts'
 import { createTestSluice } from '../testing/index.ts'
 import { openQueueStore } from './open.ts'
+import { partitionName } from './partitions.ts'
 import { createQueues } from './queue.ts'
+import type { QueueStore } from './store.ts'
 
 /** Queues, and how many jobs each call of a consumer asked for. */
 function open() {
@@ -180,5 +182,45 @@ describe('a worker that stood still', () => {
     await clock.advance(1)
     await expect.poll(() => began).toEqual(['a'])
     expect(backCount).toBe(0)
+  })
+
+  it('a worker that has lost the claims of one partition goes on with those of the others', async () => {
+    const { sluice, clock } = createTestSluice()
+    onTestFinished(() => sluice.close())
+    const store = openQueueStore(insideOf(sluice).engine)
+    let [losing, wasLost] = ['', '']
+    const losingOnce: QueueStore = {
+      ...store,
+      async exchange(request) {
+        if (request.queue !== losing) return store.exchange(request)
+        wasLost = losing
+        losing = ''
+        return { tag: 'lost' }
+      },
+    }
+    const queues = createQueues(losingOnce, clock, 'here:1:a', 2_000)
+    onTestFinished(() => queues.close({ timeout: 0 }))
+    const queue = queues.queue<number>('q', { partitions: 2 })
+    for (let batch = 0; batch < 2; batch++) {
+      await queue.addMany(Array.from({ length: 50 }, (_, index) => index))
+    }
+    const second = partitionName('q', 1)
+
+    const slow = gate()
+    onTestFinished(() => slow.open())
+    let started = 0
+    queue.work(
+      async ({ id }) => {
+        if (++started > 30) await slow.opened
+        // What it says of this one is what the store has lost.
+        else if (started === 30) losing = id.endsWith('.1') ? second : 'q'
+      },
+      { concurrency: 1 },
+    )
+    await expect.poll(() => started).toBe(31)
+    await clock.advance('1s')
+    expect(losing).toBe('')
+    const kept = await store.counts(wasLost === 'q' ? second : 'q')
+    expect(kept.inFlight).toBeLessThanOrEqual(1)
   })
 })

@@ -101,7 +101,8 @@ export class QueueWorker {
       start: () => this.start(),
       onLease: (epoch, queue) => terms.heartbeat?.beat(queue, epoch),
       onLost: (ids) => {
-        this.waiting = []
+        const lost = new Set(ids)
+        this.waiting = this.waiting.filter(({ stored }) => !lost.has(stored.id))
         for (const id of ids) this.abort(id, new StaleDeliveryError(terms.queue, id))
       },
       onCancelled: (id, name) => this.abort(id, new JobFailedError(terms.queue, name, 'cancelled')),
