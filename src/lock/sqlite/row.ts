@@ -1,5 +1,5 @@
 import type { Transaction } from '../../engine/sqlite/engine.ts'
-import type { Owner } from '../../gate/store.ts'
+import type { Holder, Owner } from '../../gate/store.ts'
 
 /** What a kind of lock of one name is, and which transaction looks at it. */
 export interface Place {
@@ -163,4 +163,12 @@ export function beBusy({ transaction, kind, name }: Place, forUs: number): void 
     nowUs,
     nowUs + forUs,
   )
+}
+
+export function holderOf(row: HeldRow, nowUs: number): Holder {
+  return {
+    owner: row.owner,
+    sinceMs: row.sinceUs / 1000,
+    remainingMs: (row.expiresUs - nowUs) / 1000,
+  }
 }

@@ -24,7 +24,7 @@ import {
   extend,
   free,
   freeIdle,
-  type HeldRow,
+  holderOf,
   isHeld,
   type LockRow,
   own,
@@ -84,10 +84,13 @@ export function sqliteLockStore(engine: SqliteEngine, kind: 'lock' | 'election')
     async acquire(request) {
       const sentAtMs = engine.clock.monotonicMs()
       const { name, owner } = request
-      const answer = await write(name, (place) => {
+      const { answer, granted } = await write(name, (place) => {
         sweepSometimes(place.transaction)
-        return acquire(place, request)
+        const answer = acquire(place, request)
+        const granted = answer.tag === 'waiting' && !answer.holder ? passOn(place) : null
+        return { answer: granted ? acquire(place, request) : answer, granted }
       })
+      if (granted) grants.deliver(granted)
       if (answer.tag === 'waiting') grants.await(owner)
       if (answer.tag === 'acquired') grants.acquired(owner, answer.fence)
       return { ...answer, sentAtMs }
@@ -165,6 +168,12 @@ function acquire(place: Place, request: AcquireRequest<LockDemand>): StoredAnswe
   return { tag: 'acquired', fence: own(place, row, to) }
 }
 
+/** A free lock with somebody in front: who that is may be dead, and would keep all others waiting for as long as it counts. */
+function passOn(place: Place): Grant | null {
+  const row = readRow(place)
+  return row && !isHeld(row, place.transaction.nowUs) ? handOver(place, row, null) : null
+}
+
 /** Someone else has the lock, or waits for it in front: join the line, or say how long it is. */
 function queueUp(place: Place, request: AcquireRequest<LockDemand>, row: LockRow): StoredAnswer {
   const { transaction } = place
@@ -237,14 +246,6 @@ function handOver(place: Place, row: LockRow, preferred: string | null): Grant |
   const passes = near ? row.passes + 1 : 0
   const fence = own(place, row, { owner, leaseUs: claimUs, metadata, isGranted: true, passes })
   return { owner, fence }
-}
-
-function holderOf(row: HeldRow, nowUs: number): Holder {
-  return {
-    owner: row.owner,
-    sinceMs: row.sinceUs / 1000,
-    remainingMs: (row.expiresUs - nowUs) / 1000,
-  }
 }
 
 function view(place: Place): StoredLock {
