@@ -25,6 +25,14 @@ export interface QueueClients {
   errors: { text: string; error: unknown }[]
 }
 
+/** Jobs of every kind that a queue has, by what they are added with: those of the last one go to one of three partitions. */
+export const WAYS_TO_ADD = [
+  ['plain', {}],
+  ['with an id', { id: 'mine' }],
+  ['with a key', { key: 'k' }],
+  ['in one of several partitions', { id: 'b' }],
+] as const
+
 const cleanUps: (() => Promise<unknown>)[] = []
 afterEach(async () => {
   for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp()

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { unchecked } from '../../test/bad-input.ts'
 import { engines } from '../../test/engines.ts'
-import { openGatedClients } from '../../test/queue-clients.ts'
+import { openGatedClients, WAYS_TO_ADD } from '../../test/queue-clients.ts'
 import { systemClock } from '../clock.ts'
 import { fixedWindow } from '../limit/index.ts'
 import { createLocks } from '../lock/open.ts'
@@ -16,14 +16,7 @@ const namesOf = (gates: readonly HeldGate[]) => gates.map(({ gate }) => gate)
 const has = ({ gates }: Pick<Job<unknown>, 'gates'>, name: string) => namesOf(gates).includes(name)
 
 describe.each(engines)('a job that is put off until it has a lock, on $name', ({ open }) => {
-  const WAYS = [
-    ['plain', {}],
-    ['with an id', { id: 'mine' }],
-    ['with a key', { key: 'k' }],
-    ['in one of several partitions', { id: 'b' }],
-  ] as const
-
-  it.each(WAYS)('runs again with it, no attempt spent: %s', async (way, how) => {
+  it.each(WAYS_TO_ADD)('runs again with it, no attempt spent: %s', async (way, how) => {
     const { ours, locks } = await openGatedClients(open)
     const partitions = way.includes('partitions') ? 3 : 1
     const queue = ours.queue<number>('q', { attempts: 1, partitions })

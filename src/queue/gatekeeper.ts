@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../clock.ts'
 import { SluiceError } from '../errors.ts'
 import type { Gate, Pass } from '../gate/gate.ts'
+import { UnderWay } from '../gate/under-way.ts'
 import { MOST_GATES_IN_A_CALL, type Unparked } from './parking.ts'
 import type { GateAnswer } from './parking-store.ts'
 import { KEEPER_MS } from './parking-store.ts'
@@ -56,7 +57,7 @@ export class Gatekeeper {
   private timer: Timer | null = null
   private isTelling = false
   private stopped = false
-  private readonly underWay = new Set<Promise<unknown>>()
+  private readonly underWay = new UnderWay()
 
   constructor(terms: GatekeeperTerms) {
     this.terms = terms
@@ -111,16 +112,11 @@ export class Gatekeeper {
 
   /** Resolves when nothing is under way any more. */
   async settled(): Promise<void> {
-    while (this.stopped && this.underWay.size > 0) await Promise.allSettled(this.underWay)
+    while (this.stopped && !this.underWay.isIdle) await this.underWay.idle()
   }
 
   private track(promise: Promise<unknown>): void {
-    const done = promise
-      .catch(() => {})
-      .then(() => {
-        this.underWay.delete(done)
-      })
-    this.underWay.add(done)
+    this.underWay.during(promise.catch(() => {}))
   }
 
   private async ask(keys: string[]): Promise<void> {

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { engines } from '../../test/engines.ts'
 import { gate } from '../../test/faults.ts'
-import { openGatedClients } from '../../test/queue-clients.ts'
+import { openGatedClients, WAYS_TO_ADD } from '../../test/queue-clients.ts'
 import { fixedWindow } from '../limit/index.ts'
 import { createTestSluice } from '../testing/index.ts'
 import { Defer } from './defer.ts'
@@ -14,14 +14,7 @@ const BACKOFF = { type: 'fixed', base: '10s' } as const
 describe.each(engines)(
   'a job that keeps its gates until it is tried again, on $name',
   ({ open }) => {
-    const WAYS = [
-      ['plain', {}],
-      ['with an id', { id: 'mine' }],
-      ['with a key', { key: 'k' }],
-      ['in one of several partitions', { id: 'b' }],
-    ] as const
-
-    it.each(WAYS)('begins again before all others of its lock: %s', async (way, how) => {
+    it.each(WAYS_TO_ADD)('begins again before all others of its lock: %s', async (way, how) => {
       const { clock, ours, theirs, locks } = await openGatedClients(open)
       const partitions = way.includes('partitions') ? 3 : 1
       const options = {
@@ -60,34 +53,37 @@ describe.each(engines)(
       await expect.poll(async () => (await locks.lock('user:42').inspect()).holder).toBe(null)
     })
 
-    it.each(WAYS)('is dead after its last attempt, with all that failed: %s', async (way, how) => {
-      const { clock, ours, locks } = await openGatedClients(open)
-      const partitions = way.includes('partitions') ? 3 : 1
-      const queue = ours.queue<string>('q', {
-        ...{ onRetry: 'keep', lock: 'door', backoff: BACKOFF, partitions },
-        ...{ attempts: 3, history: 5 },
-      })
-      let runs = 0
-      queue.work(() => {
-        throw new Error(`try ${++runs}`)
-      })
-      await queue.add('a', how)
-      await expect.poll(() => runs).toBe(1)
-      for (const after of [2, 3]) {
-        await expect.poll(() => queue.counts()).toEqual({ ...NOWHERE, inFlight: 1 })
-        await clock.advance('11s')
-        await expect.poll(() => runs).toBe(after)
-      }
-      await expect.poll(() => queue.counts()).toEqual({ ...NOWHERE, dead: 1 })
-      const [letter] = await queue.dead.list()
-      expect(letter).toMatchObject({ attempts: 3, reason: 'Error: try 3' })
-      expect(letter?.history?.map(({ attempt, reason }) => [attempt, reason])).toEqual([
-        ...[1, 2, 3].map((attempt) => [attempt, `Error: try ${attempt}`]),
-      ])
-      expect(await locks.lock('door').tryAcquire()).not.toBe(null)
-    })
+    it.each(WAYS_TO_ADD)(
+      'is dead after its last attempt, with all that failed: %s',
+      async (way, how) => {
+        const { clock, ours, locks } = await openGatedClients(open)
+        const partitions = way.includes('partitions') ? 3 : 1
+        const queue = ours.queue<string>('q', {
+          ...{ onRetry: 'keep', lock: 'door', backoff: BACKOFF, partitions },
+          ...{ attempts: 3, history: 5 },
+        })
+        let runs = 0
+        queue.work(() => {
+          throw new Error(`try ${++runs}`)
+        })
+        await queue.add('a', how)
+        await expect.poll(() => runs).toBe(1)
+        for (const after of [2, 3]) {
+          await expect.poll(() => queue.counts()).toEqual({ ...NOWHERE, inFlight: 1 })
+          await clock.advance('11s')
+          await expect.poll(() => runs).toBe(after)
+        }
+        await expect.poll(() => queue.counts()).toEqual({ ...NOWHERE, dead: 1 })
+        const [letter] = await queue.dead.list()
+        expect(letter).toMatchObject({ attempts: 3, reason: 'Error: try 3' })
+        expect(letter?.history?.map(({ attempt, reason }) => [attempt, reason])).toEqual([
+          ...[1, 2, 3].map((attempt) => [attempt, `Error: try ${attempt}`]),
+        ])
+        expect(await locks.lock('door').tryAcquire()).not.toBe(null)
+      },
+    )
 
-    it.each(WAYS)(
+    it.each(WAYS_TO_ADD)(
       'frees all when its worker closes, and comes back when it is due: %s',
       async (way, how) => {
         const { clock, ours, theirs, locks } = await openGatedClients(open)

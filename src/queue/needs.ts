@@ -1,6 +1,6 @@
 import { ArgumentError } from '../errors.ts'
 import type { Acquirable, Gate, Gates, Pass } from '../gate/gate.ts'
-import { gateKey } from '../gate/key.ts'
+import { escapePart, gateKey } from '../gate/key.ts'
 import { describe } from '../text.ts'
 import type { LockNeed, OnRetry, ReadNeeds, ReadQueueNeeds } from './need-options.ts'
 import { decodePayload, needsOf, withNeeds } from './payload.ts'
@@ -173,7 +173,7 @@ export class Needs {
   }
 
   private ownName(): string {
-    return `queue:${this.queue.replaceAll('%', '%25').replaceAll(':', '%3A')}`
+    return `queue:${escapePart(this.queue)}`
   }
 }
 

@@ -168,7 +168,7 @@ function acquire(place: Place, request: AcquireRequest<LockDemand>): StoredAnswe
   return { tag: 'acquired', fence: own(place, row, to) }
 }
 
-/** A free lock with somebody in front: who that is may be dead, and would keep all others waiting for as long as it counts. */
+/** A free lock with somebody in front: who that is may be dead, and would keep all others waiting for as long as it counts. Who asked is told of it as the holder. */
 function passOn(place: Place): Grant | null {
   const row = readRow(place)
   return row && !isHeld(row, place.transaction.nowUs) ? handOver(place, row, null) : null
