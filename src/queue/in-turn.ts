@@ -13,11 +13,13 @@ export class InTurn {
     return () => this.listeners.delete(entry)
   }
 
-  wakeNext(): void {
+  /** Whether there was one. */
+  wakeNext(): boolean {
     const [next] = this.listeners
-    if (!next) return
+    if (!next) return false
     this.listeners.delete(next)
     this.listeners.add(next)
     next()
+    return true
   }
 }

@@ -167,7 +167,7 @@ export class Producer {
     // What is added in this tick, and by the promises that it settles, goes into the first batch.
     const turn = endOfTurn()
     // Its turn ends behind ours, and so it calls behind us.
-    this.wakeIdle()
+    let isClaimedNext = this.wakeIdle()
     await turn
     let sent: Sent | null = null
     for (;;) {
@@ -177,10 +177,10 @@ export class Producer {
         continue
       }
       if (this.waiting.length === 0) break
-      if (sent) this.wakeIdle()
+      if (sent) isClaimedNext = this.wakeIdle()
       const batch = this.nextBatch(before === null)
       if (batch.length === 0) continue
-      sent = this.send(batch, before)
+      sent = this.send(batch, before, isClaimedNext)
       if (before) await before.settled
       // It leaves as a call of its own; or those who were told what became of the one before add again.
       if (before || this.mayLeaveBehind(sent)) await endOfTurn()
@@ -195,12 +195,12 @@ export class Producer {
     return this.waiting.length >= FEWEST_BEHIND || first.jobs.length >= FEWEST_BEHIND
   }
 
-  private send(batch: Waiting[], before: Sent | null): Sent {
+  private send(batch: Waiting[], before: Sent | null, isClaimedNext: boolean): Sent {
     const [{ kind, jobs }] = batch as [Waiting]
     const sent: Sent = {
       followed: jobs.length <= kind.most && this.sender.takesTwo(kind) ? kind : null,
       isSettled: false,
-      settled: this.sendBatch(batch, this.sender.nextNumber(), before).then(() => {
+      settled: this.sendBatch(batch, this.sender.nextNumber(), before, isClaimedNext).then(() => {
         sent.isSettled = true
       }),
     }
@@ -211,9 +211,10 @@ export class Producer {
    * The claim of a consumer that is woken now leaves with the jobs, behind them: it saves the way to
    * the engine's wake-up and back. Where it comes too early, that wake-up still comes.
    */
-  private wakeIdle(): void {
+  private wakeIdle(): boolean {
     const [first] = this.waiting[0]?.jobs ?? []
-    if (first && first.delayMs === 0 && first.dueAtMs === undefined) this.idle.wakeNext()
+    if (!first || first.delayMs > 0 || first.dueAtMs !== undefined) return false
+    return this.idle.wakeNext()
   }
 
   /**
@@ -243,13 +244,18 @@ export class Producer {
     return overCount === 0 ? first : first.filter(({ isOver }) => !isOver)
   }
 
-  private async sendBatch(batch: Waiting[], sequence: number, before: Sent | null): Promise<void> {
+  private async sendBatch(
+    batch: Waiting[],
+    sequence: number,
+    before: Sent | null,
+    isClaimedNext = false,
+  ): Promise<void> {
     const [first] = batch as [Waiting]
     const jobs = batch.flatMap((one) => one.jobs)
     try {
-      const added = await this.sender.send(first.kind, jobs, sequence, before, (count) =>
-        this.goesOn(first, count),
-      )
+      const goesOn = (count: number) => this.goesOn(first, count)
+      const how = { sequence, before, isClaimedNext, goesOn }
+      const added = await this.sender.send(first.kind, jobs, how)
       let start = 0
       let last: Together | null = null
       for (const one of batch) {

@@ -12,6 +12,7 @@ import {
   type OpenedQueueStore,
   payloadsOf,
 } from './bench.contract.ts'
+import { claimedContract } from './claimed.contract.ts'
 import { confirmContract } from './confirm.contract.ts'
 import { deadContract } from './dead.contract.ts'
 import { deadlineContract } from './deadline.contract.ts'
@@ -60,6 +61,7 @@ export function queueContract(open: () => Promise<OpenedQueueStore>): void {
   const bench = new Bench(open)
   recoveryContract(bench)
   behindContract(bench)
+  claimedContract(bench)
   wakeContract(bench)
   largeContract(bench)
   deadContract(bench)

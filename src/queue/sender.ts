@@ -12,6 +12,16 @@ export interface Sent {
   readonly settled: Promise<void>
 }
 
+export interface Sending {
+  sequence: number
+  /** The batch that is under way, if there is one. */
+  before: Sent | null
+  /** A consumer of this process was told, and claims behind it. */
+  isClaimedNext: boolean
+  /** Asked before each call but the first, with how many were added. */
+  goesOn: (addedCount: number) => boolean
+}
+
 /** What the store answered, and the number of the last call that it took. */
 interface Added {
   answers: unknown[]
@@ -54,17 +64,11 @@ export class Sender {
     return kind.behind(this.store) !== null
   }
 
-  /**
-   * More jobs than one call may carry take several.
-   * @param before the batch that is under way, if there is one
-   * @param goesOn asked before each call but the first, with how many were added
-   */
+  /** More jobs than one call may carry take several. */
   async send<Job extends NewJob>(
     kind: Kind<Job, unknown>,
     jobs: Job[],
-    sequence: number,
-    before: Sent | null,
-    goesOn: (addedCount: number) => boolean,
+    { sequence, before, isClaimedNext, goesOn }: Sending,
   ): Promise<Added> {
     const answers: unknown[] = []
     let number = sequence
@@ -74,9 +78,11 @@ export class Sender {
         number = this.nextNumber()
       }
       const part = jobs.slice(start, start + kind.most)
-      const added = await this.call(kind, part, number, before).catch((error: unknown) => {
-        throw answers.length > 0 ? partlyAdded(error, answers.length, jobs.length) : error
-      })
+      const added = await this.call(kind, part, number, before, isClaimedNext).catch(
+        (error: unknown) => {
+          throw answers.length > 0 ? partlyAdded(error, answers.length, jobs.length) : error
+        },
+      )
       if (added.length !== part.length)
         throw new InternalError('A batch of jobs was out of sequence.')
       answers.push(...added)
@@ -89,8 +95,10 @@ export class Sender {
     jobs: Job[],
     sequence: number,
     before: Sent | null,
+    isClaimedNext: boolean,
   ): Promise<unknown[]> {
-    const request = { queue: this.queue, producer: this.producer, sequence, jobs, ...this.limits }
+    const { queue, producer, limits } = this
+    const request = { queue, producer, sequence, jobs, isClaimedNext, ...limits }
     const behind = before && kind.behind(this.store)
     if (!behind) return kind.call(this.store, request)
     try {

@@ -102,6 +102,7 @@ import type { StrandStore } from './strand-store.ts'
  * - Q77 What failed and stays is in flight for the same epoch, with one attempt more, in the step that is told of it.
  * - Q78 Where jobs say whose turn it is, keys of one rank take turns, and jobs of a key come as they were parked.
  * - Q79 Parks and unparks of an epoch are numbered together: one that arrives once more, however late, changes nothing.
+ * - Q80 An add whose claim follows in its turn, and that claim, do what they do one behind the other.
  */
 
 /** A job as it travels. `id` is unique and grows in the order of adding. */
@@ -149,6 +150,8 @@ export interface AddRequest {
   producer: string
   sequence: number
   jobs: NewJob[]
+  /** An exchange that may claim them follows in this turn, as far as the caller knows: one call may do for both. */
+  isClaimedNext?: boolean
   /** Refused with a {@link QueueFullError} if more jobs, or bytes of their payloads, than that would wait then. */
   maxLength?: number | undefined
   maxBytes?: number | undefined

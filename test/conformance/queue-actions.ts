@@ -38,6 +38,7 @@ export const action = fc.oneof(
       delayMs,
       way,
       underWay: fc.constantFrom<UnderWay>('one', 'one', 'both', 'swapped'),
+      wantBehind: fc.constantFrom(0, 0, 1, 3),
     }),
   },
   {

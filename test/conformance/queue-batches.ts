@@ -19,7 +19,7 @@ export class Batches {
 
   async add(
     client: QueueClient,
-    { count, delayMs, way, underWay }: Action & { op: 'add' },
+    { count, delayMs, way, underWay, wantBehind }: Action & { op: 'add' },
   ): Promise<void> {
     const { key, ...how } = way
     const jobs = Array.from({ length: count }, () =>
@@ -32,7 +32,7 @@ export class Batches {
       const batches = [this.batchOf(client, [first]), this.batchOf(client, rest)] as const
       return this.addBoth(client.queue.add, addBehind, batches, underWay === 'swapped')
     }
-    const request = this.batchOf(client, jobs)
+    const request = { ...this.batchOf(client, jobs), isClaimedNext: wantBehind > 0 }
     const call = () =>
       keyed ? client.queue.addKeyed({ ...request, jobs: keyed }) : client.queue.add(request)
     const ids = await call()

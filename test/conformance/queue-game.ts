@@ -66,8 +66,13 @@ export class QueueGame {
   private async act(one: Action): Promise<void> {
     const { queue } = this.opened.first
     switch (one.op) {
-      case 'add':
-        return this.batches.add(this.at(one.player).client, one)
+      case 'add': {
+        const add = () => this.batches.add(this.at(one.player).client, one)
+        // Others take several calls.
+        const isOneCall = one.underWay === 'one' && one.way.key === undefined
+        if (one.wantBehind === 0 || !isOneCall) return add()
+        return this.exchange(this.at(one.player), one.wantBehind, [], add)
+      }
       case 'exchange': {
         const { held } = this.at(one.player)
         const said: Said = one.settlements.flatMap((how, index) => {
@@ -128,7 +133,13 @@ export class QueueGame {
     return this.players[index] as Player
   }
 
-  private async exchange(who: Player, want: number, said: Said): Promise<void> {
+  /** @param add leaves in the same turn, in front */
+  private async exchange(
+    who: Player,
+    want: number,
+    said: Said,
+    add?: () => Promise<void>,
+  ): Promise<void> {
     // No two leases end at one moment: which of them is recovered first is left open.
     await this.pass(1)
     const name = `epoch-${String(this.epochs).padStart(4, '0')}`
@@ -139,6 +150,7 @@ export class QueueGame {
     const { consumer } = who
     const isLost = this.model.isLost(consumer.epoch, who.held.length)
     const passed = isLost ? said : await this.closeKeyed(who, said)
+    const added = add?.()
     const answer = await consumer.exchange({
       ...{ want, maxCrashes: MAX_CRASHES },
       acks: passed.flatMap(([job, { tag }]) => (tag === 'ack' ? [job] : [])),
@@ -151,6 +163,7 @@ export class QueueGame {
         how.tag === 'death' ? [{ job, reason: how.reason }] : [],
       ),
     })
+    await added
     if (isLost) {
       expect(answer).toMatchObject({ tag: 'lost' })
       return this.forget(who)

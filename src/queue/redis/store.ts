@@ -2,27 +2,21 @@ import { toUs } from '../../duration.ts'
 import type { RedisEngine } from '../../engine/redis/engine.ts'
 import { SettingsMismatchError, StoreCorruptError } from '../../errors.ts'
 import { type News, redisNews } from '../../gate/redis/news.ts'
-import { packReason, unpackReason } from '../dead-reason.ts'
+import { unpackReason } from '../dead-reason.ts'
 import type { EventStore } from '../event-store.ts'
-import { noteText } from '../history.ts'
 import type { Retention, RetentionStore } from '../retention.ts'
-import type {
-  DeadJob,
-  ExchangeAnswer,
-  ExchangeRequest,
-  QueueCounts,
-  QueueStore,
-  StoredJob,
-} from '../store.ts'
+import type { DeadJob, QueueCounts, QueueStore, StoredJob } from '../store.ts'
 import { redisAdding } from './adding.ts'
-import { ID_LENGTH, packDead, unpackJob } from './body.ts'
+import { unpackJob } from './body.ts'
+import { claimedAdds, type WaitingAdd } from './claimed-adds.ts'
 import { redisConfirming } from './confirming.ts'
 import { redisEventStore } from './event-store.ts'
+import { redisExchange } from './exchanging.ts'
 import { bucketName, type QueueKeys, queueKeys } from './keys.ts'
 import { redisListing } from './listing.ts'
 import { redisParkingStore } from './parking-store.ts'
 import { spreadPartitions } from './partitions.ts'
-import { crashNote, redisRecordStore } from './record-store.ts'
+import { redisRecordStore } from './record-store.ts'
 import { redisRemoval } from './removal.ts'
 import { retainedArgs } from './retained.ts'
 import { redisScheduleStore } from './schedule-store.ts'
@@ -39,16 +33,14 @@ const MOST_LOOKS = 10
 /** A quarter less of the client's CPU for a job than with 100. The server takes 1.5 ms for such a call. */
 const MOST_AHEAD = 400
 
-/** The delay of what failed and stays in flight, for scripts. */
-const STAYS = -1
-
 /** Queues on Redis. The keys are described in the `.lua` files beside this one. */
 export function redisQueueStore(engine: RedisEngine): QueueStore {
   const keysOf = queueKeys(engine.keys)
   const recordNews = redisNews(engine, 'record')
   const eventNews = redisNews(engine, 'events')
+  const waiting = new Map<string, WaitingAdd>()
   const storeKeeping = (eventsKept: number, retention: Retention | null): QueueStore => ({
-    ...storeOn(engine, keysOf, recordNews, eventsKept, retention),
+    ...storeOn(engine, keysOf, recordNews, waiting, eventsKept, retention),
     ...redisEventStore(engine, keysOf, eventNews),
     keepingEvents: (keep) => storeKeeping(keep, retention),
     retaining: (one) => storeKeeping(eventsKept, one),
@@ -60,6 +52,7 @@ function storeOn(
   engine: RedisEngine,
   keysOf: (queue: string) => QueueKeys,
   recordNews: News,
+  waiting: Map<string, WaitingAdd>,
   eventsKept: number,
   retention: Retention | null,
 ): Omit<QueueStore, keyof EventStore | keyof RetentionStore> {
@@ -104,20 +97,14 @@ function storeOn(
     }
   }
 
-  async function recover(epoch: string, request: ExchangeRequest): Promise<void> {
-    const known = keysOf(request.queue)
-    const keys = { ...known, inflight: known.inflight(epoch) }
-    const { maxCrashes, keptFailures } = request
-    const args = { epoch, maxCrashes, eventsKept, note: crashNote(keptFailures) }
-    await engine.call(scripts.recover, keys, args).catch(() => {})
-  }
-
   async function setPaused(queue: string, isPaused: boolean): Promise<void> {
     await engine.call(scripts.pause, keysOf(queue), { isPaused: isPaused ? 1 : 0, eventsKept })
   }
 
   const listing = redisListing(engine, keysOf, { job: unpack, letter: unpackLetter })
   const redriveKeyed = keyedRedrive(engine, keysOf, eventsKept)
+  const adding = redisAdding(engine, keysOf, eventsKept)
+  const exchange = redisExchange(engine, keysOf, unpack, eventsKept, retained)
 
   return {
     ...redisRecordStore(engine, keysOf, recordNews, eventsKept, retained),
@@ -126,73 +113,10 @@ function storeOn(
     ...scheduleStore,
     mostAhead: MOST_AHEAD,
 
-    ...redisAdding(engine, keysOf, eventsKept),
+    ...adding,
+    ...claimedAdds(engine, keysOf, unpack, eventsKept, waiting, { ...adding, exchange }),
     ...redisWithin(engine, keysOf, eventsKept),
     ...redisConfirming(engine, keysOf),
-
-    async exchange(request) {
-      const { queue, epoch, acks, retries, deaths } = request
-      const known = keysOf(queue)
-      const { headNumber, tailNumber, dueName, fillingName, rankFirstName, rankFillingName } = known
-      // What is no id belongs to nobody, and would move the others out of their places.
-      const strangeIds = acks.filter((id) => id.length !== ID_LENGTH)
-      const answer = await engine.call(
-        scripts.exchange,
-        {
-          ...known,
-          inflight: known.inflight(epoch),
-          last: known.last(epoch),
-          headSegment: known.segment(headNumber),
-          tailSegment: known.segment(tailNumber),
-          due: known.timed(dueName),
-          filling: known.timed(fillingName),
-          rankFirst: known.ranked(rankFirstName),
-          rankFilling: known.ranked(rankFillingName),
-        },
-        {
-          ...request,
-          ...{ headNumber, tailNumber, dueName, fillingName, rankFirstName, rankFillingName },
-          leaseUs: toUs(request.leaseMs),
-          eventsKept,
-          retainCount: retained.retainCount,
-          retainUs: retained.retainUs,
-          quiet: eventsKept === 0 ? '' : (request.quietIds ?? []).join(' '),
-          acks: (strangeIds.length === 0
-            ? acks
-            : acks.filter((id) => id.length === ID_LENGTH)
-          ).join(''),
-          retries: retries.map((retry) => ({
-            id: retry.id,
-            delayUs: retry.stays ? STAYS : toUs(retry.delayMs),
-            failed: retry.note && retry.failed ? noteText(retry.note) : retry.failed ? '1' : '0',
-          })),
-          deaths: deaths.map(({ id, reason, name, payload, history, note }) => ({
-            ...{ id, reason: packReason(reason, name), note: note ? noteText(note) : '' },
-            payload: payload === undefined ? '' : packDead(payload, history),
-          })),
-        },
-      )
-      if (answer.tag === 'lost') return answer
-      known.headNumber = answer.headNumber
-      known.tailNumber = answer.tailNumber
-      known.fillingName = bucketName(answer.filling)
-      known.dueName = answer.dueName || known.fillingName
-      known.rankFillingName = bucketName(answer.rankFilling)
-      known.rankFirstName = answer.rankFirstName || known.rankFillingName
-      if (answer.expired !== '') await recover(answer.expired, request)
-      const taken: ExchangeAnswer = {
-        tag: 'ok',
-        jobs: answer.bodies.map((body) => unpack(queue, body)),
-        fence: answer.fence,
-        staleIds: [...strangeIds, ...answer.stale],
-        nextDueMs: answer.nextDueUs === null ? null : answer.nextDueUs / 1000,
-        more: answer.more === 1,
-        watch: answer.watch === 1,
-        sentAtMs: answer.sentAtMs,
-      }
-      if (answer.gates.length > 0) taken.gates = answer.gates
-      return taken
-    },
 
     async renew(queue, epoch, leaseMs) {
       const { leases } = keysOf(queue)
