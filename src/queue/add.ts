@@ -36,8 +36,10 @@ export function waysIn<Input>(
 ): Pick<Queue<unknown, Input>, 'add' | 'addMany' | 'addWithin'> {
   const { store, queue, attempts, schema, limits, producers, addressed, assertOpen } = terms
 
-  const newJob = (data: unknown, argument: string, { when, needs }: Adding): NewJob => {
+  const newJob = (data: unknown, argument: string, adding: Adding): NewJob => {
     const json = encodePayload(data, argument)
+    if (adding === NOW) return { payload: json, maxAttempts: attempts, delayMs: 0 }
+    const { when, needs } = adding
     const payload = needs ? terms.needs.labelled(json, needs) : json
     return { payload, maxAttempts: attempts, ...when }
   }

@@ -210,6 +210,7 @@ export class Consumer {
 
   private requestFor(settled: Outgoing[], want: number): ExchangeRequest {
     const { queue, leaseMs, maxCrashes, keptFailures } = this.terms
+    const { acks, retries, deaths, quietIds } = settlementsOf(settled)
     return {
       queue,
       epoch: this.epoch,
@@ -219,7 +220,10 @@ export class Consumer {
       keptFailures,
       heldCount: this.held.size + settled.length,
       want,
-      ...settlementsOf(settled),
+      acks,
+      retries,
+      deaths,
+      quietIds,
     }
   }
 

@@ -251,7 +251,7 @@ export class Producer {
     isClaimedNext = false,
   ): Promise<void> {
     const [first] = batch as [Waiting]
-    const jobs = batch.flatMap((one) => one.jobs)
+    const jobs = batch.length === 1 ? first.jobs : batch.flatMap((one) => one.jobs)
     try {
       const goesOn = (count: number) => this.goesOn(first, count)
       const how = { sequence, before, isClaimedNext, goesOn }

@@ -97,8 +97,9 @@ export class Sender {
     before: Sent | null,
     isClaimedNext: boolean,
   ): Promise<unknown[]> {
-    const { queue, producer, limits } = this
-    const request = { queue, producer, sequence, jobs, isClaimedNext, ...limits }
+    const { queue, producer } = this
+    const { maxLength, maxBytes } = this.limits
+    const request = { queue, producer, sequence, jobs, isClaimedNext, maxLength, maxBytes }
     const behind = before && kind.behind(this.store)
     if (!behind) return kind.call(this.store, request)
     try {

@@ -14,22 +14,24 @@
 -- ARGV  lease_us   integer
 -- ARGV  held_count integer
 -- ARGV  bodies     list  body:string  without their ids, at most as many as the consumer wants
--- REPLY claimed  first_id:integer fence:digits next_due_us:integer? watch:integer due_name:string   the ids follow without a gap
+-- REPLY claimed  first_id:digits fence:digits next_due_us:integer watch:integer due:integer   the ids follow without a gap; the others are -1 where there is none
 -- REPLY long     nothing was done, as there is more to do, or one of the two was called already
+-- PLAIN claimed
+-- `due` is the number of the bucket that is due first, where it has one.
 -- COST  O(jobs), at most 100
 -- REPEAT safe  what was done is known to add.lua and exchange.lua, which are called then
 -- USE   clock engine/digits queue/leases queue/progress
 local kept = redis.call('HMGET', meta, 'in_segments', 'ranked', 'paused', 'last_us', 'last_id', 'last_fence')
 local has_lease, other, other_until_us = read_leases(leases, epoch)
-local head, batch, call = redis.call('ZRANGE', buckets, 0, 0, 'WITHSCORES'), redis.call('GET', producer), redis.call('GET', last)
+local head, calls = redis.call('ZRANGE', buckets, 0, 0, 'WITHSCORES'), redis.call('MGET', producer, last)
 local next_us = next_due(head)
-local waiting = redis.call('LLEN', ready) + redis.call('LLEN', tail) + redis.call('LLEN', suspects) + tonumber(kept[1] or 0)
-if waiting > 0 or next_us == 0 or kept[3] or string.sub(kept[2] or ' 0', -2) ~= ' 0' then return { 'long' } end
+local is_empty = redis.call('EXISTS', ready, tail, suspects) + tonumber(kept[1] or 0) == 0
+if not is_empty or next_us == 0 or kept[3] or string.sub(kept[2] or ' 0', -2) ~= ' 0' then return { 'long' } end
 local silent_us = math.abs(now_us - tonumber(kept[4] or now_us)) * 3
 if other and (silent_us > lease_us or tonumber(other_until_us) <= now_us) then return { 'long' } end
 if held_count > 0 and not has_lease then return { 'long' } end
-if batch and tonumber(string.match(batch, '^%d+')) >= tonumber(added) then return { 'long' } end
-if call and tonumber(string.match(call, '^%d+')) ~= tonumber(sequence) - 1 then return { 'long' } end
+if calls[1] and tonumber(string.match(calls[1], '^%d+')) >= tonumber(added) then return { 'long' } end
+if calls[2] and tonumber(string.match(calls[2], '^%d+')) ~= tonumber(sequence) - 1 then return { 'long' } end
 
 local first_id = math.max(tonumber(kept[5] or 0) + 1, now_us)
 local ids, fields = {}, {}
@@ -43,4 +45,6 @@ local fence = next_fence(kept[6])
 redis.call('HSET', meta, 'last_id', ids[#ids], 'last_us', now_text, 'last_fence', fence)
 redis.call('SET', producer, added .. ' ' .. ids[1], 'PX', 600000)
 remember(last, sequence, fence, ids, {})
-return { 'claimed', first_id, fence, next_us, other and 1 or 0, head[1] or '' }
+if not head[1] then return ids[1] .. ',' .. fence .. ',-1,' .. (other and '1' or '0') .. ',-1' end
+-- RARELY: some are timed
+return table.concat({ ids[1], fence, string.format('%.0f', next_us), other and 1 or 0, tonumber(head[1]) or -1 }, ',')

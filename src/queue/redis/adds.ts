@@ -18,18 +18,32 @@ export function addCall(
 ) {
   const { producer, sequence, jobs, maxLength = 0, maxBytes = 0 } = request
   const { tailNumber, fillingName, rankFillingName } = known
+  // Spread, they cost more than all the rest of a call.
   return {
     keys: {
-      ...known,
+      meta: known.meta,
+      ready: known.ready,
+      tail: known.tail,
       tailSegment: known.segment(tailNumber),
+      buckets: known.buckets,
       filling: known.timed(fillingName),
+      ranks: known.ranks,
       rankFilling: known.ranked(rankFillingName),
+      wake: known.wake,
+      events: known.events,
+      watchers: known.watchers,
       producer: known.producer(producer),
     },
     args: {
-      ...{ tailNumber, fillingName, rankFillingName, sequence, maxLength, maxBytes, eventsKept },
+      tailNumber,
+      fillingName,
+      rankFillingName,
+      sequence,
       isBehind: isBehind ? 1 : 0,
       dues: duesText(jobs),
+      maxLength,
+      maxBytes,
+      eventsKept,
       hasFlags: jobs.some(hasFlags) ? 1 : 0,
       bodies: jobs.map((job) => ({ body: packNewJob(job) })),
     },

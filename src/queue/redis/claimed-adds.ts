@@ -1,16 +1,10 @@
 import { toUs } from '../../duration.ts'
 import type { RedisEngine } from '../../engine/redis/engine.ts'
 import { asUnknown } from '../../engine/redis/failures.ts'
-import type {
-  AddRequest,
-  ExchangeAnswer,
-  ExchangeRequest,
-  QueueStore,
-  StoredJob,
-} from '../store.ts'
+import type { AddRequest, ExchangeAnswer, ExchangeRequest, QueueStore } from '../store.ts'
 import { endOfTurn } from '../turn.ts'
 import { hasFlags, packNewJob } from './body.ts'
-import type { QueueKeys } from './keys.ts'
+import { bucketName, type QueueKeys } from './keys.ts'
 import * as scripts from './scripts.gen.ts'
 
 /** An add that waits for the claim that follows it. */
@@ -34,7 +28,6 @@ const MOST_CLAIMED = 100
 export function claimedAdds(
   engine: RedisEngine,
   keysOf: (queue: string) => QueueKeys,
-  unpack: (queue: string, body: string) => StoredJob,
   eventsKept: number,
   waiting: Map<string, WaitingAdd>,
   { add, exchange }: Pick<QueueStore, 'add' | 'exchange'>,
@@ -44,39 +37,48 @@ export function claimedAdds(
     const { epoch, sequence, heldCount, leaseMs } = request
     const known = keysOf(queue)
     const bodies = jobs.map((job) => ({ body: packNewJob(job) }))
-    const answer = await engine
-      .call(
-        scripts.addClaimed,
-        {
-          ...known,
-          inflight: known.inflight(epoch),
-          last: known.last(epoch),
-          producer: known.producer(producer),
-        },
-        { added, epoch, sequence, heldCount, leaseUs: toUs(leaseMs), bodies },
-      )
-      .catch((error: unknown) => {
-        one.reject(error)
-        return null
-      })
-    if (answer?.tag === 'long') {
+    const { meta, ready, tail, suspects, buckets, leases } = known
+    const keys = {
+      meta,
+      ready,
+      tail,
+      suspects,
+      buckets,
+      leases,
+      inflight: known.inflight(epoch),
+      last: known.last(epoch),
+      producer: known.producer(producer),
+    }
+    const args = { added, epoch, sequence, heldCount, leaseUs: toUs(leaseMs), bodies }
+    const calling = engine.call(scripts.addClaimed, keys, args)
+    let answer: Awaited<typeof calling>
+    try {
+      answer = await calling
+    } catch (error) {
+      one.reject(error)
+      return exchange(request)
+    }
+    if (answer.tag === 'long') {
       one.resolve(
         one.leave().catch((error: unknown) => {
           throw asUnknown(error, answer.mayHaveRun)
         }),
       )
+      return exchange(request)
     }
-    if (answer?.tag !== 'claimed') return exchange(request)
-    const { firstId, fence, nextDueUs, watch, dueName, sentAtMs } = answer
+    const { firstId, fence, nextDueUs, watch, due, sentAtMs } = answer
     const ids = jobs.map((_, index) => String(firstId + index))
     one.resolve(ids)
-    if (dueName !== '') known.dueName = dueName
+    if (due >= 0) known.dueName = bucketName(due)
     return {
       tag: 'ok',
-      jobs: bodies.map(({ body }, index) => unpack(queue, ids[index] + body)),
+      jobs: jobs.map(({ maxAttempts, payload }, index) => {
+        const id = ids[index] ?? ''
+        return { id, attempt: 0, maxAttempts, crashes: 0, payload, name: null }
+      }),
       fence,
       staleIds: [],
-      nextDueMs: nextDueUs === null ? null : nextDueUs / 1000,
+      nextDueMs: nextDueUs < 0 ? null : nextDueUs / 1000,
       more: false,
       watch: watch === 1,
       sentAtMs,

@@ -29,46 +29,13 @@ export function redisExchange(
   }
 
   return async (request) => {
-    const { queue, epoch, acks, retries, deaths } = request
+    const { queue, acks } = request
     const known = keysOf(queue)
-    const { headNumber, tailNumber, dueName, fillingName, rankFirstName, rankFillingName } = known
     // What is no id belongs to nobody, and would move the others out of their places.
     const strangeIds = acks.filter((id) => id.length !== ID_LENGTH)
-    const answer = await engine.call(
-      scripts.exchange,
-      {
-        ...known,
-        inflight: known.inflight(epoch),
-        last: known.last(epoch),
-        headSegment: known.segment(headNumber),
-        tailSegment: known.segment(tailNumber),
-        due: known.timed(dueName),
-        filling: known.timed(fillingName),
-        rankFirst: known.ranked(rankFirstName),
-        rankFilling: known.ranked(rankFillingName),
-      },
-      {
-        ...request,
-        ...{ headNumber, tailNumber, dueName, fillingName, rankFirstName, rankFillingName },
-        leaseUs: toUs(request.leaseMs),
-        eventsKept,
-        retainCount: retained.retainCount,
-        retainUs: retained.retainUs,
-        quiet: eventsKept === 0 ? '' : (request.quietIds ?? []).join(' '),
-        acks: (strangeIds.length === 0 ? acks : acks.filter((id) => id.length === ID_LENGTH)).join(
-          '',
-        ),
-        retries: retries.map((retry) => ({
-          id: retry.id,
-          delayUs: retry.stays ? STAYS : toUs(retry.delayMs),
-          failed: retry.note && retry.failed ? noteText(retry.note) : retry.failed ? '1' : '0',
-        })),
-        deaths: deaths.map(({ id, reason, name, payload, history, note }) => ({
-          ...{ id, reason: packReason(reason, name), note: note ? noteText(note) : '' },
-          payload: payload === undefined ? '' : packDead(payload, history),
-        })),
-      },
-    )
+    const ids = strangeIds.length === 0 ? acks : acks.filter((id) => id.length === ID_LENGTH)
+    const args = exchangeArgs(known, request, ids, eventsKept, retained)
+    const answer = await engine.call(scripts.exchange, exchangeKeys(known, request.epoch), args)
     if (answer.tag === 'lost') return answer
     known.headNumber = answer.headNumber
     known.tailNumber = answer.tailNumber
@@ -91,3 +58,63 @@ export function redisExchange(
     return taken
   }
 }
+
+/** Spread, the keys and what is said cost a call as much as all the rest. */
+const exchangeKeys = (known: QueueKeys, epoch: string) => ({
+  meta: known.meta,
+  ready: known.ready,
+  tail: known.tail,
+  headSegment: known.segment(known.headNumber),
+  tailSegment: known.segment(known.tailNumber),
+  suspects: known.suspects,
+  buckets: known.buckets,
+  due: known.timed(known.dueName),
+  filling: known.timed(known.fillingName),
+  ranks: known.ranks,
+  rankFirst: known.ranked(known.rankFirstName),
+  rankFilling: known.ranked(known.rankFillingName),
+  leases: known.leases,
+  inflight: known.inflight(epoch),
+  last: known.last(epoch),
+  wake: known.wake,
+  dead: known.dead,
+  done: known.done,
+  events: known.events,
+  watchers: known.watchers,
+})
+
+const exchangeArgs = (
+  known: QueueKeys,
+  request: ExchangeRequest,
+  ids: string[],
+  eventsKept: number,
+  { retainCount, retainUs }: RetainedArgs,
+) => ({
+  headNumber: known.headNumber,
+  tailNumber: known.tailNumber,
+  dueName: known.dueName,
+  fillingName: known.fillingName,
+  rankFirstName: known.rankFirstName,
+  rankFillingName: known.rankFillingName,
+  epoch: request.epoch,
+  sequence: request.sequence,
+  leaseUs: toUs(request.leaseMs),
+  heldCount: request.heldCount,
+  want: request.want,
+  eventsKept,
+  retainCount,
+  retainUs,
+  quiet: eventsKept === 0 ? '' : (request.quietIds ?? []).join(' '),
+  acks: ids.join(''),
+  retries: request.retries.map((retry) => ({
+    id: retry.id,
+    delayUs: retry.stays ? STAYS : toUs(retry.delayMs),
+    failed: retry.note && retry.failed ? noteText(retry.note) : retry.failed ? '1' : '0',
+  })),
+  deaths: request.deaths.map(({ id, reason, name, payload, history, note }) => ({
+    id,
+    reason: packReason(reason, name),
+    payload: payload === undefined ? '' : packDead(payload, history),
+    note: note ? noteText(note) : '',
+  })),
+})

@@ -114,7 +114,7 @@ function storeOn(
     mostAhead: MOST_AHEAD,
 
     ...adding,
-    ...claimedAdds(engine, keysOf, unpack, eventsKept, waiting, { ...adding, exchange }),
+    ...claimedAdds(engine, keysOf, eventsKept, waiting, { ...adding, exchange }),
     ...redisWithin(engine, keysOf, eventsKept),
     ...redisConfirming(engine, keysOf),
 
