@@ -21,7 +21,7 @@ const SETTLED: Deadline = { atMs: 0, expire: null }
  * for the oldest is enough, and it is set again only when that is over.
  */
 export class Deadlines {
-  private readonly clock: Clock
+  readonly clock: Clock
   private readonly afterMs: number
   private watched: Deadline[] = []
   /** What is in front of it is over. Kept any longer, it would outlive many collections of garbage. */

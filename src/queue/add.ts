@@ -1,3 +1,4 @@
+import type { Clock } from '../clock.ts'
 import { ArgumentError } from '../errors.ts'
 import { describe } from '../text.ts'
 import { type Adding, NOW, readAdd, readAddMany, readEach } from './adding.ts'
@@ -19,6 +20,7 @@ import type { Together } from './together.ts'
 
 export interface AddTerms<Input> {
   store: QueueStore
+  clock: Clock
   queue: string
   attempts: number
   schema: Schema | undefined
@@ -34,14 +36,16 @@ export interface AddTerms<Input> {
 export function waysIn<Input>(
   terms: AddTerms<Input>,
 ): Pick<Queue<unknown, Input>, 'add' | 'addMany' | 'addWithin'> {
-  const { store, queue, attempts, schema, limits, producers, addressed, assertOpen } = terms
+  const { store, clock, queue, attempts, schema, limits, producers, addressed, assertOpen } = terms
 
   const newJob = (data: unknown, argument: string, adding: Adding): NewJob => {
     const json = encodePayload(data, argument)
     if (adding === NOW) return { payload: json, maxAttempts: attempts, delayMs: 0 }
     const { when, needs } = adding
     const payload = needs ? terms.needs.labelled(json, needs) : json
-    return { payload, maxAttempts: attempts, ...when }
+    const job: NewJob = { payload, maxAttempts: attempts, ...when }
+    if (job.delayMs > 0) job.delayedUntilMs = clock.monotonicMs() + job.delayMs
+    return job
   }
 
   async function addAll(jobs: NewJob[], { naming, key, demand }: Adding): Promise<AddedJob[]> {

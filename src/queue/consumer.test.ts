@@ -39,6 +39,28 @@ describe('a job that becomes due', () => {
     expect(ranAtMs).toEqual([1_100])
   })
 
+  it('has waited since it was added, also where that had to wait for others', async () => {
+    const held = gate()
+    const { queues, clock } = open(({ method, count }) =>
+      method === 'add' && count === 1 ? { replyAfter: held.opened } : undefined,
+    )
+    const queue = queues.queue<string>('q')
+    const ran: string[] = []
+    queue.work((job) => void ran.push(`${job.data} at ${Math.round(clock.monotonicMs())}`))
+    await clock.advance(10)
+    const adds = [queue.add('first')]
+    await clock.advance(10)
+    adds.push(queue.add('later', { delay: 1_000 }), queue.add('named', { delay: 300, id: 'a' }))
+    adds.push(queue.add('late', { delay: 200 }))
+    await clock.advance(400)
+    held.open()
+    await Promise.all(adds)
+    await clock.advance(0)
+    expect(ran).toEqual(['first at 10', 'named at 420', 'late at 420'])
+    await clock.advance('5s')
+    expect(ran.at(-1)).toBe('later at 1020')
+  })
+
   it('for a retry is run on time by whoever is idle, while the one that failed is busy', async () => {
     const { queues, clock } = open()
     const queue = queues.queue<string>('q', { backoff: { type: 'fixed', base: 700 } })

@@ -81,7 +81,7 @@ export interface SchemaQueueOptions<S extends Schema> extends QueueOptions<Schem
 }
 
 export interface AddOptions extends NamingOptions, JobNeeds {
-  /** Not before this long from now, on the engine's clock. Defaults to 0. */
+  /** Not before this long after the call. Defaults to 0. */
   delay?: Duration
   /** Not before this instant of the engine's clock: a Date or epoch milliseconds. Not beside `delay`. */
   at?: Date | number

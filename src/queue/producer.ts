@@ -60,7 +60,7 @@ export class Producer {
   ) {
     this.deadlines = deadlines
     this.queue = queue
-    this.sender = new Sender(store, queue, id, limits)
+    this.sender = new Sender(store, queue, id, limits, deadlines.clock)
     this.limits = limits
     this.idle = idle
     this.confirmations = new Confirmations((isNamed, demand, sequence) =>

@@ -198,6 +198,7 @@ function openQueue<Data, Input>(
     name,
     ...waysIn<Input>({
       store,
+      clock,
       queue: name,
       attempts,
       schema,

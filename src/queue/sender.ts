@@ -1,3 +1,4 @@
+import type { Clock } from '../clock.ts'
 import { EngineUnavailableError, InternalError } from '../errors.ts'
 import type { Kind } from './add-kinds.ts'
 import type { Limits } from './room.ts'
@@ -46,13 +47,15 @@ export class Sender {
   private readonly queue: string
   private readonly producer: string
   private readonly limits: Limits
+  private readonly clock: Clock
   private lastNumber = 0
 
-  constructor(store: QueueStore, queue: string, producer: string, limits: Limits) {
+  constructor(store: QueueStore, queue: string, producer: string, limits: Limits, clock: Clock) {
     this.store = store
     this.queue = queue
     this.producer = producer
     this.limits = limits
+    this.clock = clock
   }
 
   nextNumber(): number {
@@ -98,6 +101,7 @@ export class Sender {
     isClaimedNext: boolean,
   ): Promise<unknown[]> {
     const { queue, producer } = this
+    this.shortenDelays(jobs)
     const { maxLength, maxBytes } = this.limits
     const request = { queue, producer, sequence, jobs, isClaimedNext, maxLength, maxBytes }
     const behind = before && kind.behind(this.store)
@@ -107,6 +111,14 @@ export class Sender {
     } finally {
       // Who added before is told before, and a batch that is tried again leaves when no other one is under way.
       await before.settled
+    }
+  }
+
+  /** They count from when each was added: it may have waited for its turn since. */
+  private shortenDelays(jobs: readonly NewJob[]): void {
+    for (const job of jobs) {
+      if (job.delayedUntilMs === undefined) continue
+      job.delayMs = Math.max(0, job.delayedUntilMs - this.clock.monotonicMs())
     }
   }
 }

@@ -132,6 +132,8 @@ export interface NewJob {
   maxAttempts: number
   /** 0: ready at once. */
   delayMs: number
+  /** When the delay is over on this process's monotonic clock: what waits here before it is sent is less delayed then. */
+  delayedUntilMs?: number
   /** Epoch milliseconds on the store's clock; wins over `delayMs`. */
   dueAtMs?: number
   /** A whole number, at most a billion either way; 0, as where it is left out, is no rank. */
