@@ -61,6 +61,29 @@ export function claimedContract(bench: Bench): void {
       expect(await bench.counts()).toMatchObject({ ready: 0, inFlight: 2 })
     })
 
+    it('Q80 one of the two again, and the other one new: each is taken for what it is', async () => {
+      const consumer = bench.consumer()
+      const request = batch(plain('a'))
+      const { ids, jobs, fence } = await addAndClaim(request, consumer)
+      const again = await addAndClaim(request, consumer)
+      expect([again.ids, again.jobs]).toEqual([ids, []])
+      await consumer.say({ acks: jobs })
+      const last = await addAndClaim(batch(plain('b')), consumer)
+      const [[id], answer] = await Promise.all([
+        bench.first.queue.add(batch(plain('c'))),
+        consumer.repeat(),
+      ])
+      expect(answer).toMatchObject({ tag: 'ok', jobs: last.jobs, fence: last.fence })
+      expect(last.fence).toBeGreaterThan(fence)
+      const [, older] = await Promise.all([
+        bench.first.queue.add(batch(plain('d'))),
+        consumer.repeat(1),
+      ])
+      expect(older).toMatchObject({ tag: 'lost' })
+      expect(await bench.counts()).toMatchObject({ ready: 2, inFlight: 1 })
+      expect(idsOf(await bench.consumer().claim(1))).toEqual([id])
+    })
+
     it('Q80 what was added and claimed comes back when its consumer is gone', async () => {
       const gone = bench.consumer()
       await addAndClaim(batch(plain('a')), gone)
@@ -133,10 +156,13 @@ export function claimedContract(bench: Bench): void {
       const held = bench.consumer(bench.second)
       await bench.add(['held'])
       await held.claim(1)
-      await bench.pass(2 * LEASE_MS)
-      await addAndClaim(batch(plain('a')), bench.consumer(), { want: 1 })
+      const consumer = bench.consumer()
+      await bench.pass(LEASE_MS / 2)
+      await addAndClaim(batch(plain('a')), consumer, { want: 1 })
       await bench.pass(LEASE_MS / 4)
-      await addAndClaim(batch(plain('b')), bench.consumer(), { want: 1 })
+      await addAndClaim(batch(plain('b')), consumer, { want: 1 })
+      await bench.pass(LEASE_MS / 4 + 1)
+      await addAndClaim(batch(plain('c')), consumer, { want: 1 })
       expect(await held.say({})).toMatchObject({ tag: 'ok' })
     })
 

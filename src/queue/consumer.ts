@@ -38,7 +38,7 @@ export class Consumer {
   private readonly clock: Clock
   private readonly terms: ConsumerTerms
   private readonly held = new Set<string>()
-  private outbox: Outgoing[] = []
+  private readonly outbox: Outgoing[] = []
   private epoch = newEpoch()
   private sequence = 0
   private running: Promise<void> | null = null
@@ -191,8 +191,7 @@ export class Consumer {
     if (!hasReason || this.stopped) return null
     this.claimWanted = false
     this.calling = true
-    const settled = this.outbox
-    this.outbox = []
+    const settled = this.outbox.splice(0)
     const request = this.requestFor(settled, want)
     const isIdleLook = request.heldCount === 0 && want > 0
     return { settled, want, isIdleLook, answer: this.exchange(request, settled) }
@@ -292,8 +291,7 @@ export class Consumer {
     const sinceMs = this.clock.monotonicMs() - lastMs
     const delayMs = isIdle && sinceMs < everyMs ? everyMs - sinceMs : everyMs
     this.checkTimer = this.clock.after(delayMs, () => {
-      const wasLookedAt = this.terms.looks.lastMs > lastMs
-      if (wasLookedAt && this.held.size === 0) this.armCheck()
+      if (this.terms.looks.lastMs > lastMs && this.held.size === 0) this.armCheck()
       else this.wake()
     })
   }
