@@ -11,6 +11,8 @@ export class Batches {
   private readonly model: QueueModel
   private readonly sequences = new Map<string, number>()
   private jobs = 0
+  /** The server has the script that adds plain jobs. */
+  isKnown = false
 
   constructor(queue: string, model: QueueModel) {
     this.queue = queue
@@ -39,6 +41,7 @@ export class Batches {
     // The answer was lost, and the producer says it again.
     expect(await call()).toEqual(ids)
     this.model.add(ids.map(String), keyed ?? jobs)
+    this.isKnown ||= !keyed
   }
 
   /** Two batches of one producer, of which the second may come in front. */

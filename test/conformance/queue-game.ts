@@ -68,9 +68,10 @@ export class QueueGame {
     switch (one.op) {
       case 'add': {
         const add = () => this.batches.add(this.at(one.player).client, one)
-        // Others take several calls.
+        // Others take several calls, and a script that the server has yet to be told comes behind the other one.
         const isOneCall = one.underWay === 'one' && one.way.key === undefined
-        if (one.wantBehind === 0 || !isOneCall) return add()
+        const isKnown = this.batches.isKnown && this.fence > 0
+        if (one.wantBehind === 0 || !isOneCall || !isKnown) return add()
         return this.exchange(this.at(one.player), one.wantBehind, [], add)
       }
       case 'exchange': {
