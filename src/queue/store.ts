@@ -5,6 +5,7 @@ import type { FailedAttempt, FailureNote } from './history.ts'
 import type { ListingStore } from './listing-store.ts'
 import type { ParkingStore } from './parking-store.ts'
 import type { RecordStore } from './record-store.ts'
+import type { RemovalStore } from './removal-store.ts'
 import type { RetentionStore } from './retention.ts'
 import type { ScheduleSlot, ScheduleStore } from './schedule-store.ts'
 import type { StrandStore } from './strand-store.ts'
@@ -245,26 +246,13 @@ export interface DeadJob extends StoredJob {
   diedAtMs: number
 }
 
-export interface ObliterationStep {
-  /** As the last step said; empty at first. */
-  epoch: string
-  /** Also what is in flight. */
-  force: boolean
-  limit: number
-}
-
-export type Obliteration =
-  /** Nothing was done. */
-  | { tag: 'busy'; inFlight: number }
-  | { tag: 'step'; count: number; epoch: string }
-  | { tag: 'gone'; count: number }
-
 export interface QueueStore
   extends AddStore,
     EventStore,
     ListingStore,
     ParkingStore,
     RecordStore,
+    RemovalStore,
     RetentionStore,
     ScheduleStore,
     StrandStore {
@@ -286,10 +274,6 @@ export interface QueueStore
   redrive(queue: string, limit: number): Promise<number>
   /** Removes dead jobs, the oldest first, at most `limit`. Answers how many. */
   purge(queue: string, limit: number): Promise<number>
-  /** Removes waiting jobs, at most `limit`. Answers how many: 0 if none waits. */
-  drain(queue: string, limit: number): Promise<number>
-  /** Removes some of everything that a queue has, until it is `gone`. */
-  obliterate(queue: string, step: ObliterationStep): Promise<Obliteration>
   /** Nothing is claimed from now on, or what waits is again. */
   pause(queue: string): Promise<void>
   resume(queue: string): Promise<void>

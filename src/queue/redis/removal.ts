@@ -1,5 +1,6 @@
 import type { RedisEngine } from '../../engine/redis/engine.ts'
-import type { Obliteration, QueueStore, StoredJob } from '../store.ts'
+import type { Obliteration } from '../removal-store.ts'
+import type { QueueStore, StoredJob } from '../store.ts'
 import { unpackJob } from './body.ts'
 import { bucketName, type GateKeys, isOfLooks, type QueueKeys } from './keys.ts'
 import * as scripts from './scripts.gen.ts'

@@ -1,6 +1,6 @@
 import type { Transaction } from '../../engine/sqlite/engine.ts'
+import type { Obliteration, ObliterationStep } from '../removal-store.ts'
 import { SCHEDULE_PREFIX } from '../schedule-store.ts'
-import type { Obliteration, ObliterationStep } from '../store.ts'
 import { findQueue } from './epochs.ts'
 import { dropEmptyGates, leaveGates } from './gates.ts'
 import { dropRecordOf } from './records.ts'
