@@ -6,7 +6,7 @@ import type { Deadlines } from '../deadlines.ts'
  * says and proves its own promises; the logic above is the same for all.
  */
 
-/** How long a job counts that stands in line: three of its heartbeats, which cost a command each. */
+/** How long a job counts that stands in line: several of its heartbeats, which cost a command each. */
 export const JOB_COUNTS_MS = 15_000
 
 /** Identifies one acquisition: `<clientId>.<number>`; every call of it carries the same owner. */
