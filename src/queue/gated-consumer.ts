@@ -43,6 +43,7 @@ export class GatedConsumer {
   private readonly brought = new Map<string, Brought>()
   private readonly kept: KeptJobs
   private readonly underWay = new UnderWay()
+  private readonly asking = new UnderWay()
   private readonly slotWaits: SlotWaits
   /** Jobs that are held and neither wait nor run: they ask for their gates. */
   private betweenCount = 0
@@ -55,7 +56,7 @@ export class GatedConsumer {
     const hasSlot = () => terms.freeSlots() - this.betweenCount > 0
     this.slotWaits = new SlotWaits(clock, hasSlot)
     this.admission = new Admission({
-      ...{ clock, needs: terms.needs, metadata: this.metadata },
+      ...{ clock, needs: terms.needs, metadata: this.metadata, asking: this.asking },
       isKeeping: (key) => this.gatekeeper.isKeeping(key),
       isRoomy: () => 2 * this.betweenCount <= terms.freeSlots(),
       letPass: (gate, pass) => this.gatekeeper.letPass(gate, pass),
@@ -124,13 +125,14 @@ export class GatedConsumer {
     for (const id of this.held.ids()) this.leave(id)
   }
 
+  /** Resolves when all that can be had now was given out. */
+  answered(): Promise<void> {
+    return this.asking.rest(this.tickets, () => this.stopped)
+  }
+
   /** Resolves when nothing is left to tell the store. */
   async flushed(): Promise<void> {
-    await this.tickets.flushed()
-    while (!this.underWay.isIdle && !this.stopped) {
-      await this.underWay.idle()
-      await this.tickets.flushed()
-    }
+    await this.underWay.rest(this.tickets, () => this.stopped)
     await this.gatekeeper.settled()
   }
 
@@ -161,8 +163,7 @@ export class GatedConsumer {
 
   private take(jobs: StoredJob[], fence: number): void {
     const { needs } = this.terms
-    const brings = (id: string) => this.brought.size > 0 && this.brought.has(id)
-    const asks = ({ id, payload }: StoredJob) => needs.has(payload) || brings(id)
+    const asks = ({ id, payload }: StoredJob) => needs.has(payload) || this.brought.has(id)
     if (!jobs.some(asks)) return this.terms.onJobs(jobs, fence)
     const free = jobs.filter((job) => !asks(job))
     if (free.length > 0) this.terms.onJobs(free, fence)
@@ -177,6 +178,7 @@ export class GatedConsumer {
     if (brought) this.brought.delete(job.id)
     let isOut = false
     this.betweenCount++
+    this.asking.begin()
     try {
       const admitted = await this.admission.enterAll(job, passes, brought)
       isOut = admitted === 'in' && life === this.life && !this.stopped
@@ -190,6 +192,7 @@ export class GatedConsumer {
     this.betweenCount--
     if (isOut) this.giveOut(job, fence, passes)
     else this.wake()
+    this.asking.end()
   }
 
   /** False: nothing is known of it any more. */
@@ -270,12 +273,10 @@ export class GatedConsumer {
   private lose(ids: string[]): void {
     this.life++
     this.terms.onLost(ids)
-    for (const id of ids) this.drop(id)
-  }
-
-  private drop(id: string): void {
-    this.kept.drop(id)
-    this.leave(id)
+    for (const id of ids) {
+      this.kept.drop(id)
+      this.leave(id)
+    }
   }
 
   private async unpark(key: string): Promise<Unparked | null> {
