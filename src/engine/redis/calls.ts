@@ -173,10 +173,12 @@ export class ScriptCalls {
   /** Answers every item but those that the server refused to write for now, if there is time for them. */
   private settle(batch: Batch, replies: readonly unknown[]): void {
     const { script, group, items } = batch
+    const first = script.tellsNow ? 2 : 1
+    batch.nowUs = script.tellsNow ? Number(replies[1]) : 0
     let refusal: string | null = null
     const refused: Item[] = []
     for (const [index, item] of items.entries()) {
-      const raw = replies[index + 1]
+      const raw = replies[first + index]
       const failure = failureOf(raw)
       if (failure === null) answer(script, item, raw, batch)
       else {
@@ -250,6 +252,7 @@ const batchOf = (script: AnyScript, group: number, item: Item, bytes: number): B
   bytes,
   deadlineMs: 0,
   sentAtMs: 0,
+  nowUs: 0,
   mayHaveRun: false,
 })
 
@@ -259,7 +262,7 @@ function goesWith({ items }: Batch, { once }: Item): boolean {
   return once === shared || once.every((text, index) => text === shared?.[index])
 }
 
-/** Answers that are all plain come as one text. The first is the number of the call. */
+/** Answers that are all plain come as one text. The first is the number of the call, then the time if that is told. */
 const repliesOf = (reply: unknown): readonly unknown[] =>
   Array.isArray(reply) ? reply : String(reply).split(' ')
 

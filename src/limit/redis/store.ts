@@ -1,5 +1,6 @@
 import type { RedisEngine } from '../../engine/redis/engine.ts'
 import { InternalError } from '../../errors.ts'
+import { answerOfDebt } from '../funnel.ts'
 import {
   type LimitStore,
   partsOf,
@@ -54,7 +55,7 @@ export function redisLimitStore(engine: RedisEngine): LimitStore {
     if (answer.tag === 'several') {
       return answersOfRuns(rule, { cost, times }, runsOf(answer.runs), answer.retryUs)
     }
-    return new Array<TakeAnswer>(times).fill(answerOf(answer, state))
+    return new Array<TakeAnswer>(times).fill(answerOf(answer, rule, state))
   }
 
   return {
@@ -64,7 +65,7 @@ export function redisLimitStore(engine: RedisEngine): LimitStore {
       if (!isRate(rule) || request.requestId !== undefined) return takeOfMany(request)
       const state = stateKey(engine.keys, request, rule.kind)
       return judge(state, rule, cost, peek ? 0 : 1).then((answer) =>
-        answer.tag === 'corrupt' ? takeOfMany(request) : answerOf(answer, state),
+        answer.tag === 'corrupt' ? takeOfMany(request) : answerOf(answer, rule, state),
       )
     },
 
@@ -149,10 +150,14 @@ function filled(answers: TakeAnswer[], times: number): TakeAnswer[] {
 
 /** What the script of any kind of rule answers to one take. */
 type TakeReply =
+  | { tag: 'charged'; state: string; nowUs: number }
   | { tag: 'judged'; remaining: number; resetUs: number; retryUs: number }
   | { tag: 'several' | 'poured' }
 
-function answerOf(reply: TakeReply, state: string): TakeAnswer {
+function answerOf(reply: TakeReply, rule: StoredRule, state: string): TakeAnswer {
+  if (reply.tag === 'charged' && rule.kind === 'funnel') {
+    return answerOfDebt(Number(reply.state.slice(0, 16)) - reply.nowUs, rule)
+  }
   if (reply.tag !== 'judged')
     throw new InternalError(`One take of ${state} was answered as several.`)
   const { remaining, resetUs, retryUs } = reply
