@@ -13,9 +13,14 @@ import {
 } from './script.ts'
 import type { Servers } from './servers.ts'
 
+/** Who is told what was answered to one item. Called once, and as a method. */
+export interface Asker<Reply> {
+  resolve(reply: Reply & Sent): void
+  reject(error: unknown): void
+}
+
 interface Item extends ItemWords {
-  resolve: (reply: never) => void
-  reject: (error: unknown) => void
+  asker: Asker<never>
 }
 
 /** Whether the servers take writes. Some that do not answer everything else. */
@@ -88,12 +93,20 @@ export class ScriptCalls {
     keys: Keys,
     args: Args,
   ): Promise<Reply & Sent> {
+    return new Promise((resolve, reject) => this.tell(script, keys, args, { resolve, reject }))
+  }
+
+  /** The same for one of many: without a promise for each, which would be kept until it is answered. */
+  tell<Keys, Args, Reply>(
+    script: Script<Keys, Args, Reply>,
+    keys: Keys,
+    args: Args,
+    asker: Asker<Reply>,
+  ): void {
     const plain = script as unknown as AnyScript
-    return new Promise((resolve, reject) => {
-      // Spread, such an object costs 4 us: as much as all the rest.
-      const item = this.writer.write(plain, keys, args)
-      this.enqueue(plain, { keys: item.keys, once: item.once, args: item.args, resolve, reject })
-    })
+    const item = this.writer.write(plain, keys, args)
+    // Spread, such an object costs 4 us: as much as all the rest.
+    this.enqueue(plain, { keys: item.keys, once: item.once, args: item.args, asker })
   }
 
   /** What is sent with a script for one item, by someone else than us. */
@@ -103,7 +116,7 @@ export class ScriptCalls {
     args: Args,
   ): { keys: string[]; args: string[] } {
     const plain = script as unknown as AnyScript
-    const item = { ...this.writer.write(plain, keys, args), resolve() {}, reject() {} }
+    const item = { ...this.writer.write(plain, keys, args), asker: NOBODY }
     const group = this.servers.groupOf(item.keys[0] ?? '')
     const [, keyCount, ...words] = this.argumentsOf(plain, group, [item])
     return { keys: words.slice(0, Number(keyCount)), args: words.slice(Number(keyCount)) }
@@ -243,6 +256,7 @@ export class ScriptCalls {
 }
 
 const settled = Promise.resolve()
+const NOBODY: Asker<unknown> = { resolve() {}, reject() {} }
 const NO_TEXT: readonly string[] = []
 
 const batchOf = (script: AnyScript, group: number, item: Item, bytes: number): Batch => ({
@@ -274,14 +288,14 @@ function sizeOf(args: readonly string[]): number {
 
 function answer(script: AnyScript, item: Item, raw: unknown, sent: Sent): void {
   try {
-    item.resolve(decodeReply(script, raw, sent) as never)
+    item.asker.resolve(decodeReply(script, raw, sent) as never)
   } catch (error) {
     reject(item, error, sent)
   }
 }
 
 const reject = (item: Item, failure: unknown, { mayHaveRun }: Sent) =>
-  item.reject(asUnknown(failure, mayHaveRun))
+  item.asker.reject(asUnknown(failure, mayHaveRun))
 
 /** A repeat that leaves too late to be answered ends a socket that is well. */
 const LEAST_TIME_MS = 50

@@ -53,6 +53,10 @@ export interface Script<Keys, Args, Reply> {
   readonly types?: (keys: Keys, args: Args) => Reply
 }
 
+/** What a script answers. */
+export type ReplyOf<OneScript> =
+  OneScript extends Script<infer _Keys, infer _Args, infer Reply> ? Reply : never
+
 export type AnyScript = Script<
   Record<string, string | string[]>,
   Record<string, unknown>,

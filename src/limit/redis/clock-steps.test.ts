@@ -25,7 +25,7 @@ const ASK_SIZE = '2'
 /** The number of the call, and no clock of tests. */
 const CALL = ['1', '']
 
-const ALONE: [string, { body: string }, string[]][] = [
+const ALONE: [string, { body: string; tellsNow: boolean }, string[]][] = [
   ['strict counter', scripts.takeCounter, [LIMIT, '10', '6000000', '1']],
   ['counter', scripts.takeCounter, [LIMIT, '10', '6000000', '0']],
   ['bucket', scripts.takeBucket, [LIMIT, LIMIT, MINUTE_US, '0']],
