@@ -1,42 +1,22 @@
 import type { Clock } from '../../clock.ts'
 import { EngineUnavailableError } from '../../errors.ts'
+import { type Asker, type Batch, batchOf, goesWith, type Item, sizeOf } from './batch.ts'
 import { asUnknown, fromReply, isNotNow, isReplyError } from './failures.ts'
 import {
   type AnyScript,
   areAlike,
   decodeReply,
   type Facts,
-  type ItemWords,
   ItemWriter,
   type Script,
   type Sent,
 } from './script.ts'
 import type { Servers } from './servers.ts'
 
-/** Who is told what was answered to one item. Called once, and as a method. */
-export interface Asker<Reply> {
-  resolve(reply: Reply & Sent): void
-  reject(error: unknown): void
-}
-
-interface Item extends ItemWords {
-  asker: Asker<never>
-}
-
 /** Whether the servers take writes. Some that do not answer everything else. */
 export interface WriteEvents {
   onRefused(group: number, reply: string): void
   onServed(script: AnyScript): void
-}
-
-/** Items that travel in one call. */
-interface Batch extends Sent {
-  script: AnyScript
-  group: number
-  items: Item[]
-  /** About as many as it takes on the wire. */
-  bytes: number
-  deadlineMs: number
 }
 
 /** No call holds the server for long. */
@@ -259,32 +239,9 @@ const settled = Promise.resolve()
 const NOBODY: Asker<unknown> = { resolve() {}, reject() {} }
 const NO_TEXT: readonly string[] = []
 
-const batchOf = (script: AnyScript, group: number, item: Item, bytes: number): Batch => ({
-  script,
-  group,
-  items: [item],
-  bytes,
-  deadlineMs: 0,
-  sentAtMs: 0,
-  nowUs: 0,
-  mayHaveRun: false,
-})
-
-/** Whether all that items of a call share is the same. */
-function goesWith({ items }: Batch, { once }: Item): boolean {
-  const shared = items[0]?.once
-  return once === shared || once.every((text, index) => text === shared?.[index])
-}
-
 /** Answers that are all plain come as one text. The first is the number of the call, then the time if that is told. */
 const repliesOf = (reply: unknown): readonly unknown[] =>
   Array.isArray(reply) ? reply : String(reply).split(' ')
-
-function sizeOf(args: readonly string[]): number {
-  let bytes = 0
-  for (const text of args) bytes += text.length + 16
-  return bytes
-}
 
 function answer(script: AnyScript, item: Item, raw: unknown, sent: Sent): void {
   try {

@@ -2,7 +2,7 @@ import type { Clock } from '../../clock.ts'
 import { printable } from '../../text.ts'
 import { newClientId } from '../client-id.ts'
 import type { EngineEvents, EngineHealth } from '../engine.ts'
-import { type Asker, ScriptCalls } from './calls.ts'
+import { ScriptCalls } from './calls.ts'
 import type { ConnectionOptions } from './connection.ts'
 import { fromReply, isReplyError } from './failures.ts'
 import { greet } from './greeting.ts'
@@ -77,12 +77,7 @@ export interface RedisEngine {
     isSynced?: boolean,
   ): Promise<Reply & Sent>
   /** The same for one of many, without a promise: so much is called in a tick that those would cost as much as the rest. */
-  tell<Keys, Args, Reply>(
-    script: Script<Keys, Args, Reply>,
-    keys: Keys,
-    args: Args,
-    asker: Asker<Reply>,
-  ): void
+  tell: ScriptCalls['tell']
   /** @throws {EngineUnavailableError} where the server of a key can not tell what is on its disk */
   assertSyncs(key: string): Promise<void>
   /** Queues a script for one item in a MULTI of the user's own, as {@link queueScript} does. */

@@ -1,4 +1,4 @@
-import type { Asker } from '../../engine/redis/calls.ts'
+import type { Asker } from '../../engine/redis/batch.ts'
 import type { RedisEngine } from '../../engine/redis/engine.ts'
 import type { ReplyOf, Sent } from '../../engine/redis/script.ts'
 import { InternalError } from '../../errors.ts'
