@@ -198,6 +198,12 @@ export function redisLockStore(engine: RedisEngine, kind: 'lock' | 'election'): 
       return (await engine.call(scripts.raiseFence, { lock: lockOf(name) }, { owner, fence })).tag
     },
 
+    async reserveFences({ name, owner, fence }) {
+      engine.sawFence(fence)
+      const keys = { lock: lockOf(name), line: engine.keys.key(kind, name, 'line') }
+      return (await engine.call(scripts.reserveFences, keys, { owner, fence })).tag
+    },
+
     inspect,
 
     list: (limit) =>

@@ -133,6 +133,12 @@ export function sqliteLockStore(engine: SqliteEngine, kind: 'lock' | 'election')
     raiseFence: ({ name, owner, fence }) =>
       write(name, (place) => (raiseFence(place, owner, fence) ? 'raised' : 'lost')),
 
+    reserveFences: ({ name, owner, fence }) =>
+      write(name, (place) => {
+        if (countWaiters(place.transaction, gateOf(place)) > 0) return 'awaited'
+        return raiseFence(place, owner, fence) ? 'reserved' : 'lost'
+      }),
+
     inspect: (name) => engine.read((transaction) => viewOf(placeOf(transaction, name))),
 
     list: (limit) =>
