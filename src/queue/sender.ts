@@ -49,6 +49,8 @@ export class Sender {
   private readonly limits: Limits
   private readonly clock: Clock
   private lastNumber = 0
+  /** Of each kind, which the store numbers for itself. */
+  private readonly lastAdded = new Map<unknown, number>()
 
   constructor(store: QueueStore, queue: string, producer: string, limits: Limits, clock: Clock) {
     this.store = store
@@ -88,6 +90,7 @@ export class Sender {
       )
       if (added.length !== part.length)
         throw new InternalError('A batch of jobs was out of sequence.')
+      this.lastAdded.set(kind, number)
       answers.push(...added)
     }
     return { answers, sequence: number }
@@ -103,11 +106,21 @@ export class Sender {
     const { queue, producer } = this
     this.shortenDelays(jobs)
     const { maxLength, maxBytes } = this.limits
-    const request = { queue, producer, sequence, jobs, isClaimedNext, maxLength, maxBytes }
+    const lastAdded = () => this.lastAdded.get(kind) ?? 0
+    const request = {
+      queue,
+      producer,
+      sequence,
+      lastAdded: lastAdded(),
+      jobs,
+      isClaimedNext,
+      maxLength,
+      maxBytes,
+    }
     const behind = before && kind.behind(this.store)
     if (!behind) return kind.call(this.store, request)
     try {
-      return await behind(request, before.settled)
+      return await behind(request, before.settled.then(lastAdded))
     } finally {
       // Who added before is told before, and a batch that is tried again leaves when no other one is under way.
       await before.settled

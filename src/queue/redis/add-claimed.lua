@@ -9,6 +9,7 @@
 -- KEYS  last      string, as exchange.lua keeps it
 -- KEYS  producer  string, as add.lua keeps it
 -- ARGV  added      digits   the number of the batch
+-- ARGV  last_added integer  as add.lua says
 -- ARGV  epoch      string
 -- ARGV  sequence   digits   the number of the consumer's call
 -- ARGV  lease_us   integer
@@ -30,7 +31,9 @@ if not is_empty or next_us == 0 or kept[3] or string.sub(kept[2] or ' 0', -2) ~=
 local silent_us = math.abs(now_us - tonumber(kept[4] or now_us)) * 3
 if other and (silent_us > lease_us or tonumber(other_until_us) <= now_us) then return { 'long' } end
 if held_count > 0 and not has_lease then return { 'long' } end
-if calls[1] and tonumber(string.match(calls[1], '^%d+')) >= tonumber(added) then return { 'long' } end
+local done, unbroken_from = string.match(calls[1] or '', '^(%d+) (%d+)')
+if done and tonumber(done) >= tonumber(added) then return { 'long' } end
+if not done or tonumber(done) < last_added then unbroken_from = added end
 if calls[2] and tonumber(string.match(calls[2], '^%d+')) ~= tonumber(sequence) - 1 then return { 'long' } end
 
 local first_id = math.max(tonumber(kept[5] or 0) + 1, now_us)
@@ -43,7 +46,7 @@ redis.call('HSET', inflight, unpack(fields))
 redis.call('ZADD', leases, digits_of(now_us + lease_us), epoch)
 local fence = next_fence(kept[6])
 redis.call('HSET', meta, 'last_id', ids[#ids], 'last_us', now_text, 'last_fence', fence)
-redis.call('SET', producer, added .. ' ' .. ids[1], 'PX', 600000)
+redis.call('SET', producer, added .. ' ' .. unbroken_from .. ' ' .. ids[1], 'PX', 600000)
 remember(last, sequence, fence, ids, {})
 if not head[1] then return ids[1] .. ',' .. fence .. ',-1,' .. (other and '1' or '0') .. ',-1' end
 -- RARELY: some are timed

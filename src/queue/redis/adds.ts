@@ -16,7 +16,7 @@ export function addCall(
   eventsKept: number,
   isBehind = false,
 ) {
-  const { producer, sequence, jobs, maxLength = 0, maxBytes = 0 } = request
+  const { producer, sequence, lastAdded = 0, jobs, maxLength = 0, maxBytes = 0 } = request
   const { tailNumber, fillingName, rankFillingName } = known
   // Spread, they cost more than all the rest of a call.
   return {
@@ -39,6 +39,7 @@ export function addCall(
       fillingName,
       rankFillingName,
       sequence,
+      lastAdded,
       isBehind: isBehind ? 1 : 0,
       dues: duesText(jobs),
       maxLength,
@@ -56,7 +57,7 @@ export function addNamedCall(
   request: Omit<AddNamedRequest, 'queue'>,
   eventsKept: number,
 ) {
-  const { producer, sequence, jobs, maxLength = 0, maxBytes = 0 } = request
+  const { producer, sequence, lastAdded = 0, jobs, maxLength = 0, maxBytes = 0 } = request
   const { keys, args, learn } = toldLineOf(known)
   const named = jobs.flatMap(({ name }) => [known.record(name), known.log(name)])
   return {
@@ -64,6 +65,7 @@ export function addNamedCall(
     args: {
       ...args,
       sequence,
+      lastAdded,
       maxLength,
       maxBytes,
       eventsKept,

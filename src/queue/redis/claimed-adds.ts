@@ -33,7 +33,7 @@ export function claimedAdds(
   { add, exchange }: Pick<QueueStore, 'add' | 'exchange'>,
 ): Pick<QueueStore, 'add' | 'exchange'> {
   async function addClaimed(one: WaitingAdd, request: ExchangeRequest): Promise<ExchangeAnswer> {
-    const { queue, jobs, producer, sequence: added } = one.request
+    const { queue, jobs, producer, sequence: added, lastAdded = 0 } = one.request
     const { epoch, sequence, heldCount, leaseMs } = request
     const known = keysOf(queue)
     const bodies = jobs.map((job) => ({ body: packNewJob(job) }))
@@ -49,7 +49,7 @@ export function claimedAdds(
       last: known.last(epoch),
       producer: known.producer(producer),
     }
-    const args = { added, epoch, sequence, heldCount, leaseUs: toUs(leaseMs), bodies }
+    const args = { added, lastAdded, epoch, sequence, heldCount, leaseUs: toUs(leaseMs), bodies }
     const calling = engine.call(scripts.addClaimed, keys, args)
     let answer: Awaited<typeof calling>
     try {
