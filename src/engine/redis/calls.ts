@@ -1,15 +1,19 @@
 import type { Clock } from '../../clock.ts'
 import { EngineUnavailableError } from '../../errors.ts'
+import { PlainCall } from './call-line.ts'
 import { asUnknown, fromReply, isNotNow, isReplyError } from './failures.ts'
 import {
   type AnyScript,
   areAlike,
   decodeReply,
   type Facts,
+  failureOf,
   type ItemWords,
   ItemWriter,
+  repliesOf,
   type Script,
   type Sent,
+  sizeOf,
 } from './script.ts'
 import type { Servers } from './servers.ts'
 
@@ -49,7 +53,7 @@ const NOT_NOW_PAUSE_MS = 25
  * itself. On one server all keys are of one group; in a cluster each slot is one.
  */
 export class ScriptCalls {
-  private readonly servers: Pick<Servers, 'groupOf' | 'call'>
+  private readonly servers: Pick<Servers, 'groupOf' | 'take'>
   private readonly clock: Clock
   private readonly timeoutMs: number
   private readonly writes: WriteEvents
@@ -68,7 +72,7 @@ export class ScriptCalls {
    * @param sharedKey the key that scripts `SHARES` with all items of a group
    */
   constructor(
-    servers: Pick<Servers, 'groupOf' | 'call'>,
+    servers: Pick<Servers, 'groupOf' | 'take'>,
     clock: Clock,
     timeoutMs: number,
     writes: WriteEvents,
@@ -94,6 +98,14 @@ export class ScriptCalls {
       const item = this.writer.write(plain, keys, args)
       this.enqueue(plain, { keys: item.keys, once: item.once, args: item.args, resolve, reject })
     })
+  }
+
+  /** The same, but where no other is under way it leaves at once: then there is nothing to share a call with. */
+  readonly callAtOnce: ScriptCalls['call'] = (script, keys, args) => {
+    const isAlone = this.underWay === 0 && this.waiting.size === 0
+    const answer = this.call(script, keys, args)
+    if (isAlone) this.flush()
+    return answer
   }
 
   /** What is sent with a script for one item, by someone else than us. */
@@ -163,11 +175,12 @@ export class ScriptCalls {
     const { script, group, deadlineMs } = batch
     const answered = (reply: unknown) => this.settle(batch, repliesOf(reply))
     const failed = (error: unknown) => this.recover(batch, args, error)
-    void this.servers.call(group, 'EVALSHA', args, deadlineMs).then(answered, (error: unknown) => {
+    const unknown = (error: unknown) => {
       if (!isReplyError(error) || !error.message.startsWith('NOSCRIPT')) return failed(error)
       const withBody = [script.body, ...args.slice(1)]
-      return this.servers.call(group, 'EVAL', withBody, deadlineMs).then(answered, failed)
-    })
+      this.servers.take(group, new PlainCall('EVAL', withBody, deadlineMs, answered, failed))
+    }
+    this.servers.take(group, new PlainCall('EVALSHA', args, deadlineMs, answered, unknown))
   }
 
   /** Answers every item but those that the server refused to write for now, if there is time for them. */
@@ -175,7 +188,8 @@ export class ScriptCalls {
     const { script, group, items } = batch
     let refusal: string | null = null
     const refused: Item[] = []
-    for (const [index, item] of items.entries()) {
+    for (let index = 0; index < items.length; index++) {
+      const item = items[index] as Item
       const raw = replies[index + 1]
       const failure = failureOf(raw)
       if (failure === null) answer(script, item, raw, batch)
@@ -259,16 +273,6 @@ function goesWith({ items }: Batch, { once }: Item): boolean {
   return once === shared || once.every((text, index) => text === shared?.[index])
 }
 
-/** Answers that are all plain come as one text. The first is the number of the call. */
-const repliesOf = (reply: unknown): readonly unknown[] =>
-  Array.isArray(reply) ? reply : String(reply).split(' ')
-
-function sizeOf(args: readonly string[]): number {
-  let bytes = 0
-  for (const text of args) bytes += text.length + 16
-  return bytes
-}
-
 function answer(script: AnyScript, item: Item, raw: unknown, sent: Sent): void {
   try {
     item.resolve(decodeReply(script, raw, sent) as never)
@@ -287,10 +291,6 @@ const hasTime = ({ deadlineMs }: Batch) =>
   performance.now() + NOT_NOW_PAUSE_MS + LEAST_TIME_MS < deadlineMs
 
 const afterPause = (then: () => void) => void setTimeout(then, NOT_NOW_PAUSE_MS)
-
-/** What failed an item. A refusal came at the first write of its script, so nothing was written. */
-const failureOf = (raw: unknown): string | null =>
-  Array.isArray(raw) && raw[0] === 'failed' ? String(raw[1]) : null
 
 const mayRepeat = (script: AnyScript, failure: unknown): failure is EngineUnavailableError =>
   failure instanceof EngineUnavailableError &&

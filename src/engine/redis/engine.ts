@@ -2,6 +2,7 @@ import type { Clock } from '../../clock.ts'
 import { printable } from '../../text.ts'
 import { newClientId } from '../client-id.ts'
 import type { EngineEvents, EngineHealth } from '../engine.ts'
+import { PlainCall } from './call-line.ts'
 import { ScriptCalls } from './calls.ts'
 import type { ConnectionOptions } from './connection.ts'
 import { fromReply, isReplyError } from './failures.ts'
@@ -76,6 +77,8 @@ export interface RedisEngine {
     replicas?: number,
     isSynced?: boolean,
   ): Promise<Reply & Sent>
+  /** The same for one that leaves at once where no other is under way. */
+  readonly callAtOnce: ScriptCalls['callAtOnce']
   /** @throws {EngineUnavailableError} where the server of a key can not tell what is on its disk */
   assertSyncs(key: string): Promise<void>
   /** Queues a script for one item in a MULTI of the user's own, as {@link queueScript} does. */
@@ -189,7 +192,7 @@ export function openRedisEngine(options: RedisEngineOptions): RedisEngine {
   const counted = servers.countsListeners ? '1' : '0'
   const facts = () => ({ self: clientId, inbox: inboxes, counted, floor: String(highestFence) })
   const sharedKey = (kind: string, group: number) => keys.key(kind, servers.tagOf(group))
-  const callsTo = (to: Pick<Servers, 'groupOf' | 'call'>) =>
+  const callsTo = (to: Pick<Servers, 'groupOf' | 'take'>) =>
     new ScriptCalls(to, clock, commandTimeoutMs, writes, facts, sharedKey)
   const calls = callsTo(servers)
   const confirmed = new ConfirmedCalls(servers, (group) => beside('replication', group), callsTo)
@@ -203,9 +206,13 @@ export function openRedisEngine(options: RedisEngineOptions): RedisEngine {
 
   function command(name: string, ...args: string[]): Promise<unknown> {
     const deadlineMs = performance.now() + commandTimeoutMs
-    const answer = servers.call(servers.groupOf(args[0] ?? ''), name, args, deadlineMs)
-    return answer.catch((error: unknown) => {
-      throw isReplyError(error) ? fromReply(error.message, name, args.slice(0, 1)) : error
+    return new Promise((resolve, reject) => {
+      const refuse = (error: unknown) =>
+        reject(isReplyError(error) ? fromReply(error.message, name, args.slice(0, 1)) : error)
+      servers.take(
+        servers.groupOf(args[0] ?? ''),
+        new PlainCall(name, args, deadlineMs, resolve, refuse),
+      )
     })
   }
 
@@ -251,6 +258,7 @@ export function openRedisEngine(options: RedisEngineOptions): RedisEngine {
         scriptKeys,
         args,
       ),
+    callAtOnce: (script, scriptKeys, args) => calls.callAtOnce(script, scriptKeys, args),
     assertSyncs: (key) => confirmed.assertSyncs(servers.groupOf(key), commandTimeoutMs),
     within: (transaction, argument, script, scriptKeys, args, told) =>
       queueScript(transaction, argument, script, calls.wordsOf(script, scriptKeys, args), told),

@@ -140,6 +140,21 @@ export function areAlike(items: readonly { args: readonly string[] }[]): boolean
 const encodeScalar = (value: unknown): string =>
   typeof value === 'string' ? value : value === null ? '' : String(value)
 
+/** About as many bytes as it takes on the wire. */
+export function sizeOf(args: readonly string[]): number {
+  let bytes = 0
+  for (const text of args) bytes += text.length + 16
+  return bytes
+}
+
+/** Answers that are all plain come as one text. The first is the number of the call. */
+export const repliesOf = (reply: unknown): readonly unknown[] =>
+  Array.isArray(reply) ? reply : String(reply).split(' ')
+
+/** What failed an item. A refusal came at the first write of its script, so nothing was written. */
+export const failureOf = (raw: unknown): string | null =>
+  Array.isArray(raw) && raw[0] === 'failed' ? String(raw[1]) : null
+
 /** Reads `[tag, …fields]`, or the numbers of the plain reply, as the script's header declares it. */
 export function decodeReply(
   script: AnyScript,
