@@ -82,6 +82,7 @@ export function quorumLockStore(
     const owner = attemptOwner(request.owner, ++attemptCount)
     const lease = new Attempt(council, rules, { name, owner, ttlMs, metadata })
     const said = await lease.acquire()
+    lease.heed(said)
     let votes: Said<unknown>[] = said
     if (rules.fence && council.hasMajority(said) && lease.isGood) {
       votes = await lease.raiseFence(highestFence(said) + 1)
@@ -239,7 +240,8 @@ export function quorumLockStore(
     const lease = held.get(owner)
     if (!lease) return LOST
     held.delete(owner)
-    const votes = await lease.giveUp().finally(() => lines.get(name)?.free(lease))
+    const votes = await lease.giveUp()
+    lines.get(name)?.free(lease)
     if (council.hasMajority(votes)) return RELEASED
     if (council.isDenied(votes)) return LOST
     throw council.failure(
