@@ -6,7 +6,7 @@ import { watched } from '../test/faults.ts'
 import { HOSTILE_NAMES } from '../test/hostile-names.ts'
 import { ArgumentError, LockLostError } from './errors.ts'
 import type { Gate, Gates, Pass } from './gate/gate.ts'
-import { JOB_COUNTS_MS, type WaiterView } from './gate/store.ts'
+import { type GateStore, JOB_COUNTS_MS, type WaiterView } from './gate/store.ts'
 import { openGates } from './gates.ts'
 import { concurrency, fixedWindow, funnel, slidingLog } from './limit/index.ts'
 import { openLimits } from './limit/open.ts'
@@ -16,6 +16,10 @@ import { openSemaphores } from './semaphore/open.ts'
 
 const TTL_MS = 15_000
 const PATIENT = { timeout: 5_000, interval: 5 }
+const CLAIM_MS = 3_000
+const SOON_MS = 50
+/** Whom no grant reaches. */
+const GONE = 'nowhere:1:000000000000'
 const NOTE = { queue: 'emails' }
 const ALL = 1_000_000
 
@@ -69,6 +73,17 @@ describe.each(engines)('gates on $name', ({ label, open }) => {
     await opened.close()
   })
 
+  /** One of another process, as a job if that is gone. */
+  function askerOf<Demand>(clientId: string, store: GateStore<Demand>, demand: Demand) {
+    return new GateAsker(
+      `${clientId}.9000`,
+      store,
+      demand,
+      '',
+      clientId === GONE ? 'job' : undefined,
+    )
+  }
+
   /** The kinds that are held: how one needs all of it, and who of another process has it. */
   const held = [
     {
@@ -77,9 +92,9 @@ describe.each(engines)('gates on $name', ({ label, open }) => {
       key: 'lock:a',
       words: 'held by ',
       hasFence: true,
-      async other() {
+      async other(as?: string) {
         const { lock, clientId } = await opened.second()
-        return new GateAsker(`${clientId}.9000`, lock, { fair: true })
+        return askerOf(as ?? clientId, lock, { fair: true })
       },
       waiters: async () => (await opened.first.lock.inspect('a')).waiters,
       remainingMs: async () => (await opened.first.lock.inspect('a')).holder?.remainingMs,
@@ -90,10 +105,10 @@ describe.each(engines)('gates on $name', ({ label, open }) => {
       key: 'semaphore:a',
       words: '2 of 2 permits held by ',
       hasFence: false,
-      async other() {
+      async other(as?: string) {
         const { semaphore, clientId } = await opened.second()
         const demand = { weight: 2, permits: 2, solo: false }
-        return new GateAsker(`${clientId}.9000`, semaphore, demand)
+        return askerOf(as ?? clientId, semaphore, demand)
       },
       waiters: async () => (await opened.first.semaphore.inspect('a')).waiters,
       remainingMs: async () => (await opened.first.semaphore.inspect('a')).holders[0]?.remainingMs,
@@ -104,10 +119,10 @@ describe.each(engines)('gates on $name', ({ label, open }) => {
       key: 'read-write-lock:a',
       words: 'written by ',
       hasFence: true,
-      async other() {
+      async other(as?: string) {
         const { readWriteLock, clientId } = await opened.second()
         const demand = { weight: ALL, permits: ALL, solo: false }
-        return new GateAsker(`${clientId}.9000`, readWriteLock, demand)
+        return askerOf(as ?? clientId, readWriteLock, demand)
       },
       waiters: async () => (await opened.first.readWriteLock.inspect('a')).waiters,
       remainingMs: async () =>
@@ -141,7 +156,7 @@ describe.each(engines)('gates on $name', ({ label, open }) => {
       await other.take('a', 60_000)
       const entry = await standing(one)
       expect(await one.waiters()).toMatchObject([{ kind: 'job', metadata: JSON.stringify(NOTE) }])
-      await opened.clock.advance(JOB_COUNTS_MS + 3_000)
+      await opened.clock.advance(JOB_COUNTS_MS + 2_000)
       expect(await one.waiters()).toHaveLength(1)
       expect(entry.state.isPending).toBe(true)
       await other.release('a')
@@ -149,6 +164,18 @@ describe.each(engines)('gates on $name', ({ label, open }) => {
       expect(entry.told()).toBe(1)
       await expect.poll(one.remainingMs, PATIENT).toBe(TTL_MS)
       await pass.release()
+    })
+
+    it('that was handed over to a job that is dead is got a claim lease later', async () => {
+      const other = await one.other()
+      await other.take('a', 60_000)
+      await (await one.other(GONE)).join('a')
+      const entry = await standing(one)
+      await opened.clock.advance(1)
+      await other.release('a')
+      await opened.clock.advance(CLAIM_MS + SOON_MS)
+      await expect.poll(() => entry.state.isPending, PATIENT).toBe(false)
+      await (await passOf(entry)).release()
     })
 
     it('goes round among jobs, first come, first served, by release and by giving back', async () => {

@@ -1,8 +1,16 @@
 // Adds that count only when a replica has them, or the disk: on real servers.
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { systemClock } from '../src/clock.ts'
 import { NotDurableError } from '../src/index.ts'
+import { createQueues } from '../src/queue/queue.ts'
+import { redisQueueStore } from '../src/queue/redis/store.ts'
+import { faulty } from '../src/testing/faulty.ts'
 import { createTestSluice } from '../src/testing/index.ts'
+import { startProxy } from './fault/proxy.js'
+import { waitUntil } from './fault/resp.js'
 import { startServer } from './fault/server.js'
+import { gate } from './faults.ts'
+import { redisEngineAt } from './redis-engine.ts'
 import {
   COMMAND_TIMEOUT_MS,
   cleanUp,
@@ -12,6 +20,7 @@ import {
   failureOf,
   openPair,
   READY_MS,
+  type Server,
   SLACK_MS,
   TEST_TIMEOUT_MS,
 } from './replica-pair.ts'
@@ -109,6 +118,61 @@ describe('an add that one replica must have', { timeout: TEST_TIMEOUT_MS }, () =
     expect(await queue.counts()).toMatchObject({ ready: 2 })
     await replica.restart()
   })
+})
+
+describe('an add that a failover lost', { timeout: TEST_TIMEOUT_MS }, () => {
+  it.each([
+    ['plain', () => ({})],
+    ['by id', (id: string) => ({ id })],
+  ])(
+    '%s is not told as safe, where the new master has what was added after it',
+    async (_, nameOf) => {
+      const master = await startServer({ args: ['--repl-diskless-sync-delay', '0'] })
+      cleanUps.push(() => master.close())
+      const replica = await startServer({
+        args: ['--replicaof', master.host, `${master.port}`, '--repl-diskless-sync-delay', '0'],
+      })
+      cleanUps.push(() => replica.close())
+      const proxy = await startProxy({ to: master })
+      cleanUps.push(() => proxy.close())
+      const engine = redisEngineAt(`redis://${proxy.host}:${proxy.port}`, { prefix: 'failover' })
+      cleanUps.push(() => engine.close())
+      // The confirmations get through when the new master has what came later.
+      const takenOver = gate()
+      let isAnswered = false
+      const store = faulty(redisQueueStore(engine), ({ method }) => {
+        if (method !== 'confirm') return undefined
+        isAnswered = true
+        return { callAfter: takenOver.opened }
+      })
+      const queue = createQueues(store, systemClock, 'here:1:a', READY_MS).queue<string>('q')
+      const ready = async (of: Server) =>
+        Number(await of.command('LLEN', 'failover:queue:{q}:ready'))
+
+      await queue.add('kept', nameOf('kept'))
+      await waitUntil(
+        'the replica has the first',
+        READY_MS,
+        async () => (await ready(replica)) === 1,
+      )
+      await replica.command('REPLICAOF', 'NO', 'ONE')
+      const lost = failureOf(queue.add('lost', { ...nameOf('lost'), durability: 'replica' }))
+      await waitUntil('the old master has answered', READY_MS, async () => isAnswered)
+
+      proxy.retarget(replica)
+      await proxy.fail({ old: 'reset' })
+      await master.command('REPLICAOF', replica.host, replica.port)
+      const added = queue.add('after', nameOf('after'))
+      const sure = failureOf(queue.add('sure', { ...nameOf('sure'), durability: 'replica' }))
+      await added
+      takenOver.open()
+      expect(await lost).toMatchObject({ code: 'SLUICE_NOT_DURABLE' })
+      const there = await queue.take({ max: 5 })
+      expect(there.map(({ data }) => data)).toEqual(['kept', 'after', 'sure'])
+      for (const delivery of there) await delivery.ack()
+      expect(await sure).toBe(null)
+    },
+  )
 })
 
 describe('an add that the disk must have', { timeout: TEST_TIMEOUT_MS }, () => {

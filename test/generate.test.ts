@@ -128,14 +128,28 @@ it('plain answers of a whole call are one text', () => {
     '-- PLAIN done\n-- REPEAT',
   )
   const { body } = compile(header + BODY.replace("{ 'done' }", 'amount'))
-  expect(body).toContain("if type(reply) == 'table' then is_plain = false end")
-  expect(body).toContain("if is_plain then return table.concat(replies, ' ') end")
+  expect(body).toContain("local is_plain, text = pcall(table.concat, replies, ' ')")
+  expect(body).toContain('if is_plain then return text end')
   expect(() => compile(header.replace('left:integer', 'left:string') + BODY)).toThrow(/of numbers/)
+  const twice = header.replace('-- PLAIN done', '-- REPLY gone left:integer\n-- PLAIN done gone')
+  expect(() => compile(twice + BODY)).toThrow(/no two have as many/)
 })
 
-it('arguments that all items of a call have alike are read again for each', () => {
+it('arguments that all items of a call have alike are read once, lists and what belongs to them for each', () => {
   const { body } = compile(HEADER + BODY)
-  expect(body).toMatch(/for item = 0, .* do\nif at > #ARGV then at = \d+ end\n/)
+  expect(body).toMatch(/for item = 0, .* do\nif at <= #ARGV then\narg0 = tonumber\(ARGV\[at\]\)\n/)
+  const list = HEADER.replace('amount  integer', 'amount  list  unit:integer')
+  expect(compile(list + BODY.replace('amount)', 'amount[1])')).body).toMatch(
+    /for item = 0, .* do\nif at > #ARGV then at = \d+ end\n/,
+  )
+})
+
+it('an answer that tells the time says it behind the number of the call', () => {
+  const header = HEADER.replace('-- REPEAT', '-- USE clock\n-- TELLS now\n-- REPEAT')
+  const { body } = compile(header + BODY)
+  expect(body).toContain('local replies = { ARGV[1], now_text }')
+  expect(body).toContain('replies[item + 3] = reply')
+  expect(() => compile(header.replace('TELLS now', 'TELLS all') + BODY)).toThrow(/TELLS says now/)
 })
 
 it('what is used after RARELY alone is made when it comes to that', () => {

@@ -6,6 +6,14 @@ import { RateLimiterRes } from 'rate-limiter-flexible'
  * It rejects with its verdict when it refuses. Of a union that is one verdict for each limiter, by
  * its prefix.
  *
+ * @param {unknown} verdict
+ */
+export function isRefusal(verdict) {
+  const verdicts = verdict instanceof RateLimiterRes ? [verdict] : Object.values(verdict ?? {})
+  return verdicts.length > 0 && verdicts.every((one) => one instanceof RateLimiterRes)
+}
+
+/**
  * @param {{consume: (key: string) => Promise<unknown>}} limiter
  * @returns {(key: string) => Promise<boolean>} whether it was allowed
  */
@@ -14,8 +22,7 @@ export const takeBy = (limiter) => async (key) => {
     await limiter.consume(key)
     return true
   } catch (verdict) {
-    const verdicts = verdict instanceof RateLimiterRes ? [verdict] : Object.values(verdict ?? {})
-    if (verdicts.length > 0 && verdicts.every((one) => one instanceof RateLimiterRes)) return false
+    if (isRefusal(verdict)) return false
     throw verdict
   }
 }

@@ -41,23 +41,35 @@ export function startWindow(ports = []) {
   }
 }
 
+/** Of so many calls one reads the clock: each time it takes as long as some of the calls do. */
+const CALLS_PER_LOOK = 16
+
 /**
- * Keeps `inFlight` calls under way for a while: what is answered is asked again at once.
+ * Keeps `inFlight` calls under way for a while: what is answered is asked again at once. It adds one `await` to what the
+ * calls take: an async function around a library's own promise would add as much as a fast one takes.
  *
+ * @template Answer
  * @param {{ inFlight: number, durationMs: number }} terms
- * @param {(index: number) => Promise<unknown>} call gets 0, 1, 2, …
+ * @param {(index: number) => Promise<Answer>} call gets 0, 1, 2, …
  * @param {number} [firstIndex]
+ * @param {(answer: Answer) => void} [check] throws when that is no answer to the call
  * @returns {Promise<number>} how many calls were answered
  */
-export async function keepInFlight({ inFlight, durationMs }, call, firstIndex = 0) {
+export async function keepInFlight({ inFlight, durationMs }, call, firstIndex = 0, check = accept) {
   let index = firstIndex
+  let isOver = false
   const endMs = performance.now() + durationMs
   const chain = async () => {
-    while (performance.now() < endMs) await call(index++)
+    while (!isOver) {
+      if (index % CALLS_PER_LOOK === 0) isOver = performance.now() >= endMs
+      check(await call(index++))
+    }
   }
   await Promise.all(Array.from({ length: inFlight }, chain))
   return index - firstIndex
 }
+
+const accept = () => {}
 
 /** Enough calls for the compiler also where the machine or the case is slow. */
 const WARMING_IN_FLIGHT = 100
@@ -65,16 +77,18 @@ const WARMING_IN_FLIGHT = 100
 /**
  * Warms up, then measures.
  *
+ * @template Answer
  * @param {number | readonly number[] | undefined} ports of the server, or servers, if there are any
  * @param {{ inFlight: number, durationMs: number, warmUpMs: number }} terms
- * @param {(index: number) => Promise<unknown>} call
+ * @param {(index: number) => Promise<Answer>} call
+ * @param {(answer: Answer) => void} [check] throws when that is no answer to the call
  */
-export async function measureCalls(ports, { inFlight, durationMs, warmUpMs }, call) {
+export async function measureCalls(ports, { inFlight, durationMs, warmUpMs }, call, check) {
   const warming = { inFlight: WARMING_IN_FLIGHT, durationMs: warmUpMs }
-  let calls = await keepInFlight(warming, call)
-  calls += await keepInFlight({ inFlight, durationMs: warmUpMs / 2 }, call, calls)
+  let calls = await keepInFlight(warming, call, 0, check)
+  calls += await keepInFlight({ inFlight, durationMs: warmUpMs / 2 }, call, calls, check)
   const end = startWindow(ports)
-  return end(await keepInFlight({ inFlight, durationMs }, call, calls))
+  return end(await keepInFlight({ inFlight, durationMs }, call, calls, check))
 }
 
 /** @param {boolean} holds @param {string} otherwise */

@@ -1,4 +1,5 @@
 // @ts-check
+import { expectAllowed } from '../kit/limiter.js'
 import { measureCalls } from '../kit/window.js'
 
 export { check } from '../limit-take/work.js'
@@ -23,9 +24,7 @@ const KEY = 'user:1'
 /** @param {Open} open @param {number} port @param {Task} task */
 export async function measure(open, port, { isLeased, ...terms }) {
   const limiter = await open(port, RULE, isLeased)
-  const outcome = await measureCalls(port, terms, async () => {
-    if (!(await limiter.take(KEY))) throw new Error('a take within the limit was refused')
-  })
+  const outcome = await measureCalls(port, terms, () => limiter.take(KEY), expectAllowed(limiter))
   await limiter.close()
   return outcome
 }

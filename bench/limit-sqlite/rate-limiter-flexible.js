@@ -1,7 +1,8 @@
 // @ts-check
 import { RateLimiterSQLite } from 'rate-limiter-flexible'
 import { loadDriver } from '../../dist/engine/sqlite/driver.js'
-import { takeBy } from '../kit/rate-limiter-flexible.js'
+import { always } from '../kit/limiter.js'
+import { isRefusal } from '../kit/rate-limiter-flexible.js'
 import { RULE } from '../limit-take/work.js'
 
 export const packageName = 'rate-limiter-flexible'
@@ -46,7 +47,9 @@ export async function open(folder, store = 'file-normal', { units, seconds } = R
     )
   })
   return {
-    take: takeBy(limiter),
+    take: (key) => limiter.consume(key),
+    isAllowed: always,
+    isRefusal,
     close: () => database.close(),
   }
 }

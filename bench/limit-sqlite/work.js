@@ -1,5 +1,6 @@
 // @ts-check
 
+import { expectAllowed, isTaken } from '../kit/limiter.js'
 import { expect, measureCalls } from '../kit/window.js'
 import { RULE } from '../limit-take/work.js'
 
@@ -25,9 +26,9 @@ const WIDE_RULE = { ...RULE, units: 1_000_000 }
 export async function check(open, folder) {
   const limiter = await open(folder, 'file-normal', { units: 5, seconds: 600 })
   const answers = []
-  for (let take = 0; take < 8; take++) answers.push((await limiter.take('checked')) ? 1 : 0)
+  for (let take = 0; take < 8; take++) answers.push((await isTaken(limiter, 'checked')) ? 1 : 0)
   expect(answers.join('') === '11111000', `8 takes of 5 are answered ${answers.join('')}`)
-  expect(await limiter.take('unchecked'), 'another key is refused as well')
+  expect(await isTaken(limiter, 'unchecked'), 'another key is refused as well')
   await limiter.close()
 }
 
@@ -35,12 +36,10 @@ export async function check(open, folder) {
 export async function measure(open, folder, { store, keys: count, ...terms }) {
   const keys = Array.from({ length: count }, (_, index) => `user:${index}`)
   const limiter = await open(folder, store, WIDE_RULE)
-  const take = async (/** @type {number} */ index) => {
-    if (await limiter.take(keys[index % count] ?? '')) return
-    throw new Error('a take within the limit was refused')
-  }
-  await Promise.all(keys.map((_, index) => take(index)))
-  const outcome = await measureCalls(undefined, terms, take)
+  const check = expectAllowed(limiter)
+  const take = (/** @type {number} */ index) => limiter.take(keys[index % count] ?? '')
+  for (const answer of await Promise.all(keys.map((_, index) => take(index)))) check(answer)
+  const outcome = await measureCalls(undefined, terms, take, check)
   await limiter.close()
   return { ...outcome, values: { [store]: (outcome.count / outcome.elapsedMs) * 1_000 } }
 }

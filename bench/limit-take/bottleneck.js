@@ -1,11 +1,15 @@
 // @ts-check
 import Bottleneck from 'bottleneck'
 import { Redis } from 'ioredis'
+import { always } from '../kit/limiter.js'
 import { RULE } from './work.js'
 
 export const packageName = 'bottleneck'
 export const settings =
   'Group, a reservoir refilled each hour, highWater 0; a job scheduler, so each take runs a job'
+
+/** The job. */
+const done = async () => true
 
 /** @type {import('./work.js').Open} */
 export async function open(port, { units, seconds } = RULE) {
@@ -21,14 +25,9 @@ export async function open(port, { units, seconds } = RULE) {
     strategy: Bottleneck.strategy.OVERFLOW,
   })
   return {
-    async take(key) {
-      try {
-        return await group.key(key).schedule(async () => true)
-      } catch (error) {
-        if (error instanceof Bottleneck.BottleneckError) return false
-        throw error
-      }
-    },
+    take: (key) => group.key(key).schedule(done),
+    isAllowed: always,
+    isRefusal: (error) => error instanceof Bottleneck.BottleneckError,
     async close() {
       // Else the heartbeats of its limiters, one timer each, go on beside what is measured next.
       for (const { limiter } of group.limiters()) await limiter.disconnect(false)

@@ -17,7 +17,8 @@ export async function open(port, { units, seconds } = RULE) {
   const options = /** @type {Parameters<RedisStore['init']>[0]} */ ({ windowMs: seconds * 1_000 })
   await store.init(options)
   return {
-    take: async (key) => (await store.increment(key)).totalHits <= units,
+    take: (key) => store.increment(key),
+    isAllowed: ({ totalHits }) => totalHits <= units,
     close: () => redis.quit(),
   }
 }

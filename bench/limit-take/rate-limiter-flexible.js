@@ -1,7 +1,8 @@
 // @ts-check
 import { Redis } from 'ioredis'
 import { RateLimiterRedis } from 'rate-limiter-flexible'
-import { takeBy } from '../kit/rate-limiter-flexible.js'
+import { always } from '../kit/limiter.js'
+import { isRefusal } from '../kit/rate-limiter-flexible.js'
 import { RULE } from './work.js'
 
 export const packageName = 'rate-limiter-flexible'
@@ -12,7 +13,9 @@ export async function open(port, { units, seconds } = RULE) {
   const redis = new Redis(port, '127.0.0.1')
   const limiter = new RateLimiterRedis({ storeClient: redis, points: units, duration: seconds })
   return {
-    take: takeBy(limiter),
+    take: (key) => limiter.consume(key),
+    isAllowed: always,
+    isRefusal,
     close: () => redis.quit(),
   }
 }

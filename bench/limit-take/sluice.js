@@ -10,7 +10,8 @@ export async function open(port, { units, seconds } = RULE) {
   const rule = funnel({ capacity: units, leak: units, per: seconds * 1_000 })
   const limiter = sluice.limiter('bench', rule)
   return {
-    take: async (key) => (await limiter.take(key)).allowed,
+    take: (key) => limiter.take(key),
+    isAllowed: ({ allowed }) => allowed,
     close: () => sluice.close(),
   }
 }

@@ -20,9 +20,9 @@ function adapt(redis) {
   ]
   return {
     /** @param {string} hash @param {string[]} keys @param {unknown[]} args */
-    async evalsha(hash, keys, args) {
+    evalsha(hash, keys, args) {
       const ownHash = hashes.get(hash)
-      if (ownHash === undefined) throw new Error('NOSCRIPT of the adapter')
+      if (ownHash === undefined) return Promise.reject(new Error('NOSCRIPT of the adapter'))
       return redis.evalsha(ownHash, keys.length, ...argumentsOf(keys, args))
     },
     /** @param {string} script @param {string[]} keys @param {unknown[]} args */
@@ -46,7 +46,8 @@ export async function open(port, { units, seconds } = RULE) {
     limiter: Ratelimit.tokenBucket(units, `${seconds} s`, units),
   })
   return {
-    take: async (key) => (await limiter.limit(key)).success,
+    take: (key) => limiter.limit(key),
+    isAllowed: ({ success }) => success,
     close: () => redis.quit(),
   }
 }

@@ -1,4 +1,5 @@
 // @ts-check
+import { expectAllowed, isTaken } from '../kit/limiter.js'
 import { expect, measureCalls } from '../kit/window.js'
 
 /**
@@ -6,10 +7,7 @@ import { expect, measureCalls } from '../kit/window.js'
  * @property {number} units for each key
  * @property {number} seconds
  *
- * @typedef {object} BenchLimiter
- * @property {(key: string) => Promise<boolean>} take whether it was allowed
- * @property {() => unknown} close
- *
+ * @typedef {import('../kit/limiter.js').BenchLimiter} BenchLimiter
  * @typedef {(port: number, rule?: Rule) => Promise<BenchLimiter>} Open
  *
  * @typedef {object} Task
@@ -32,11 +30,12 @@ const TOUCHING_IN_FLIGHT = 200
 export async function check(open, port) {
   const [one, other] = [await open(port, TIGHT_RULE), await open(port, TIGHT_RULE)]
   const verdicts = []
-  for (let take = 0; take < 8; take++) verdicts.push(await (take % 2 ? other : one).take('checked'))
+  for (let take = 0; take < 8; take++)
+    verdicts.push(await isTaken(take % 2 ? other : one, 'checked'))
   const expected = '11111000'
   const answered = verdicts.map((allowed) => (allowed ? 1 : 0)).join('')
   expect(answered === expected, `8 takes of 5 are answered ${answered}, not ${expected}`)
-  expect(await one.take('unchecked'), 'another key is refused as well')
+  expect(await isTaken(one, 'unchecked'), 'another key is refused as well')
   await one.close()
   await other.close()
 }
@@ -45,17 +44,15 @@ export async function check(open, port) {
 export async function measure(open, port, { keys: count, touchMs, ...terms }) {
   const keys = Array.from({ length: count }, (_, index) => `user:${index}`)
   const limiter = await open(port)
-  const take = async (/** @type {number} */ index) => {
-    if (await limiter.take(keys[index % count] ?? '')) return
-    throw new Error('a take within the limit was refused')
-  }
+  const check = expectAllowed(limiter)
+  const take = (/** @type {number} */ index) => limiter.take(keys[index % count] ?? '')
   const endMs = performance.now() + touchMs
   let touched = 0
   const touch = async () => {
-    while (touched < count && performance.now() < endMs) await take(touched++)
+    while (touched < count && performance.now() < endMs) check(await take(touched++))
   }
   await Promise.all(Array.from({ length: TOUCHING_IN_FLIGHT }, touch))
-  const outcome = await measureCalls(port, terms, take)
+  const outcome = await measureCalls(port, terms, take, check)
   await limiter.close()
   return outcome
 }

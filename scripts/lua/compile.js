@@ -86,22 +86,29 @@ export function compileScript(name, place, text, loadFragment) {
  * One item that fails, a key of the wrong type say, must not take the others of its tick with it:
  * every item runs under pcall and answers for itself. Answers that are all plain go as one text: as
  * elements of an array each costs the server and the client several times as much. Arguments that are
- * the same for all items are sent once: when there are no more, they begin anew.
+ * the same for all items are sent once: when there are no more, those that were read hold, and lists begin anew.
  * @param {import('./header.js').Header} header @param {number} firstItem
  */
-function loopOverItems({ keys, hasKeyList, args, shares, plain }, firstItem) {
+function loopOverItems({ keys, hasKeyList, args, shares, plain, tellsNow }, firstItem) {
   const countText = shares.length === 0 ? '#KEYS' : '(#KEYS - 1)'
   const keyNames = hasKeyList
     ? keys
     : keys.map((_, index) => `KEYS[item * ${keys.length} + ${index + 1}]`)
   const hasLists = args.some(({ type }) => type === 'list')
   const reads = hasLists ? args.map(({ type }, index) => readArgument(type, `arg${index}`)) : []
-  const argNames = args.map(({ type }, index) =>
-    hasLists ? `arg${index}` : readText(type, index === 0 ? 'ARGV[at]' : `ARGV[at + ${index}]`),
+  const texts = args.map(({ type }, index) =>
+    readText(type, index === 0 ? 'ARGV[at]' : `ARGV[at + ${index}]`),
   )
   const hasArguments = hasKeyList || args.length > 0
-  const again = hasArguments ? `if at > #ARGV then at = ${firstItem} end` : ''
+  const isHeld = hasArguments && !hasKeyList && !hasLists
+  const argNames = isHeld || hasLists ? args.map((_, index) => `arg${index}`) : texts
   const next = hasLists || args.length === 0 ? '' : `at = at + ${args.length}`
+  const held = `if at <= #ARGV then
+${argNames.join(', ')} = ${texts.join(', ')}
+${next}
+end`
+  const anew = hasArguments ? `if at > #ARGV then at = ${firstItem} end` : ''
+  const again = isHeld ? held : anew
   const loop = hasKeyList
     ? `local item, key_at = -1, 0
 while key_at < #KEYS do
@@ -112,20 +119,24 @@ ${readKeys(keys[0] ?? '')}`
 ${again}`
   return `
 ${hasArguments ? `local at = ${firstItem}` : ''}
-local replies${plain === null ? '' : ', is_plain'} = { ARGV[1] }${plain === null ? '' : ', true'}
+${isHeld ? `local ${argNames.join(', ')}` : ''}
+local replies = { ARGV[1]${tellsNow ? ', now_text' : ''} }
 ${loop}
 ${reads.join('\n')}
 local ok, reply = pcall(one, ${[...keyNames, ...argNames].join(', ')})
-${next}
+${isHeld ? '' : next}
 if not ok then
 reply = { 'failed', type(reply) == 'table' and reply.err or tostring(reply) }
 end
-${plain === null ? '' : "if type(reply) == 'table' then is_plain = false end"}
-replies[item + 2] = reply
+replies[item + ${tellsNow ? 3 : 2}] = reply
 end
-${plain === null ? '' : "if is_plain then return table.concat(replies, ' ') end"}
+${plain.length > 0 ? IN_ONE_TEXT : ''}
 return replies`
 }
+
+/** What is no text or number cannot be joined: to ask each answer what it is would take longer. */
+const IN_ONE_TEXT = `local is_plain, text = pcall(table.concat, replies, ' ')
+if is_plain then return text end`
 
 /** How many keys an item has is said before its arguments. @param {string} local */
 const readKeys = (local) => `local ${local} = {}

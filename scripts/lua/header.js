@@ -1,7 +1,7 @@
 // @ts-check
 // Reads the header of a .lua file: the comment lines that declare what goes in and what comes out.
 
-/** @typedef {'string' | 'digits' | 'integer' | 'number' | 'integer?' | 'strings' | 'integers'} FieldType */
+/** @typedef {'string' | 'digits' | 'numeral' | 'integer' | 'number' | 'integer?' | 'strings' | 'integers'} FieldType */
 /** @typedef {{ name: string, type: FieldType }} Field */
 /** @typedef {{ name: string, type: FieldType | 'list', fields?: Field[] }} Argument */
 /**
@@ -13,16 +13,20 @@
  * @property {Argument[]} args
  * @property {Argument[]} once the same for all items of a call: items with others travel in another
  * @property {{ tag: string, fields: Field[] }[]} replies
- * @property {string | null} plain tag of the reply that is returned as its one field, without a table:
- *   a number, which is text where it may have more than 14 digits; of several, a text 'number,number'
+ * @property {string[]} plain tags of the replies that are returned as their one field, without a table: a number, which is
+ *   text where it may have more than 14 digits; of several fields, a text 'number,number'. They differ in how many they have
+ * @property {boolean} tellsNow whether the answer to a call says the time by which it was judged
  * @property {'safe' | 'unsafe'} repeat
  * @property {string[]} uses
  * @property {string} body
  */
 
-/** `digits`: a whole number that the script gets as it was sent, as text. */
-const FIELD_TYPES = ['string', 'digits', 'integer', 'number', 'integer?', 'strings', 'integers']
-const NUMBERS = ['digits', 'integer', 'number']
+/**
+ * `digits`: a whole number that the script gets as it was sent, as text. `numeral`: one of a reply that stays text, as it
+ * may have more digits than a number keeps.
+ */
+const FIELD_TYPES = 'string digits numeral integer number integer? strings integers'.split(' ')
+const NUMBERS = ['digits', 'numeral', 'integer', 'number']
 const NAME = /^[a-z][a-z0-9_]*$/
 
 /**
@@ -50,7 +54,8 @@ export function parseHeader(text, place) {
     args: [],
     once: [],
     replies: [],
-    plain: null,
+    plain: [],
+    tellsNow: false,
     repeat: 'unsafe',
     uses: [],
     body,
@@ -67,7 +72,8 @@ export function parseHeader(text, place) {
     if (word === 'ARGV') parsed.args.push(readArgument(rest, place))
     if (word === 'ONCE') parsed.once.push(readField(`${rest[0]}:${rest[1]}`, place))
     if (word === 'REPLY') parsed.replies.push(readReply(rest, place))
-    if (word === 'PLAIN') parsed.plain = rest[0] ?? ''
+    if (word === 'PLAIN') parsed.plain.push(...rest)
+    if (word === 'TELLS') parsed.tellsNow = readTold(rest[0], place)
     if (word === 'USE') parsed.uses.push(...rest)
     if (word === 'REPEAT') {
       saysRepeat = true
@@ -138,12 +144,23 @@ function readField(word, place) {
   return { name: readName(name, place), type: /** @type {FieldType} */ (type) }
 }
 
+/** @param {string | undefined} word @param {string} place */
+function readTold(word, place) {
+  if (word !== 'now') throw new Error(`${place}: TELLS says now`)
+  return true
+}
+
 /** @param {Header} header @param {string} place */
 function refuseUnfitPlain({ plain, replies }, place) {
-  if (plain === null) return
-  const fields = replies.find(({ tag }) => tag === plain)?.fields ?? []
-  if (fields.length === 0 || !fields.every(({ type }) => NUMBERS.includes(type))) {
-    throw new Error(`${place}: PLAIN names a reply of numbers, ${plain} is none`)
+  const counts = plain.map((name) => {
+    const fields = replies.find(({ tag }) => tag === name)?.fields ?? []
+    if (fields.length === 0 || !fields.every(({ type }) => NUMBERS.includes(type))) {
+      throw new Error(`${place}: PLAIN names replies of numbers, ${name} is none`)
+    }
+    return fields.length
+  })
+  if (new Set(counts).size < counts.length) {
+    throw new Error(`${place}: of the replies that are PLAIN no two have as many numbers`)
   }
 }
 

@@ -97,7 +97,7 @@ export function refuseUndeclaredReplies(place, { body, replies, plain }) {
       throw new Error(`${place}: reply ${tag} is not declared`)
   }
   for (const { tag } of replies) {
-    if (tag !== plain && !returned.includes(tag))
+    if (!plain.includes(tag) && !returned.includes(tag))
       throw new Error(`${place}: reply ${tag} is declared and never returned`)
   }
 }

@@ -8,6 +8,7 @@ const camel = (name) => name.replace(/_(\w)/g, (_, letter) => letter.toUpperCase
 const TYPES = {
   string: 'string',
   digits: 'number',
+  numeral: 'string',
   integer: 'number',
   number: 'number',
   'integer?': 'number | null',
@@ -30,6 +31,15 @@ function replyType({ replies }) {
       return `{ tag: '${camel(tag)}'${members.join('')} }`
     })
     .join('\n  | ')
+}
+
+/** @param {import('./header.js').Header} header */
+function plainByCount({ plain, replies }) {
+  const entries = plain.map((tag) => {
+    const count = replies.find((reply) => reply.tag === tag)?.fields.length
+    return ` ${count}: '${tag}'`
+  })
+  return entries.length === 0 ? '' : `${entries.join(',')} `
 }
 
 /** @param {string} name @param {string} type */
@@ -60,7 +70,8 @@ export const ${constant}: Script<
   repeat: '${header.repeat}',
   facts: [${facts.map((fact) => `'${fact}'`).join(', ')}],
   shares: ${header.shares[0] === undefined ? 'null' : `'${header.shares[0]}'`},
-  plain: ${header.plain === null ? 'null' : `'${header.plain}'`},
+  plain: {${plainByCount(header)}},
+  tellsNow: ${header.tellsNow},
   keys: [${header.keys.map((key) => `'${camel(key)}'`).join(', ')}],
 ${header.hasKeyList ? '  hasKeyList: true,\n' : ''}  once: [${header.once.map(({ name: once }) => `'${camel(once)}'`).join(', ')}],
   args: [${args.join(', ')}],

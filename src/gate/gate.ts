@@ -52,6 +52,13 @@ export interface Pass {
   readonly signal: AbortSignal | null
   /** Calls back when it is lost, or at once if it was: a signal of its own for each job is a fifth of all its cost. */
   onLost(listener: (loss: unknown) => void): void
+  /** By this process's own clock, also right after a pause of it. */
+  readonly isLost: boolean
+  /**
+   * Makes it good for so many jobs, one after the other, each with a fence above the one before where it has one. False where
+   * somebody stands in line, who comes first, and where several may be in. Rejects where the engine does.
+   */
+  reserve(count: number): Promise<boolean>
   /** The job has ended: the next may enter. Never rejects. */
   release(): Promise<void>
   /** The job did not run: as if it had never entered. Never rejects. */

@@ -13,13 +13,16 @@ export const readTtlMs = duration({ minMs: SHORTEST_TTL_MS, maxMs: DAY_MS })
 /** A kind of gates to something that is held by a lease. */
 export interface HeldKind<Demand, Terms extends HeldTerms = HeldTerms> {
   kind: string
-  isShared: boolean
+  /** Whether several may be let in at a time. */
+  isShared(terms: Terms): boolean
   holds: Holds<Demand>
   /** @throws {ArgumentError} for what can never be had */
   read(demand: string, terms: Terms): Demand
   /** Whether who has this has it alone, so that fences order those who had it. */
   hasFence(demand: Demand): boolean
   describe(name: string): Promise<InTheWay>
+  /** As that of a {@link Pass}. Left out where several may be let in. */
+  reserve?(held: HeldLease<unknown>, count: number): Promise<boolean>
 }
 
 export interface HeldTerms {
@@ -45,7 +48,7 @@ export class HeldGate<Demand, Terms extends HeldTerms> implements Gate {
   }
 
   get isShared(): boolean {
-    return this.#kind.isShared
+    return this.#kind.isShared(this.#terms)
   }
 
   get terms(): string {
@@ -57,7 +60,7 @@ export class HeldGate<Demand, Terms extends HeldTerms> implements Gate {
   }
 
   enter(entry: Entry): Promise<Pass | null> {
-    const { holds, read, hasFence } = this.#kind
+    const { holds, read, hasFence, reserve } = this.#kind
     const { name, ttlMs } = this.#terms
     let demand: Demand
     try {
@@ -68,7 +71,7 @@ export class HeldGate<Demand, Terms extends HeldTerms> implements Gate {
     const { metadata } = entry
     const terms = { name, ttlMs, maxHoldMs: null, metadata, replicas: 0, demand }
     const give = (held: HeldLease<Demand>) =>
-      new HeldPass(this.key, held as unknown as HeldLease<unknown>, hasFence(demand))
+      new HeldPass(this.key, held as unknown as HeldLease<unknown>, hasFence(demand), reserve)
     return holds
       .acquire(terms, Number.POSITIVE_INFINITY, undefined, give, entry)
       .then(passOrThrow, (error: unknown) => {
@@ -83,15 +86,24 @@ function passOrThrow(got: HeldPass | LockTimeoutError): HeldPass {
   return got
 }
 
+type Reserve = NonNullable<HeldKind<unknown>['reserve']>
+
 /** What cannot be given up now is over with its lease. */
 class HeldPass implements Pass {
   readonly key: string
   readonly fence: number | null
   readonly #handle: Handle
   readonly #held: HeldLease<unknown>
+  readonly #reserve: Reserve | undefined
 
-  constructor(key: string, held: HeldLease<unknown>, hasFence: boolean) {
+  constructor(
+    key: string,
+    held: HeldLease<unknown>,
+    hasFence: boolean,
+    reserve: Reserve | undefined,
+  ) {
     this.key = key
+    this.#reserve = reserve
     this.fence = hasFence ? held.fence : null
     this.#handle = held.handle()
     this.#held = held
@@ -103,6 +115,14 @@ class HeldPass implements Pass {
 
   onLost(listener: (loss: unknown) => void): void {
     this.#held.onLoss(listener)
+  }
+
+  get isLost(): boolean {
+    return this.#held.remainingMs() === 0
+  }
+
+  reserve(count: number): Promise<boolean> {
+    return this.#reserve ? this.#reserve(this.#held, count) : Promise.resolve(false)
   }
 
   release(): Promise<void> {

@@ -5,15 +5,13 @@ import type { HeldContext } from './held-context.ts'
 import { DAY_MS, SHORTEST_TTL_MS } from './options.ts'
 import type { Beat } from './rhythm.ts'
 import type { Owner, ReleaseAnswer, RenewAnswer } from './store.ts'
-import { afterArrival } from './succession.ts'
+import { afterArrival, outcomeOf } from './succession.ts'
 import { type Acquired, type HoldTerms, leaseFor, marginOf } from './terms.ts'
 
 /** Pause before a renewal that failed is tried again. */
 const RETRY_MS = 100
-
 /** Share of what is left of a claim lease after which its holder says that it lives. */
 const CONFIRM_SHARE = 0.05
-
 /** A renewal may come early by this share of its period. */
 const EARLY_SHARE = 0.2
 
@@ -155,17 +153,26 @@ export class HeldLease<Demand> implements Beat {
     this.assertHeld()
   }
 
+  /** The fences after its own, so that so many can have it one after the other. False where others stand in line. */
+  async reserve(count: number): Promise<boolean> {
+    const { name, owner, context } = this
+    const fence = this.fence + count - 1
+    const ask = async () => context.store.reserveFences?.({ name, owner, fence })
+    const isReserved = (await afterArrival(this.arrival, name, context.store, ask)) === 'reserved'
+    if (isReserved) this.fence = fence
+    return isReserved
+  }
+
   /** One of its handles gives it up. */
   release(): Promise<'released' | 'lost'> {
     this.openHandles--
     this.noticeExpiry(this.context.clock.monotonicMs())
     if (this.ended || this.openHandles > 0) return Promise.resolve(this.ended ? 'lost' : 'released')
-    const { underWay } = this.context
-    underWay.begin()
+    this.context.underWay.begin()
     const handedOver = this.arrival ? null : this.context.handOver(this)
     this.end()
     const answer: Promise<RenewAnswer | ReleaseAnswer> = handedOver ?? this.giveUp()
-    const done = () => underWay.end()
+    const done = () => this.context.underWay.end()
     answer.then(done, done)
     return answer.then(outcomeOf)
   }
@@ -290,6 +297,3 @@ export class HeldLease<Demand> implements Beat {
     this.lose(nowMs >= this.holdUntilMs ? 'max-hold' : 'expired')
   }
 }
-
-const outcomeOf = ({ tag }: RenewAnswer | ReleaseAnswer) =>
-  tag === 'renewed' || tag === 'released' ? 'released' : 'lost'

@@ -6,7 +6,7 @@ import type { Deadlines } from '../deadlines.ts'
  * says and proves its own promises; the logic above is the same for all.
  */
 
-/** How long a job counts that stands in line: three of its heartbeats, which cost a command each. */
+/** How long a job counts that stands in line: several of its heartbeats, which cost a command each. */
 export const JOB_COUNTS_MS = 15_000
 
 /** Identifies one acquisition: `<clientId>.<number>`; every call of it carries the same owner. */
@@ -52,6 +52,13 @@ export interface HandOverRequest {
   /** Lease that the successor gets. */
   ttlMs: number
   metadata: string
+}
+
+export interface ReserveRequest {
+  name: string
+  owner: Owner
+  /** The last of those that the owner is to have. */
+  fence: number
 }
 
 export interface ReleaseRequest<Demand> {
@@ -118,6 +125,11 @@ export interface GateStore<Demand> {
    * asked, and is told afterwards whether that was right, as by a renewal.
    */
   handOver?(request: HandOverRequest): Promise<RenewAnswer>
+  /**
+   * Makes every later ownership have a higher fence than this one, while the owner holds it and nobody stands in line: it lets
+   * several have it on one lease, each with a fence of its own. `awaited`: somebody does, and nothing was changed.
+   */
+  reserveFences?(request: ReserveRequest): Promise<'reserved' | 'awaited' | 'lost'>
   /** No lease may be longer, where that is less than a day. */
   readonly longestTtlMs?: number
   /** Bounds what waits for a hand-over, where there are some. */
@@ -140,5 +152,5 @@ export interface GateStore<Demand> {
 /** What leases need of their store. */
 export type LeaseStore<Demand> = Pick<
   GateStore<Demand>,
-  'renew' | 'release' | 'resetSince' | 'deadlines' | 'longestTtlMs'
+  'renew' | 'release' | 'reserveFences' | 'resetSince' | 'deadlines' | 'longestTtlMs'
 >

@@ -1,6 +1,6 @@
 import { ClosedError, EngineUnavailableError } from '../errors.ts'
 import type { HeldLease } from './lease.ts'
-import type { GateStore, RenewAnswer } from './store.ts'
+import type { GateStore, ReleaseAnswer, RenewAnswer } from './store.ts'
 import { marginOf } from './terms.ts'
 import type { LineContext } from './waiting.ts'
 
@@ -68,3 +68,7 @@ export function afterArrival<Answer>(
     return new EngineUnavailableError(`${what}, so the outcome is unknown.`, { outcome: 'unknown' })
   })
 }
+
+/** What who gave it up is told, however it changed hands. */
+export const outcomeOf = ({ tag }: RenewAnswer | ReleaseAnswer) =>
+  tag === 'renewed' || tag === 'released' ? 'released' : 'lost'

@@ -27,6 +27,15 @@ export class UnderWay {
     return this.count === 0
   }
 
+  /** Resolves when none is under way and what they told is flushed, or when it is over. */
+  async rest(teller: { flushed(): Promise<void> }, isOver: () => boolean): Promise<void> {
+    await teller.flushed()
+    while (this.count > 0 && !isOver()) {
+      await this.idle()
+      await teller.flushed()
+    }
+  }
+
   /** Resolves when none is under way. */
   async idle(): Promise<void> {
     if (this.count > 0) await new Promise<void>((resolve) => this.waiting.push(resolve))

@@ -14,8 +14,11 @@ import { isPassing } from './watchers.ts'
 
 /** The longest time that a waiter which was given the lock may take to say that it lives. */
 const LONGEST_CLAIM_MS = 3_000
-/** Of a job that waits, whose entry counts for three of these. */
-const JOB_HEARTBEAT_MS = JOB_COUNTS_MS / 3
+/**
+ * Of a job that waits, whose entry counts for at least three of these. Nobody is told that a lock went to one who is dead:
+ * who comes next has to ask within that one's claim lease, to be there when it is over.
+ */
+const jobHeartbeatMsOf = (claimMs: number) => Math.min(claimMs, JOB_COUNTS_MS / 3)
 /** A head waiter looks again this long after the holder's lease should have ended. */
 const AFTER_EXPIRY_MS = 3
 /** A heartbeat may come early by this share of its period. */
@@ -86,7 +89,7 @@ export interface Asker {
 
 /**
  * One caller or job in one line. It is told of its turn by a grant. Grants may be lost, so it
- * also asks: every third of the time that its entry counts, which is what keeps its place, and as
+ * also asks: every third of a claim lease, a job every claim lease, which is what keeps its place, and as
  * head of the line when the holder's lease should be over.
  */
 export class LineWaiter implements Beat {
@@ -122,7 +125,7 @@ export class LineWaiter implements Beat {
     this.asker = asker
     this.terms = terms
     this.claimMs = claimMsOf(terms.ttlMs)
-    this.heartbeatMs = terms.kind === 'job' ? JOB_HEARTBEAT_MS : this.claimMs / 3
+    this.heartbeatMs = terms.kind === 'job' ? jobHeartbeatMsOf(this.claimMs) : this.claimMs / 3
     this.slackMs = this.heartbeatMs * EARLY_SHARE
     this.startedMs = startedMs
     this.settle = settle

@@ -178,7 +178,7 @@ export class Front {
   private ask(only: Judge, key: string, cost: number): Promise<Verdict> {
     const { line, refusals } = this.named
     return new Promise((resolve, reject) => {
-      const taking = new Taking(this, only, { key, cost, era: refusals.era }, resolve, reject)
+      const taking = new Taking(this, only, key, cost, refusals.era, resolve, reject)
       this.nearby.sameTick.join(line, key, only.stored, cost, taking)
     })
   }
@@ -256,37 +256,41 @@ export class Front {
 class Taking implements Taker {
   private readonly front: Front
   private readonly judge: Judge
-  private readonly asked: { key: string; cost: number; era: number }
+  private readonly key: string
+  private readonly cost: number
+  private readonly era: number
   private readonly resolve: (verdict: Verdict) => void
   private readonly reject: (error: unknown) => void
 
   constructor(
     front: Front,
     judge: Judge,
-    asked: { key: string; cost: number; era: number },
+    key: string,
+    cost: number,
+    era: number,
     resolve: (verdict: Verdict) => void,
     reject: (error: unknown) => void,
   ) {
     this.front = front
     this.judge = judge
-    this.asked = asked
+    this.key = key
+    this.cost = cost
+    this.era = era
     this.resolve = resolve
     this.reject = reject
   }
 
   /** Of refusals the last is remembered: it is that of all. */
   answered(answer: TakeAnswer, isLast: boolean, askedMs: number): void {
-    const { front, judge } = this
-    const { key, cost, era } = this.asked
+    const { front, judge, key, cost, era } = this
     if (!answer.allowed && isLast) front.learn(key, { cost, askedMs, era }, [answer])
     front.circuit.answered()
     this.resolve(front.tell(key, alone(judge.verdict(answer))))
   }
 
   failed(error: unknown): void {
-    const { key, cost } = this.asked
     try {
-      this.resolve(this.front.insteadOf(error, key, cost))
+      this.resolve(this.front.insteadOf(error, this.key, this.cost))
     } catch (failure) {
       this.reject(failure)
     }

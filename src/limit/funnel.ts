@@ -7,7 +7,7 @@
  *
  * `redis/funnel.lua` is the same, line by line: both engines give the same answers.
  */
-import { type Judgement, LONGEST_DEBT_US } from './store.ts'
+import { type Judgement, LONGEST_DEBT_US, type TakeAnswer } from './store.ts'
 
 /** What is kept of a funnel. A key without state is empty. */
 export interface FunnelState {
@@ -34,6 +34,21 @@ export interface FunnelTake {
  */
 const TOLERANCE = 2 ** -44
 const LARGEST_TOLERANCE_US = 0.25
+
+/** What is said of a debt that is within what may be owed, when nothing was refused. */
+export function answerOfDebt(
+  debtUs: number,
+  { capacity, emissionUs }: Pick<FunnelTake, 'capacity' | 'emissionUs'>,
+): TakeAnswer {
+  const fullUs = capacity * emissionUs
+  const slackUs = Math.min(LARGEST_TOLERANCE_US, fullUs * TOLERANCE)
+  return {
+    allowed: true,
+    remaining: Math.max(0, Math.floor((fullUs + slackUs - debtUs) / emissionUs)),
+    retryAfterUs: 0,
+    resetAfterUs: Math.max(0, Math.ceil(debtUs - slackUs)),
+  }
+}
 
 /** Judges one take, which changes nothing itself. */
 export function judgeFunnel(

@@ -198,6 +198,11 @@ function passOf(
       if (signal?.aborted) listener(signal.reason)
       else signal?.addEventListener('abort', () => listener(signal.reason), { once: true })
     },
+    get isLost() {
+      return lease?.signal.aborted ?? false
+    },
+    // Each job pays for itself.
+    reserve: async () => false,
     release,
     async giveBack() {
       await release()

@@ -190,6 +190,9 @@ export interface Limiter {
   reset(key: string): Promise<void>
 }
 
+/** A take without options, as nearly all are. */
+const PLAIN_TAKE = readOptions('take', undefined, takeOptions)
+
 /**
  * A limiter on any store. Two limiters of one name share their keys, in all processes; when their
  * rules differ, each judges what is stored by its own.
@@ -236,7 +239,8 @@ export function createLimiter(
     take(key, given) {
       try {
         const checkedKey = readName(key, 'take.key')
-        const { cost, requestId } = readOptions('take', given, takeOptions)
+        const { cost, requestId } =
+          given === undefined ? PLAIN_TAKE : readOptions('take', given, takeOptions)
         if (requestId !== undefined || alone.givesLeases) {
           return alone.take(checkedKey, cost, requestId)
         }

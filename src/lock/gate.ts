@@ -25,7 +25,8 @@ const shape = { name: readName, ttlMs: readTtlMs }
 
 export function lockGates(holds: Holds<LockDemand>, store: Pick<LockStore, 'inspect'>): LockGates {
   const locks: HeldKind<LockDemand> = {
-    ...{ kind: 'lock', isShared: false, holds },
+    ...{ kind: 'lock', holds },
+    isShared: () => false,
     read(said) {
       if (said === ALL) return FAIR
       throw new ArgumentError('gate.demand', `'${ALL}' for a lock`, describe(said))
@@ -35,6 +36,7 @@ export function lockGates(holds: Holds<LockDemand>, store: Pick<LockStore, 'insp
       const { holder, waiters } = await store.inspect(name)
       return inTheWay(holder ? [holder] : [], waiters)
     },
+    reserve: (held, count) => held.reserve(count),
   }
 
   return {
@@ -55,7 +57,8 @@ export function readWriteGates(
   demands: Readonly<Record<'read' | 'write', SemaphoreDemand>>,
 ): ReadWriteGates {
   const shares: HeldKind<SemaphoreDemand> = {
-    ...{ kind: 'read-write-lock', isShared: true, holds },
+    ...{ kind: 'read-write-lock', holds },
+    isShared: () => true,
     read(said) {
       if (said === 'read' || said === 'write') return demands[said]
       throw new ArgumentError('gate.demand', "'read' or 'write'", describe(said))

@@ -252,6 +252,36 @@ export function lineContract(bench: Bench): void {
       await getsIn(living, CLAIM_MS)
     })
 
+    it('L6 L16 of a process that is gone refuse nobody for longer who does not wait', async () => {
+      for (const name of ['released', 'over']) {
+        const holder = bench.asker()
+        await holder.take(name, CLAIM_MS)
+        const { clientId, lock } = { clientId: 'nowhere:1:000000000000', lock: bench.second.lock }
+        await bench.job({ clientId, lock }).join(name)
+        if (name === 'released') await holder.release(name)
+        else await bench.pass(CLAIM_MS)
+        const living = bench.asker()
+        for (const ms of [0, CLAIM_MS, MICROSECOND_MS]) {
+          await bench.pass(ms)
+          if ((await living.tryAcquire(name)).tag === 'acquired') break
+        }
+        expect(await bench.holderOf(name)).toBe(living.owner)
+      }
+    })
+
+    it('L4 L16 of a process that lives are let in by who does not wait', async () => {
+      const holder = bench.asker()
+      await holder.take('a', CLAIM_MS)
+      const [job, caller] = [bench.job(bench.second), bench.asker()]
+      await job.join('a')
+      await caller.join('a')
+      await bench.pass(CLAIM_MS)
+      expect(await bench.asker().tryAcquire('a')).toMatchObject({ tag: 'held' })
+      await job.granted()
+      expect(await bench.holderOf('a')).toBe(job.owner)
+      expect(await bench.waitersOf('a')).toEqual([caller.owner])
+    })
+
     it('L8 L16 that leave are refused, and pass on what they were given', async () => {
       const [holder] = await bench.lineOf('a', 0)
       const [job, caller] = [bench.job(), bench.asker(bench.second)]

@@ -14,6 +14,7 @@ import { forceContract } from './force.contract.ts'
 import { lineContract } from './line.contract.ts'
 import { quietContract } from './quiet.contract.ts'
 import { raiseFenceContract } from './raise-fence.contract.ts'
+import { reserveFencesContract } from './reserve-fences.contract.ts'
 import { unfairContract } from './unfair.contract.ts'
 import { walk } from './walk.contract.ts'
 
@@ -23,6 +24,7 @@ export function lockContract(open: () => Promise<OpenedLockStore>): void {
   lineContract(bench)
   describeContract(bench)
   raiseFenceContract(bench)
+  reserveFencesContract(bench)
   forceContract(bench)
   unfairContract(bench)
   quietContract(bench)

@@ -26,6 +26,8 @@ import type { GateStore, Holder, Owner, WaiterView } from '../gate/store.ts'
  *       for as long as L10 keeps fences; anyone but the owner is told `lost` and changes nothing.
  * - L16 A waiter of kind `job` stands in one line with callers, and is shown as what it is. It counts for
  *       15 s after its last call; what is handed over to it is for its claim lease, as to any.
+ * - L17 `reserveFences`, where there is one, does for the owner what L15 says, unless somebody stands in
+ *       line: then it answers `awaited` and changes nothing.
  */
 
 /** What a lock is asked for besides. */

@@ -9,7 +9,7 @@ export interface Kind<Job, Answer> {
   /** The same while a batch of that kind is under way, see {@link QueueStore.addBehind}; null where none may be. */
   behind(
     store: QueueStore,
-  ): ((request: RequestOf<Job>, settled: Promise<void>) => Promise<Answer[]>) | null
+  ): ((request: RequestOf<Job>, settled: Promise<number>) => Promise<Answer[]>) | null
 }
 
 type RequestOf<Job> = Omit<AddRequest, 'jobs'> & { jobs: Job[] }

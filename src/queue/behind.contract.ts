@@ -12,7 +12,7 @@ export function behindContract(bench: Bench): void {
     ...how,
   })
   const add = (...of: Parameters<typeof batch>) => bench.first.queue.add(batch(...of))
-  const pending = new Promise<void>(() => {})
+  const pending = new Promise<number>(() => {})
   const payloads = async () => payloadsOf(await bench.consumer().claim(10))
 
   /** Of a store that takes two batches at a time. */
@@ -60,7 +60,10 @@ export function behindContract(bench: Bench): void {
         if (!addBehind) return
         if (known.length > 0) await add(1, [...known])
         const before = gate()
-        const call = addBehind(batch(3, ['b']), before.opened)
+        const call = addBehind(
+          batch(3, ['b']),
+          before.opened.then(() => 2),
+        )
         const second = watched(call)
         // On one connection, and so answered behind it.
         await bench.first.queue.counts(bench.queue)
@@ -81,7 +84,7 @@ export function behindContract(bench: Bench): void {
         const addBehind = bench.first.queue.addBehind
         if (!addBehind) return
         if (known.length > 0) await add(1, [...known])
-        const ids = await addBehind(batch(3, ['b']), Promise.resolve())
+        const ids = await addBehind(batch(3, ['b']), Promise.resolve(known.length))
         expect(await add(2, ['a'])).toEqual([])
         expect(await addBehind(batch(3, ['b']), pending)).toEqual(ids)
         expect(await payloads()).toEqual([...known, 'b'])
@@ -94,7 +97,10 @@ export function behindContract(bench: Bench): void {
       const room = { maxLength: 3 }
       await expect(add(2, ['a', 'b', 'c'], room)).rejects.toBeInstanceOf(QueueFullError)
       const before = gate()
-      const call = addBehind(batch(3, ['d']), before.opened)
+      const call = addBehind(
+        batch(3, ['d']),
+        before.opened.then(() => 2),
+      )
       await bench.first.queue.counts(bench.queue)
       expect(await bench.counts()).toMatchObject({ ready: 1 })
       await add(2, ['a'], room)
@@ -118,10 +124,10 @@ export function behindContract(bench: Bench): void {
       const addBehind = addBehindOf(test)
       await add(1, ['a'])
       await bench.store.wipe()
-      const ids = await addBehind(batch(2, ['b']), Promise.resolve())
+      const ids = await addBehind(batch(2, ['b']), Promise.resolve(1))
       expect(await addBehind(batch(2, ['b']), pending)).toEqual(ids)
       await bench.store.wipe()
-      await addBehind(batch(3, ['c']), Promise.resolve())
+      await addBehind(batch(3, ['c']), Promise.resolve(2))
       await addBehind(batch(4, ['d']), pending)
       expect(await payloads()).toEqual(['c', 'd'])
     })

@@ -8,8 +8,8 @@ export function confirmContract(bench: Bench): void {
   const NO_MORE: Demand = { replicas: 0, fsync: false }
   const confirm = (how: Partial<ConfirmRequest> = {}) =>
     bench.second.queue.confirm({
-      ...{ queue: bench.queue, producer: 'p', sequence: 5, isNamed: false, demand: NO_MORE },
-      ...how,
+      ...{ queue: bench.queue, producer: 'p', isNamed: false, demand: NO_MORE },
+      ...{ sequence: 5, first: how.sequence ?? 5, ...how },
     })
   const batch = { producer: 'p', sequence: 5 }
   const forgotten = {
@@ -17,11 +17,67 @@ export function confirmContract(bench: Bench): void {
   }
 
   describe('confirming', () => {
-    it('Q62 a batch is known with all before it, and none that is later, or of another queue', async () => {
+    const adders = [
+      [
+        'plain',
+        (sequence: number, lastAdded: number) =>
+          bench.first.queue.add({
+            ...{ queue: bench.queue, producer: 'p', sequence, lastAdded },
+            jobs: [newJob('a')],
+          }),
+      ],
+      [
+        'by name',
+        (sequence: number, lastAdded: number) =>
+          bench.first.queue.addNamed({
+            ...{ queue: bench.queue, producer: 'p', sequence, lastAdded },
+            jobs: [named(`${sequence}`)],
+          }),
+      ],
+    ] as const
+
+    it.each(adders)('Q62 that a later batch is there proves nothing: %s', async (kind, add) => {
+      const isNamed = kind === 'by name'
+      await add(4, 0)
+      await bench.store.wipe()
+      await add(5, 4)
+      await expect(confirm({ isNamed, sequence: 4 })).rejects.toMatchObject(forgotten)
+      await expect(confirm({ isNamed, first: 4 })).rejects.toMatchObject(forgotten)
+      await confirm({ isNamed })
+      // As a replica has it that took over without 6 and 7.
+      await add(8, 7)
+      await add(9, 8)
+      for (const sequence of [5, 6, 7])
+        await expect(confirm({ isNamed, sequence })).rejects.toMatchObject(forgotten)
+      await confirm({ isNamed, first: 8, sequence: 9 })
+      // Numbers that were never added are none that are missing.
+      await add(20, 9)
+      await confirm({ isNamed, first: 8, sequence: 20 })
+      await add(20, 9)
+      await confirm({ isNamed, first: 8, sequence: 20 })
+    })
+
+    it('Q62 nor does it of a batch behind another one', async ({ skip }) => {
+      const addBehind = bench.first.queue.addBehind ?? skip('it takes one batch at a time')
+      const of = (sequence: number) => ({
+        ...{ queue: bench.queue, producer: 'p', sequence, lastAdded: 1, jobs: [newJob('a')] },
+      })
+      await bench.first.queue.add({ ...of(1), lastAdded: 0 })
+      await bench.first.queue.add(of(2))
+      await addBehind(of(3), new Promise(() => {}))
+      await confirm({ first: 1, sequence: 3 })
+      // The one before was answered by a server that has taken it with it.
+      await addBehind(of(5), Promise.resolve(4))
+      for (const sequence of [3, 4])
+        await expect(confirm({ sequence })).rejects.toMatchObject(forgotten)
+      await confirm()
+    })
+
+    it('Q62 a batch is known, and none before it, none that is later, and none of another queue', async () => {
       const { queue } = bench
       await bench.first.queue.add({ queue, ...batch, jobs: [newJob('a')] })
       await confirm()
-      await confirm({ sequence: 4 })
+      await expect(confirm({ sequence: 4 })).rejects.toMatchObject(forgotten)
       await expect(confirm({ sequence: 6 })).rejects.toMatchObject(forgotten)
       await expect(confirm({ producer: 'q' })).rejects.toMatchObject(forgotten)
       await expect(confirm({ queue: 'other' })).rejects.toMatchObject(forgotten)

@@ -33,7 +33,9 @@ describe.each(engines)('a job that is put off until it has a lock, on $name', ({
         ...{ state: 'parked', parked: { gate: 'lock:user:42', inFront: 0 } },
       })
     }
-    expect((await locks.lock('user:42').inspect()).waiters).toMatchObject([{ kind: 'job' }])
+    await expect
+      .poll(async () => (await locks.lock('user:42').inspect()).waiters)
+      .toMatchObject([{ kind: 'job' }])
     await held.release()
     await expect.poll(() => queue.counts()).toEqual(NOWHERE)
     expect(seen).toMatchObject([

@@ -26,6 +26,7 @@ export const forgottenBatch = (place: string) =>
   )
 
 interface Round {
+  first: number
   sequence: number
   done: Promise<void>
   settle: (ended: Promise<void>) => void
@@ -36,7 +37,7 @@ interface Lane {
   next: Round | null
 }
 
-type Confirm = (isNamed: boolean, demand: Demand, sequence: number) => Promise<void>
+type Confirm = (isNamed: boolean, demand: Demand, first: number, sequence: number) => Promise<void>
 
 /**
  * Waits for what was added to be safe. One question is under way at a time for each demand; the next
@@ -50,12 +51,12 @@ export class Confirmations {
     this.confirm = confirm
   }
 
-  /** Resolves when everything up to that batch is safe. */
+  /** Resolves when that batch is safe. */
   until(isNamed: boolean, demand: Demand, sequence: number): Promise<void> {
     const key = `${isNamed} ${demand.replicas} ${demand.fsync}`
     const lane = this.lanes.get(key) ?? { running: null, next: null }
     this.lanes.set(key, lane)
-    lane.next ??= newRound()
+    lane.next ??= newRound(sequence)
     lane.next.sequence = sequence
     const { done } = lane.next
     if (!lane.running) void this.run(lane, isNamed, demand)
@@ -66,17 +67,17 @@ export class Confirmations {
     for (let round = lane.next; round; round = lane.next) {
       lane.next = null
       lane.running = round
-      round.settle(this.confirm(isNamed, demand, round.sequence))
+      round.settle(this.confirm(isNamed, demand, round.first, round.sequence))
       await round.done.catch(() => {})
     }
     lane.running = null
   }
 }
 
-function newRound(): Round {
+function newRound(first: number): Round {
   let settle: Round['settle'] = () => {}
   const done = new Promise<void>((resolve) => {
     settle = resolve
   })
-  return { sequence: 0, done, settle }
+  return { first, sequence: first, done, settle }
 }

@@ -5,14 +5,14 @@ import { UnderWay } from '../gate/under-way.ts'
 import { Admission, type Brought, type Where } from './admission.ts'
 import type { Ending } from './defer.ts'
 import { type FailureTerms, settlementOf } from './failure.ts'
+import { FreeSlots } from './free-slots.ts'
 import { Gatekeeper, type LetIn } from './gatekeeper.ts'
 import { HeldPasses } from './held-passes.ts'
 import { type FailedRetry, KeptJobs } from './kept-jobs.ts'
 import type { Needs } from './needs.ts'
 import type { Settlement } from './outbox.ts'
-import type { Unparked } from './parking.ts'
+import type { Claimed } from './parking.ts'
 import type { Note } from './record-store.ts'
-import { SlotWaits } from './slot-waits.ts'
 import type { Standing } from './standing.ts'
 import type { QueueStore, StoredJob } from './store.ts'
 import { TicketConsumer, type TicketTerms } from './ticket-consumer.ts'
@@ -43,21 +43,19 @@ export class GatedConsumer {
   private readonly brought = new Map<string, Brought>()
   private readonly kept: KeptJobs
   private readonly underWay = new UnderWay()
-  private readonly slotWaits: SlotWaits
-  /** Jobs that are held and neither wait nor run: they ask for their gates. */
-  private betweenCount = 0
+  private readonly asking = new UnderWay()
+  private readonly slots: FreeSlots
   private life = 0
   private stopped = false
 
   constructor(store: QueueStore, clock: Clock, terms: GatedTerms) {
     this.terms = terms
     this.metadata = JSON.stringify({ queue: terms.queue })
-    const hasSlot = () => terms.freeSlots() - this.betweenCount > 0
-    this.slotWaits = new SlotWaits(clock, hasSlot)
+    this.slots = new FreeSlots(clock, terms.freeSlots)
     this.admission = new Admission({
-      ...{ clock, needs: terms.needs, metadata: this.metadata },
+      ...{ clock, needs: terms.needs, metadata: this.metadata, asking: this.asking },
       isKeeping: (key) => this.gatekeeper.isKeeping(key),
-      isRoomy: () => 2 * this.betweenCount <= terms.freeSlots(),
+      isRoomy: () => 2 * this.slots.reserved <= terms.freeSlots(),
       letPass: (gate, pass) => this.gatekeeper.letPass(gate, pass),
       park: (job, where, standing) => this.park(job.id, where, standing),
     })
@@ -67,7 +65,7 @@ export class GatedConsumer {
         await this.tickets.settle(id, failed)
         return this.tickets.lastFence
       },
-      untilRoom: (ms) => this.slotWaits.until(ms),
+      untilRoom: (ms) => this.slots.until(ms),
       again: (job, fence, passes) => this.tryAgain(job, fence, passes),
       back: (id, delayMs) => this.tickets.tell(id, { tag: 'retry', delayMs, failed: false }),
       release: (pass) => this.admission.release(pass),
@@ -75,9 +73,8 @@ export class GatedConsumer {
     this.held = new HeldPasses((id, reason) => terms.onPassLost(id, reason))
     this.tickets = new TicketConsumer(store, clock, {
       ...terms,
-      freeSlots: () => terms.freeSlots() - this.betweenCount - this.slotWaits.count,
-      // Who was let in goes first: it would pass its gate on soon, and what is claimed instead is parked behind it.
-      claimable: () => terms.claimable() - this.betweenCount - this.slotWaits.count,
+      freeSlots: () => terms.freeSlots() - this.slots.spokenFor,
+      claimable: () => terms.claimable() - this.slots.spokenFor,
       onJobs: (jobs, fence) => this.take(jobs, fence),
       onLost: (ids) => this.lose(ids),
       onGates: (keys) => this.gatekeeper.look(keys),
@@ -88,10 +85,11 @@ export class GatedConsumer {
       open: (text) => terms.needs.open(text),
       keepGates: (keys) => this.tickets.parking.keepGates(keys),
       yieldGates: (keys) => this.tickets.parking.yieldGates(keys),
-      untilRoom: (ms) => this.slotWaits.until(ms),
-      hasRoom: hasSlot,
-      unpark: (key) => this.unpark(key),
-      letIn: (unparked, granted) => this.underWay.during(this.receive(unparked, granted)),
+      slots: this.slots,
+      takesTurns: (gate) => terms.needs.takesTurns(gate),
+      unpark: (key, count) => this.slots.reserveDuring(this.tickets.parking.unpark(key, count)),
+      letIn: (claimed, granted) => this.underWay.during(this.receive(claimed, granted)),
+      putBack: (claimed, gate) => this.putBack(claimed, gate),
     })
   }
 
@@ -104,7 +102,7 @@ export class GatedConsumer {
   }
 
   wake(): void {
-    this.slotWaits.tell()
+    this.slots.tell()
     this.tickets.wake()
   }
 
@@ -112,7 +110,7 @@ export class GatedConsumer {
     this.tickets.stopClaiming()
     this.gatekeeper.stop()
     this.kept.stop('back')
-    this.slotWaits.tell()
+    this.slots.tell()
     for (const abandoned of this.admission.abandon()) this.underWay.during(abandoned)
   }
 
@@ -124,13 +122,14 @@ export class GatedConsumer {
     for (const id of this.held.ids()) this.leave(id)
   }
 
+  /** Resolves when all that can be had now was given out. */
+  answered(): Promise<void> {
+    return this.asking.rest(this.tickets, () => this.stopped)
+  }
+
   /** Resolves when nothing is left to tell the store. */
   async flushed(): Promise<void> {
-    await this.tickets.flushed()
-    while (!this.underWay.isIdle && !this.stopped) {
-      await this.underWay.idle()
-      await this.tickets.flushed()
-    }
+    await this.underWay.rest(this.tickets, () => this.stopped)
     await this.gatekeeper.settled()
   }
 
@@ -161,8 +160,7 @@ export class GatedConsumer {
 
   private take(jobs: StoredJob[], fence: number): void {
     const { needs } = this.terms
-    const brings = (id: string) => this.brought.size > 0 && this.brought.has(id)
-    const asks = ({ id, payload }: StoredJob) => needs.has(payload) || brings(id)
+    const asks = ({ id, payload }: StoredJob) => needs.has(payload) || this.brought.has(id)
     if (!jobs.some(asks)) return this.terms.onJobs(jobs, fence)
     const free = jobs.filter((job) => !asks(job))
     if (free.length > 0) this.terms.onJobs(free, fence)
@@ -176,7 +174,8 @@ export class GatedConsumer {
     const brought = this.brought.size > 0 ? this.brought.get(job.id) : undefined
     if (brought) this.brought.delete(job.id)
     let isOut = false
-    this.betweenCount++
+    this.slots.reserve()
+    this.asking.begin()
     try {
       const admitted = await this.admission.enterAll(job, passes, brought)
       isOut = admitted === 'in' && life === this.life && !this.stopped
@@ -187,9 +186,10 @@ export class GatedConsumer {
       await this.admission.giveBack(passes)
       if (life === this.life) this.tell(job.id, refusal)
     }
-    this.betweenCount--
+    this.slots.giveUp()
     if (isOut) this.giveOut(job, fence, passes)
     else this.wake()
+    this.asking.end()
   }
 
   /** False: nothing is known of it any more. */
@@ -206,12 +206,12 @@ export class GatedConsumer {
   /** What the delivery holds is given up before its job waits for more. False: it was not this delivery's any more. */
   private async putBehind(id: string, gate: Gate): Promise<boolean> {
     const { life } = this
-    this.betweenCount++
+    this.slots.reserve()
     this.admission.remember(id, gate)
     await Promise.all(this.held.remove(id).map((pass) => this.admission.release(pass)))
     const isOurs = life === this.life && !this.stopped
     const isParked = isOurs && (await this.park(id, { gate, turnOf: null }, null))
-    this.betweenCount--
+    this.slots.giveUp()
     this.wake()
     return isParked
   }
@@ -233,7 +233,7 @@ export class GatedConsumer {
   /** The delivery has ended: those who wait for what it held are let in. */
   private leave(id: string): void {
     for (const pass of this.held.remove(id)) this.underWay.during(this.admission.release(pass))
-    this.slotWaits.tell()
+    this.slots.tell()
   }
 
   /** Resolves when the store has the failure of a job that keeps what it holds. Null: it keeps nothing, and ends like others. */
@@ -244,6 +244,7 @@ export class GatedConsumer {
     for (const pass of this.held.remove(id)) {
       if (!passes.includes(pass)) this.underWay.during(this.admission.release(pass))
     }
+    for (const { key } of passes) this.gatekeeper.endSeries(key)
     const { told, over } = this.kept.keep(job, failed, passes)
     this.underWay.during(over)
     this.wake()
@@ -252,12 +253,12 @@ export class GatedConsumer {
 
   /** In the slot that is there now. */
   private async tryAgain(job: StoredJob, fence: number, passes: readonly Pass[]): Promise<void> {
-    this.betweenCount++
+    this.slots.reserve()
     this.brought.set(job.id, { kept: passes })
     await this.tickets.receive(job, fence)
     if (this.brought.delete(job.id))
       await Promise.all(passes.map((pass) => this.admission.release(pass)))
-    this.betweenCount--
+    this.slots.giveUp()
     this.wake()
   }
 
@@ -269,29 +270,24 @@ export class GatedConsumer {
 
   private lose(ids: string[]): void {
     this.life++
+    this.gatekeeper.endAllSeries()
     this.terms.onLost(ids)
-    for (const id of ids) this.drop(id)
-  }
-
-  private drop(id: string): void {
-    this.kept.drop(id)
-    this.leave(id)
-  }
-
-  private async unpark(key: string): Promise<Unparked | null> {
-    this.betweenCount++
-    try {
-      return await this.tickets.parking.unpark(key)
-    } finally {
-      this.betweenCount--
+    for (const id of ids) {
+      this.kept.drop(id)
+      this.leave(id)
     }
   }
 
+  private async putBack(claimed: Claimed[], gate: Gate): Promise<void> {
+    const parks = claimed.map(({ job: { id } }) =>
+      this.park(id, { gate, turnOf: null }, null).catch(() => this.tickets.tell(id, BACK)),
+    )
+    await Promise.all(parks)
+    this.wake()
+  }
+
   /** What was unparked may be a ticket, which is opened first. Where nothing comes of it, nothing is held. */
-  private async receive(
-    { job, fence }: { job: StoredJob; fence: number },
-    granted: LetIn | null,
-  ): Promise<void> {
+  private async receive({ job, fence }: Claimed, granted: LetIn | null): Promise<void> {
     if (granted) this.brought.set(job.id, { granted })
     await this.tickets.receive(job, fence)
     if (granted && this.brought.delete(job.id)) await granted.pass?.giveBack()

@@ -4,6 +4,7 @@ import type { Gate } from '../gate/gate.ts'
 import { insideOf } from '../sluice.ts'
 import { createTestSluice } from '../testing/index.ts'
 import { Consumer, newJob } from './bench.contract.ts'
+import { FreeSlots } from './free-slots.ts'
 import { Gatekeeper } from './gatekeeper.ts'
 import { GATE } from './lot.contract.ts'
 import { openQueueStore } from './open.ts'
@@ -29,10 +30,11 @@ it('keeps a gate anew of which it is told while it believes to keep it', async (
       return answer
     },
     yieldGates: (gates) => store.yieldGates('q', 'here', gates),
-    untilRoom: async () => true,
-    hasRoom: () => true,
+    slots: new FreeSlots(clock, () => 1),
+    takesTurns: () => false,
     unpark: async () => null,
     letIn: () => {},
+    putBack: async () => {},
   })
   onTestFinished(async () => {
     gatekeeper.stop()

@@ -2,10 +2,12 @@ import type { Clock, Timer } from '../clock.ts'
 import { SluiceError } from '../errors.ts'
 import type { Gate, Pass } from '../gate/gate.ts'
 import { UnderWay } from '../gate/under-way.ts'
-import { MOST_GATES_IN_A_CALL, type Unparked } from './parking.ts'
+import type { FreeSlots } from './free-slots.ts'
+import { type Claimed, MOST_GATES_IN_A_CALL, type Unparked } from './parking.ts'
 import type { GateAnswer } from './parking-store.ts'
 import { KEEPER_MS } from './parking-store.ts'
-import { Standing } from './standing.ts'
+import { AllSeries, SeriesLength } from './series.ts'
+import { inLine, type Standing } from './standing.ts'
 
 export interface GatekeeperTerms {
   clock: Clock
@@ -16,13 +18,15 @@ export interface GatekeeperTerms {
   /** Says that it lives; in parts of at most 100. */
   keepGates: (gates: string[]) => Promise<GateAnswer[]>
   yieldGates: (gates: string[]) => Promise<void>
-  /** Resolves with whether there is room for one job within so many milliseconds. */
-  untilRoom: (ms: number) => Promise<boolean>
-  hasRoom: () => boolean
+  slots: FreeSlots
+  /** Whether keys take turns there. */
+  takesTurns: (gate: Gate) => boolean
   /** Null if nothing can be claimed now. */
-  unpark: (gate: string) => Promise<Unparked | null>
+  unpark: (gate: string, count: number) => Promise<Unparked | null>
   /** Runs what was unparked, with what it was let in with. */
-  letIn: (unparked: Unparked & { job: NonNullable<Unparked['job']> }, pass: LetIn | null) => void
+  letIn: (claimed: Claimed, pass: LetIn | null) => void
+  /** Parks again what was not let in. */
+  putBack: (claimed: Claimed[], gate: Gate) => Promise<unknown>
 }
 
 /** What the first job behind a gate was let in with, for what it asked. Without a pass it has to ask itself, and is told why. */
@@ -38,6 +42,7 @@ interface Keep {
   /** What the first job behind it asks. */
   demand: string
   standing: Standing | null
+  readonly length: SeriesLength
   /** How often it was told to keep it: what was answered before the last time says nothing of what was parked then. */
   news: number
 }
@@ -49,11 +54,13 @@ const PAUSE_MS = 1_000
 
 /**
  * Keeps gates for the jobs that one queue has parked behind them: stands in the line of each for the first one, unparks that
- * when it is let in, and stands there again for the next while it runs.
+ * when it is let in, and stands there again for the next while it runs. Where nobody else stands there, several short ones are let in
+ * for one place.
  */
 export class Gatekeeper {
   private readonly terms: GatekeeperTerms
   private readonly keeps = new Map<string, Keep>()
+  private readonly series: AllSeries
   private timer: Timer | null = null
   private isTelling = false
   private stopped = false
@@ -61,6 +68,7 @@ export class Gatekeeper {
 
   constructor(terms: GatekeeperTerms) {
     this.terms = terms
+    this.series = new AllSeries({ ...terms, track: (promise) => this.track(promise) })
   }
 
   isKeeping(key: string): boolean {
@@ -76,7 +84,7 @@ export class Gatekeeper {
       if (this.stopped) this.track(this.terms.yieldGates([key]))
       return
     }
-    const keep: Keep = { gate: open(), demand, standing, news: 0 }
+    const keep: Keep = { gate: open(), demand, standing, news: 0, length: new SeriesLength() }
     this.keeps.set(key, keep)
     this.arm()
     this.track(this.stand(key, keep))
@@ -92,12 +100,22 @@ export class Gatekeeper {
 
   /** Whether the first job that is parked there took over the pass of one that stands in line for itself. */
   async letPass(gate: Gate, pass: Pass): Promise<boolean> {
-    const { hasRoom, unpark, letIn } = this.terms
-    const unparked = hasRoom() && !this.stopped ? await unpark(gate.key) : null
-    if (!unparked?.job) return false
-    const { job, fence, rest } = unparked
-    letIn({ job, fence, rest }, { gate, pass, demand: gate.demand })
+    const { slots, unpark, letIn } = this.terms
+    const unparked = slots.hasSlot && !this.stopped ? await unpark(gate.key, 1) : null
+    const [first] = unparked?.claimed ?? []
+    if (!first) return false
+    letIn(first, { gate, pass, demand: gate.demand })
     return true
+  }
+
+  /** Who holds the gate keeps it for longer: those who were to follow on the same pass are parked again. */
+  endSeries(key: string): void {
+    this.series.end(key)
+  }
+
+  /** None of them is this consumer's any more, or is to begin. */
+  endAllSeries(): void {
+    this.series.endAll()
   }
 
   /** Gives all gates up. */
@@ -105,6 +123,7 @@ export class Gatekeeper {
     if (this.stopped) return
     this.stopped = true
     this.timer?.cancel()
+    this.series.endAll()
     const keys = [...this.keeps.keys()]
     for (const key of keys) this.drop(key)
     if (keys.length > 0) this.track(this.terms.yieldGates(keys))
@@ -147,34 +166,53 @@ export class Gatekeeper {
 
   /** Until nothing is left behind the gate, or somebody else keeps it. */
   private async stand(key: string, keep: Keep): Promise<void> {
-    const { metadata, untilRoom, unpark, letIn } = this.terms
+    const { metadata, slots, unpark, letIn } = this.terms
     while (this.keeps.get(key) === keep) {
       const { gate, demand } = keep
       if (gate) keep.standing ??= inLine(gate, demand, metadata)
       const pass = await this.untilIn(keep)
       if (pass === 'failed') continue
       const isKept = this.keeps.get(key) === keep
-      if (!isKept || !(await untilRoom(LONGEST_WAIT_MS))) {
+      if (!isKept || !(await slots.until(LONGEST_WAIT_MS))) {
         await pass?.giveBack()
         if (isKept) this.giveUp(key)
         return
       }
       const { news } = keep
-      const unparked = await unpark(key)
+      const count = gate && this.mayBeSeries(gate) ? this.series.countFor(keep.length) : 1
+      const isReserved = count > 1 && pass ? pass.reserve(count) : null
+      // It is looked at when the first one has ended.
+      isReserved?.catch(() => {})
+      const unparked = await unpark(key, count)
       if (!unparked) {
         await pass?.giveBack()
         return this.giveUp(key)
       }
-      const { job, fence, rest } = unparked
+      const { claimed, rest } = unparked
       if (this.keeps.get(key) === keep) {
         if (rest) keep.demand = rest.demand
-        // In line again before this job can end: nobody of the same queue gets in between.
-        if (rest && gate) keep.standing = inLine(gate, rest.demand, metadata)
         if (!rest && keep.news === news) this.keeps.delete(key)
       }
-      if (job) letIn({ job, fence, rest }, gate && { gate, pass, demand })
-      else await pass?.giveBack()
+      // In line again before the last one can end: nobody of the same queue gets in between.
+      const standAgain = () => {
+        if (gate && this.keeps.get(key) === keep)
+          keep.standing ??= inLine(gate, keep.demand, metadata)
+      }
+      const [first] = claimed
+      if (first && gate && pass && this.mayBeSeries(gate)) {
+        const inWith = { gate, pass, demand }
+        await this.series.begin(inWith, claimed, { isReserved, length: keep.length, standAgain })
+      } else {
+        standAgain()
+        if (first) letIn(first, gate && { gate, pass, demand })
+        else await pass?.giveBack()
+      }
     }
+  }
+
+  /** Where several may be in there is nothing to save, and where keys take turns who is put back would have to know whose turn it was. */
+  private mayBeSeries(gate: Gate): boolean {
+    return !gate.isShared && !this.terms.takesTurns(gate)
   }
 
   /** What fails for good is for the job to fail by: it asks once more. */
@@ -218,11 +256,4 @@ export class Gatekeeper {
       this.isTelling = false
     }
   }
-}
-
-/** It may fail before anybody asks what became of it. */
-function inLine(gate: Gate, demand: string, metadata: string): Standing {
-  const standing = new Standing(gate, demand, metadata)
-  standing.entered.catch(() => {})
-  return standing
 }

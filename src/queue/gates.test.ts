@@ -1,5 +1,6 @@
 // Jobs that need a lock or a limit, as a user sees them.
 import { describe, expect, it } from 'vitest'
+import { watched } from '../../test/faults.ts'
 import { fixedWindow, funnel } from '../limit/index.ts'
 import { createTestSluice } from '../testing/index.ts'
 import type { Job } from './run.ts'
@@ -252,6 +253,27 @@ describe('a job that needs a lock', () => {
     }
     await expect.poll(() => queue.counts()).toEqual({ ...NOWHERE, timed: 2, dead: 1 })
     await expect.poll(async () => (await sluice.lock('door').inspect()).holder).toBe(null)
+    await sluice.close()
+  })
+
+  it('holds up nobody who takes what is there while it waits in line for its second gate', async () => {
+    const { sluice } = createTestSluice()
+    const semaphore = { name: 'seats', permits: 1 }
+    const queue = sluice.queue<number>('q', { lock: 'door', semaphore })
+    const [door, seat] = [sluice.lock('door'), sluice.semaphore('seats', { permits: 1 })]
+    const [heldDoor, heldSeat] = [await door.acquire(), await seat.acquire()]
+    await queue.add(1)
+    const patient = queue.take({ wait: '1h' })
+    await expect.poll(() => queue.counts()).toEqual({ ...NOWHERE, parked: 1 })
+    await heldDoor.release()
+    await expect.poll(async () => (await seat.inspect()).waiters.length).toBe(1)
+    const now = watched(queue.take({ wait: 0 }))
+    await expect.poll(() => now.isPending).toBe(false)
+    expect(now.value).toEqual([])
+    await heldSeat.release()
+    const [delivery] = await patient
+    expect(delivery?.gates).toMatchObject([{ gate: 'lock:door' }, { gate: 'semaphore:seats' }])
+    await delivery?.ack()
     await sluice.close()
   })
 

@@ -1,7 +1,7 @@
 // Jobs that keep what they hold until they are tried again, `onRetry: 'keep'`: on every engine.
 import { describe, expect, it } from 'vitest'
 import { engines } from '../../test/engines.ts'
-import { gate } from '../../test/faults.ts'
+import { gate, watched } from '../../test/faults.ts'
 import { openGatedClients, WAYS_TO_ADD } from '../../test/queue-clients.ts'
 import { fixedWindow } from '../limit/index.ts'
 import { createTestSluice } from '../testing/index.ts'
@@ -169,6 +169,9 @@ describe.each(engines)(
       await expect(first?.retry()).rejects.toMatchObject({ code: 'SLUICE_STALE_DELIVERY' })
       expect(await queue.counts()).toEqual({ ...NOWHERE, inFlight: 1 })
       expect(await locks.lock('door').tryAcquire()).toBe(null)
+      const now = watched(queue.take({ wait: 0 }))
+      await expect.poll(() => now.isPending).toBe(false)
+      expect(now.value).toEqual([])
       const taking = queue.take({ wait: '20s' })
       await clock.advance('3s')
       const [second] = await taking

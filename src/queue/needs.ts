@@ -59,15 +59,24 @@ export class Needs {
   }
 
   /** Whose turn it is where a job waits for what is for all of its queue: its key. Null where jobs wait in one line. */
-  turnOf(payload: string, { key }: Gate): string | null {
+  turnOf(payload: string, gate: Gate): string | null {
+    const keyOf = this.turnsAt(gate)
+    // As short as the name of a gate: engines keep it beside that.
+    return keyOf ? gateKey('key', keyOf(decodePayload(payload) as never)) : null
+  }
+
+  /** Whether the keys of jobs take turns at it. */
+  takesTurns(gate: Gate): boolean {
+    return this.turnsAt(gate) !== null
+  }
+
+  private turnsAt({ key }: Gate): ((data: never) => string) | null {
     const { concurrency, rate } = this.ofQueue
     const perKeys = [concurrency?.perKey, rate?.perKey]
     if (!perKeys[0] && !perKeys[1]) return null
     if (key === this.totalRate()?.key) perKeys.reverse()
     else if (key !== this.totalConcurrency()?.key) return null
-    const perKey = perKeys[0] ?? perKeys[1]
-    // As short as the name of a gate: engines keep it beside that.
-    return perKey ? gateKey('key', perKey.key(decodePayload(payload) as never)) : null
+    return (perKeys[0] ?? perKeys[1])?.key ?? null
   }
 
   /** @throws {ArgumentError} for terms of another version */

@@ -21,8 +21,21 @@ export interface ParkingTerms {
   isOver: () => boolean
 }
 
+/** A job as it was claimed. */
+export interface Claimed {
+  job: StoredJob
+  fence: number
+}
+
 /** What was behind a gate, and still is. */
 export interface Unparked {
+  /** None where all that it found was overdue. */
+  claimed: Claimed[]
+  rest: GateView | null
+}
+
+/** At one place of a call. */
+interface Found {
   job: StoredJob | null
   fence: number
   rest: GateView | null
@@ -40,7 +53,7 @@ export class Parking {
   private readonly parks = new Gathering<Park, Parked>((parks) =>
     this.inTurn(() => this.parkAll(parks)),
   )
-  private readonly unparks = new Gathering<string, Unparked>((gates) =>
+  private readonly unparks = new Gathering<string, Found>((gates) =>
     this.inTurn(() => this.unparkAll(gates)),
   )
 
@@ -53,9 +66,12 @@ export class Parking {
     return this.parks.ask(park)
   }
 
-  /** The first job behind a gate, which is the consumer's then. Null if it is over, or the queue is paused. */
-  unpark(gate: string): Promise<Unparked | null> {
-    return this.unparks.ask(gate)
+  /** The first jobs behind a gate, which are the consumer's then. Null if it is over, or the queue is paused. */
+  async unpark(gate: string, count: number): Promise<Unparked | null> {
+    const asked = Array.from({ length: count }, () => this.unparks.ask(gate))
+    const found = (await Promise.all(asked)).filter((one) => one !== null)
+    const claimed = found.flatMap(({ job, fence }) => (job ? [{ job, fence }] : []))
+    return found.length > 0 ? { claimed, rest: found.at(-1)?.rest ?? null } : null
   }
 
   /** Becomes the keeper of gates, up to 100, or stays it. */
@@ -83,7 +99,7 @@ export class Parking {
     return untilAnswered({ clock, call: () => store.park(request), isOver })
   }
 
-  private async unparkAll(gates: string[]): Promise<Unparked[] | null> {
+  private async unparkAll(gates: string[]): Promise<Found[] | null> {
     const { store, clock, queue, leaseMs, isOver } = this.terms
     const epoch = this.terms.epoch()
     const heldCount = this.terms.heldCount()

@@ -68,14 +68,19 @@ export class PartitionedConsumer {
     for (const member of this.members) member.stop()
   }
 
-  /** Resolves when nothing is left to tell the store, and everyone has asked who could. */
-  async flushed(): Promise<void> {
-    const all = () => Promise.all(this.members.map((member) => member.flushed()))
+  /** Resolves when all that can be had now was given out, and everyone has asked who could. */
+  async answered(): Promise<void> {
+    const all = () => Promise.all(this.members.map((member) => member.answered()))
     await all()
     for (let other = 1; other < this.members.length && this.isClaiming; other++) {
       if (this.stopped || !this.shares.next()) return
       await all()
     }
+  }
+
+  /** Resolves when nothing is left to tell the store. */
+  async flushed(): Promise<void> {
+    await Promise.all(this.members.map((member) => member.flushed()))
   }
 
   tell(id: string, ending: Ending): void {

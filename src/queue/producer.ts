@@ -63,8 +63,8 @@ export class Producer {
     this.sender = new Sender(store, queue, id, limits)
     this.limits = limits
     this.idle = idle
-    this.confirmations = new Confirmations((isNamed, demand, sequence) =>
-      store.confirm({ queue, producer: id, sequence, isNamed, demand }),
+    this.confirmations = new Confirmations((isNamed, demand, first, sequence) =>
+      store.confirm({ queue, producer: id, first, sequence, isNamed, demand }),
     )
   }
 

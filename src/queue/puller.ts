@@ -115,7 +115,7 @@ export class Puller<Data> {
       this.consumer.wake()
       if (waitMs > 0) return
       const late = this.deadlines.watch(() => request.resolve([]))
-      const answered = this.consumer.flushed().then(() => this.lastReading)
+      const answered = this.consumer.answered().then(() => this.lastReading)
       void answered.then(() => {
         late()
         request.resolve([])

@@ -1,3 +1,4 @@
+import type { Batch } from './add-store.ts'
 import type { When } from './adding.ts'
 import type { FailedAttempt, FailureNote } from './history.ts'
 import type { NewJob } from './store.ts'
@@ -55,10 +56,7 @@ export interface NamedJob extends NewJob {
   quietMs: number
 }
 
-export interface AddNamedRequest {
-  queue: string
-  producer: string
-  sequence: number
+export interface AddNamedRequest extends Batch {
   jobs: NamedJob[]
   /** Refused with a `QueueFullError` if more jobs than that would wait then. */
   maxLength?: number | undefined

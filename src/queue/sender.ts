@@ -37,6 +37,8 @@ export class Sender {
   private readonly producer: string
   private readonly limits: Limits
   private lastNumber = 0
+  /** Of each kind, which the store numbers for itself. */
+  private readonly lastAdded = new Map<unknown, number>()
 
   constructor(store: QueueStore, queue: string, producer: string, limits: Limits) {
     this.store = store
@@ -79,6 +81,7 @@ export class Sender {
       })
       if (added.length !== part.length)
         throw new InternalError('A batch of jobs was out of sequence.')
+      this.lastAdded.set(kind, number)
       answers.push(...added)
     }
     return { answers, sequence: number }
@@ -90,11 +93,13 @@ export class Sender {
     sequence: number,
     before: Sent | null,
   ): Promise<unknown[]> {
-    const request = { queue: this.queue, producer: this.producer, sequence, jobs, ...this.limits }
+    const { queue, producer, limits } = this
+    const lastAdded = () => this.lastAdded.get(kind) ?? 0
+    const request = { queue, producer, sequence, lastAdded: lastAdded(), jobs, ...limits }
     const behind = before && kind.behind(this.store)
     if (!behind) return kind.call(this.store, request)
     try {
-      return await behind(request, before.settled)
+      return await behind(request, before.settled.then(lastAdded))
     } finally {
       // Who added before is told before, and a batch that is tried again leaves when no other one is under way.
       await before.settled

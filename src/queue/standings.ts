@@ -1,4 +1,5 @@
 import type { Gate, Pass } from '../gate/gate.ts'
+import type { UnderWay } from '../gate/under-way.ts'
 import { Standing } from './standing.ts'
 
 export interface StandingsTerms {
@@ -6,6 +7,8 @@ export interface StandingsTerms {
   metadata: string
   /** Whether half of the free slots are left to others. */
   isRoomy: () => boolean
+  /** Who asks for what may be had now: not who stands and waits. */
+  asking: UnderWay
   /** Whether a job that is parked behind the gate took over the pass. */
   letPass: (gate: Gate, pass: Pass) => Promise<boolean>
 }
@@ -49,9 +52,19 @@ export class Standings {
     const standing = new Standing(gate, gate.demand, this.terms.metadata)
     this.all.add(standing)
     try {
-      return await standing.entered
+      return (await standing.atOnce()) ?? (await this.wait(standing))
     } finally {
       this.all.delete(standing)
+    }
+  }
+
+  private async wait(standing: Standing): Promise<Pass | null> {
+    const { asking } = this.terms
+    asking.end()
+    try {
+      return await standing.entered
+    } finally {
+      asking.begin()
     }
   }
 }

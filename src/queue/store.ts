@@ -1,5 +1,5 @@
 import type { Pass } from '../gate/gate.ts'
-import type { AddStore } from './add-store.ts'
+import type { AddStore, Batch } from './add-store.ts'
 import type { EventStore } from './event-store.ts'
 import type { FailedAttempt, FailureNote } from './history.ts'
 import type { ListingStore } from './listing-store.ts'
@@ -143,11 +143,7 @@ export interface NewJob {
   deadlineAtMs?: number
 }
 
-export interface AddRequest {
-  queue: string
-  /** Identifies the caller that numbers its batches; one batch is in flight at a time, or two by `addBehind`. */
-  producer: string
-  sequence: number
+export interface AddRequest extends Batch {
   jobs: NewJob[]
   /** Refused with a {@link QueueFullError} if more jobs, or bytes of their payloads, than that would wait then. */
   maxLength?: number | undefined

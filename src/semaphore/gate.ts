@@ -25,7 +25,8 @@ export function semaphoreGates(
   store: Pick<SemaphoreStore, 'inspect'>,
 ): SemaphoreGates {
   const semaphores: HeldKind<SemaphoreDemand, SemaphoreTerms> = {
-    ...{ kind: 'semaphore', isShared: true, holds },
+    ...{ kind: 'semaphore', holds },
+    isShared: ({ permits }) => permits > 1,
     read(said, { name, permits }) {
       const weight = /^[1-9]\d{0,6}$/.test(said) ? Number(said) : Number.NaN
       if (weight <= permits) return { weight, permits, solo: false }
@@ -37,6 +38,8 @@ export function semaphoreGates(
       const { permits, used, holders, waiters } = await store.inspect(name)
       return inTheWay(holders, waiters, `${used} of ${permits} permits held`)
     },
+    // There are no fences to reserve.
+    reserve: async ({ name }) => (await store.inspect(name)).waiters.length === 0,
   }
 
   return {

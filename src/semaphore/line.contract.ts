@@ -330,6 +330,23 @@ export function lineContract(bench: Bench): void {
       expect(dead.grants).toEqual([])
     })
 
+    it('S6 S15 of a process that is gone refuse nobody for longer who does not wait', async () => {
+      for (const name of ['released', 'over']) {
+        const holder = bench.asker({ weight: PERMITS })
+        await holder.take(name, CLAIM_MS)
+        const client = { ...bench.second, clientId: 'nowhere:1:000000000000' }
+        await bench.job({ weight: 2 }, client).join(name)
+        if (name === 'released') await holder.release(name)
+        else await bench.pass(CLAIM_MS)
+        const living = bench.asker({ weight: 2 })
+        for (const ms of [0, CLAIM_MS, MICROSECOND_MS]) {
+          await bench.pass(ms)
+          if ((await living.tryAcquire(name)).tag === 'acquired') break
+        }
+        expect((await bench.holdOf(name, living)).weight).toBe(2)
+      }
+    })
+
     it('S6 S15 of a process that is gone delay the next by one claim lease at most', async () => {
       const [holder] = await bench.lineOf('a', [])
       const { second } = bench

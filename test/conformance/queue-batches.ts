@@ -49,7 +49,8 @@ export class Batches {
     isSwapped: boolean,
   ): Promise<void> {
     const before = gate()
-    const call = () => addBehind(second, before.opened)
+    const settled = before.opened.then(() => first.sequence)
+    const call = () => addBehind(second, settled)
     const early = isSwapped ? call() : null
     const firstIds = await add(first)
     // As a client does that lost both answers: in their order, before anybody says that the first is settled.

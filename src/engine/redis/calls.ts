@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.ts'
 import { EngineUnavailableError } from '../../errors.ts'
+import { type Asker, type Batch, batchOf, goesWith, type Item, sizeOf } from './batch.ts'
 import { PlainCall } from './call-line.ts'
 import { asUnknown, fromReply, isNotNow, isReplyError } from './failures.ts'
 import {
@@ -7,35 +8,16 @@ import {
   areAlike,
   decodeReply,
   type Facts,
-  failureOf,
-  type ItemWords,
   ItemWriter,
-  repliesOf,
   type Script,
   type Sent,
-  sizeOf,
 } from './script.ts'
 import type { Servers } from './servers.ts'
-
-interface Item extends ItemWords {
-  resolve: (reply: never) => void
-  reject: (error: unknown) => void
-}
 
 /** Whether the servers take writes. Some that do not answer everything else. */
 export interface WriteEvents {
   onRefused(group: number, reply: string): void
   onServed(script: AnyScript): void
-}
-
-/** Items that travel in one call. */
-interface Batch extends Sent {
-  script: AnyScript
-  group: number
-  items: Item[]
-  /** About as many as it takes on the wire. */
-  bytes: number
-  deadlineMs: number
 }
 
 /** No call holds the server for long. */
@@ -92,12 +74,20 @@ export class ScriptCalls {
     keys: Keys,
     args: Args,
   ): Promise<Reply & Sent> {
+    return new Promise((resolve, reject) => this.tell(script, keys, args, { resolve, reject }))
+  }
+
+  /** The same for one of many: without a promise for each, which would be kept until it is answered. */
+  tell<Keys, Args, Reply>(
+    script: Script<Keys, Args, Reply>,
+    keys: Keys,
+    args: Args,
+    asker: Asker<Reply>,
+  ): void {
     const plain = script as unknown as AnyScript
-    return new Promise((resolve, reject) => {
-      // Spread, such an object costs 4 us: as much as all the rest.
-      const item = this.writer.write(plain, keys, args)
-      this.enqueue(plain, { keys: item.keys, once: item.once, args: item.args, resolve, reject })
-    })
+    const item = this.writer.write(plain, keys, args)
+    // Spread, such an object costs 4 us: as much as all the rest.
+    this.enqueue(plain, { keys: item.keys, once: item.once, args: item.args, asker })
   }
 
   /** The same, but where no other is under way it leaves at once: then there is nothing to share a call with. */
@@ -115,7 +105,7 @@ export class ScriptCalls {
     args: Args,
   ): { keys: string[]; args: string[] } {
     const plain = script as unknown as AnyScript
-    const item = { ...this.writer.write(plain, keys, args), resolve() {}, reject() {} }
+    const item = { ...this.writer.write(plain, keys, args), asker: NOBODY }
     const group = this.servers.groupOf(item.keys[0] ?? '')
     const [, keyCount, ...words] = this.argumentsOf(plain, group, [item])
     return { keys: words.slice(0, Number(keyCount)), args: words.slice(Number(keyCount)) }
@@ -186,11 +176,13 @@ export class ScriptCalls {
   /** Answers every item but those that the server refused to write for now, if there is time for them. */
   private settle(batch: Batch, replies: readonly unknown[]): void {
     const { script, group, items } = batch
+    const first = script.tellsNow ? 2 : 1
+    batch.nowUs = script.tellsNow ? Number(replies[1]) : 0
     let refusal: string | null = null
     const refused: Item[] = []
     for (let index = 0; index < items.length; index++) {
       const item = items[index] as Item
-      const raw = replies[index + 1]
+      const raw = replies[first + index]
       const failure = failureOf(raw)
       if (failure === null) answer(script, item, raw, batch)
       else {
@@ -255,34 +247,23 @@ export class ScriptCalls {
 }
 
 const settled = Promise.resolve()
+const NOBODY: Asker<unknown> = { resolve() {}, reject() {} }
 const NO_TEXT: readonly string[] = []
 
-const batchOf = (script: AnyScript, group: number, item: Item, bytes: number): Batch => ({
-  script,
-  group,
-  items: [item],
-  bytes,
-  deadlineMs: 0,
-  sentAtMs: 0,
-  mayHaveRun: false,
-})
-
-/** Whether all that items of a call share is the same. */
-function goesWith({ items }: Batch, { once }: Item): boolean {
-  const shared = items[0]?.once
-  return once === shared || once.every((text, index) => text === shared?.[index])
-}
+/** Answers that are all plain come as one text. The first is the number of the call, then the time if that is told. */
+const repliesOf = (reply: unknown): readonly unknown[] =>
+  Array.isArray(reply) ? reply : String(reply).split(' ')
 
 function answer(script: AnyScript, item: Item, raw: unknown, sent: Sent): void {
   try {
-    item.resolve(decodeReply(script, raw, sent) as never)
+    item.asker.resolve(decodeReply(script, raw, sent) as never)
   } catch (error) {
     reject(item, error, sent)
   }
 }
 
 const reject = (item: Item, failure: unknown, { mayHaveRun }: Sent) =>
-  item.reject(asUnknown(failure, mayHaveRun))
+  item.asker.reject(asUnknown(failure, mayHaveRun))
 
 /** A repeat that leaves too late to be answered ends a socket that is well. */
 const LEAST_TIME_MS = 50
@@ -291,6 +272,10 @@ const hasTime = ({ deadlineMs }: Batch) =>
   performance.now() + NOT_NOW_PAUSE_MS + LEAST_TIME_MS < deadlineMs
 
 const afterPause = (then: () => void) => void setTimeout(then, NOT_NOW_PAUSE_MS)
+
+/** What failed an item. A refusal came at the first write of its script, so nothing was written. */
+const failureOf = (raw: unknown): string | null =>
+  Array.isArray(raw) && raw[0] === 'failed' ? String(raw[1]) : null
 
 const mayRepeat = (script: AnyScript, failure: unknown): failure is EngineUnavailableError =>
   failure instanceof EngineUnavailableError &&

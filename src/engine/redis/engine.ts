@@ -2,7 +2,6 @@ import type { Clock } from '../../clock.ts'
 import { printable } from '../../text.ts'
 import { newClientId } from '../client-id.ts'
 import type { EngineEvents, EngineHealth } from '../engine.ts'
-import { PlainCall } from './call-line.ts'
 import { ScriptCalls } from './calls.ts'
 import type { ConnectionOptions } from './connection.ts'
 import { fromReply, isReplyError } from './failures.ts'
@@ -79,6 +78,8 @@ export interface RedisEngine {
   ): Promise<Reply & Sent>
   /** The same for one that leaves at once where no other is under way. */
   readonly callAtOnce: ScriptCalls['callAtOnce']
+  /** The same for one of many, without a promise: so much is called in a tick that those would cost as much as the rest. */
+  tell: ScriptCalls['tell']
   /** @throws {EngineUnavailableError} where the server of a key can not tell what is on its disk */
   assertSyncs(key: string): Promise<void>
   /** Queues a script for one item in a MULTI of the user's own, as {@link queueScript} does. */
@@ -206,13 +207,9 @@ export function openRedisEngine(options: RedisEngineOptions): RedisEngine {
 
   function command(name: string, ...args: string[]): Promise<unknown> {
     const deadlineMs = performance.now() + commandTimeoutMs
-    return new Promise((resolve, reject) => {
-      const refuse = (error: unknown) =>
-        reject(isReplyError(error) ? fromReply(error.message, name, args.slice(0, 1)) : error)
-      servers.take(
-        servers.groupOf(args[0] ?? ''),
-        new PlainCall(name, args, deadlineMs, resolve, refuse),
-      )
+    const answer = servers.call(servers.groupOf(args[0] ?? ''), name, args, deadlineMs)
+    return answer.catch((error: unknown) => {
+      throw isReplyError(error) ? fromReply(error.message, name, args.slice(0, 1)) : error
     })
   }
 
@@ -259,6 +256,7 @@ export function openRedisEngine(options: RedisEngineOptions): RedisEngine {
         args,
       ),
     callAtOnce: (script, scriptKeys, args) => calls.callAtOnce(script, scriptKeys, args),
+    tell: (script, scriptKeys, args, asker) => calls.tell(script, scriptKeys, args, asker),
     assertSyncs: (key) => confirmed.assertSyncs(servers.groupOf(key), commandTimeoutMs),
     within: (transaction, argument, script, scriptKeys, args, told) =>
       queueScript(transaction, argument, script, calls.wordsOf(script, scriptKeys, args), told),

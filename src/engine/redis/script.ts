@@ -1,6 +1,14 @@
 import { InternalError } from '../../errors.ts'
 
-type FieldType = 'string' | 'digits' | 'integer' | 'number' | 'integer?' | 'strings' | 'integers'
+type FieldType =
+  | 'string'
+  | 'digits'
+  | 'numeral'
+  | 'integer'
+  | 'number'
+  | 'integer?'
+  | 'strings'
+  | 'integers'
 type ArgumentSpec =
   | readonly [name: string, type: FieldType]
   | readonly [name: string, type: 'list', fields: readonly string[]]
@@ -25,8 +33,12 @@ export interface Script<Keys, Args, Reply> {
   readonly facts: readonly Fact[]
   /** The kind of the one key that all items of a call share, or none. */
   readonly shares: string | null
-  /** The reply that comes as its numbers, without a tag; when all of a call do, as one text. */
-  readonly plain: string | null
+  /**
+   * The replies that come as their numbers, without a tag, by how many those are; when all of a call do, as one text.
+   */
+  readonly plain: Readonly<Record<number, string>>
+  /** Whether the answer to a call says the time by which it was judged. */
+  readonly tellsNow: boolean
   readonly keys: readonly (keyof Keys & string)[]
   /** Arguments that all items of a call have in common. */
   readonly once: readonly (keyof Args & string)[]
@@ -41,6 +53,10 @@ export interface Script<Keys, Args, Reply> {
   readonly types?: (keys: Keys, args: Args) => Reply
 }
 
+/** What a script answers. */
+export type ReplyOf<OneScript> =
+  OneScript extends Script<infer _Keys, infer _Args, infer Reply> ? Reply : never
+
 export type AnyScript = Script<
   Record<string, string | string[]>,
   Record<string, unknown>,
@@ -51,6 +67,8 @@ export type AnyScript = Script<
 export interface Sent {
   /** The caller's monotonic time from before the call first left. */
   sentAtMs: number
+  /** The time by which it was judged, in the store's microseconds; 0 where the script does not tell. */
+  nowUs: number
   /** It was sent before, and that answer was lost: this one may be of the repeat. */
   mayHaveRun: boolean
 }
@@ -140,39 +158,25 @@ export function areAlike(items: readonly { args: readonly string[] }[]): boolean
 const encodeScalar = (value: unknown): string =>
   typeof value === 'string' ? value : value === null ? '' : String(value)
 
-/** About as many bytes as it takes on the wire. */
-export function sizeOf(args: readonly string[]): number {
-  let bytes = 0
-  for (const text of args) bytes += text.length + 16
-  return bytes
-}
-
-/** Answers that are all plain come as one text. The first is the number of the call. */
-export const repliesOf = (reply: unknown): readonly unknown[] =>
-  Array.isArray(reply) ? reply : String(reply).split(' ')
-
-/** What failed an item. A refusal came at the first write of its script, so nothing was written. */
-export const failureOf = (raw: unknown): string | null =>
-  Array.isArray(raw) && raw[0] === 'failed' ? String(raw[1]) : null
-
 /** Reads `[tag, …fields]`, or the numbers of the plain reply, as the script's header declares it. */
 export function decodeReply(
   script: AnyScript,
   raw: unknown,
-  { sentAtMs, mayHaveRun }: Sent,
+  { sentAtMs, nowUs, mayHaveRun }: Sent,
 ): { tag: string } & Sent {
   const isTagged = Array.isArray(raw)
-  const tag = isTagged ? String(raw[0]) : script.plain
-  if (tag === null) throw new InternalError(`Script ${script.name} answered without a tag.`)
+  const values: readonly unknown[] = isTagged ? raw : String(raw).split(',')
+  const tag = isTagged ? String(raw[0]) : script.plain[values.length]
+  if (tag === undefined) throw new InternalError(`Script ${script.name} answered without a tag.`)
   const declared = script.replies[tag]
   if (!declared) throw new InternalError(`Script ${script.name} gave the undeclared reply ${tag}.`)
   const reply: Record<string, unknown> & { tag: string } & Sent = {
     tag: declared[0],
     sentAtMs,
+    nowUs,
     mayHaveRun,
   }
   const [, fields] = declared
-  const values = isTagged ? raw : fields.length === 1 ? [raw] : String(raw).split(',')
   let index = isTagged ? 1 : 0
   for (const [name, type] of fields) reply[name] = decodeField(values[index++], type)
   return reply
@@ -181,6 +185,7 @@ export function decodeReply(
 function decodeField(raw: unknown, type: FieldType): unknown {
   switch (type) {
     case 'string':
+    case 'numeral':
       return String(raw ?? '')
     case 'digits':
     case 'integer':

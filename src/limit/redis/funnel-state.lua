@@ -1,6 +1,6 @@
 -- A funnel on one key: string. Mostly 19 digits, which the server keeps as a number: when it is empty, in
 -- microseconds, and in the last three how much fits. Of a debt that this cannot say: 'debt_us at_us'.
--- BRINGS slack_of read_funnel funnel_text
+-- BRINGS slack_of read_funnel form_of funnel_text
 
 local function slack_of(full_us) return math.min(0.25, full_us * 2 ^ -44) end
 
@@ -22,7 +22,13 @@ local function read_funnel(stored, full_us)
   return debt_us, now_us + left_us - debt_us
 end
 
-local sized_us, size
+local sized_us, form
+
+-- How a number is written: with its size, which is the same for all of a call.
+local function form_of(full_us)
+  if sized_us ~= full_us then sized_us, form = full_us, '%d' .. string.format('%03d', size_of(full_us)) end
+  return form
+end
 
 -- A fraction, and what is owed beyond what fits, is kept as it is; and all of it before 2006 and after
 -- 2255, when the number may not have as many digits.
@@ -31,6 +37,5 @@ local function funnel_text(debt_us, full_us)
   if debt_us > full_us or debt_us % 1 ~= 0 or empty_us < 2 ^ 50 or empty_us > 2 ^ 53 then
     return string.format('%.17g %.0f', debt_us, now_us)
   end
-  if sized_us ~= full_us then sized_us, size = full_us, size_of(full_us) end
-  return string.format('%d%03d', empty_us, size)
+  return string.format(form_of(full_us), empty_us)
 end

@@ -22,6 +22,14 @@ export function stateKey(keys: Keyspace, whose: Whose, kind: RuleKind, place = 1
   return keyOf(keys, whose, place === 1 ? PARTS[kind] : `${PARTS[kind]}:${place}`)
 }
 
+/** The same of many keys of one limiter: what they have in common is put together once. */
+export function stateKeysOf(keys: Keyspace, limiter: string, kind: RuleKind) {
+  const common = stateKey(keys, { limiter, key: '' }, kind)
+  const end = common.indexOf('}')
+  const [before, behind] = [common.slice(0, end), common.slice(end)]
+  return (key: string): string => before + escapePart(key) + behind
+}
+
 /** The slot in which a limiter's key, or all of a tag, are; null where there are none. */
 export const slotsOf = (engine: Pick<RedisEngine, 'topology' | 'groupOf' | 'keys'>) =>
   engine.topology === 'cluster'

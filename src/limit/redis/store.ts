@@ -1,5 +1,8 @@
+import type { Asker } from '../../engine/redis/batch.ts'
 import type { RedisEngine } from '../../engine/redis/engine.ts'
+import type { ReplyOf, Sent } from '../../engine/redis/script.ts'
 import { InternalError } from '../../errors.ts'
+import { answerOfDebt } from '../funnel.ts'
 import {
   type LimitStore,
   partsOf,
@@ -9,7 +12,7 @@ import {
   type TakeRequest,
 } from '../store.ts'
 import { answersOfRuns, pourTimes, type Run } from '../times.ts'
-import { ownerOf, stateKey, statePattern } from './keys.ts'
+import { ownerOf, stateKey, stateKeysOf, statePattern } from './keys.ts'
 import { redisParts } from './parts.ts'
 import * as scripts from './scripts.gen.ts'
 
@@ -17,19 +20,37 @@ import * as scripts from './scripts.gen.ts'
 export function redisLimitStore(engine: RedisEngine): LimitStore {
   const together = redisParts(engine)
 
+  const stateKeys = new WeakMap<StoredRule, { limiter: string; keyOf: (key: string) => string }>()
+
+  /** Most takes by a rule are of the same limiter. */
+  function stateOf(request: TakeRequest): string {
+    const { limiter, key, tag, rule } = request
+    if (tag !== undefined && tag !== null) return stateKey(engine.keys, request, rule.kind)
+    const known = stateKeys.get(rule)
+    if (known !== undefined && known.limiter === limiter) return known.keyOf(key)
+    const keyOf = stateKeysOf(engine.keys, limiter, rule.kind)
+    stateKeys.set(rule, { limiter, keyOf })
+    return keyOf(key)
+  }
+
   /** A script of its own for each kind: a short one costs the server less. */
-  function judge(state: string, rule: RateRule, cost: number, times: number) {
+  function judge(
+    state: string,
+    rule: RateRule,
+    { cost, times }: { cost: number; times: number },
+    asker: Asker<JudgeReply>,
+  ): void {
     switch (rule.kind) {
       case 'funnel':
-        return engine.call(scripts.takeFunnel, { state }, funnelTerms(rule, cost, times))
+        return engine.tell(scripts.takeFunnel, { state }, funnelTerms(rule, cost, times), asker)
       case 'slidingLog': {
         const script = rule.isLong ? scripts.takeLongLog : scripts.takeLog
-        return engine.call(script, { state }, logTerms(rule, cost, times))
+        return engine.tell(script, { state }, logTerms(rule, cost, times), asker)
       }
       case 'bucket':
-        return engine.call(scripts.takeBucket, { state }, bucketTerms(rule, cost, times))
+        return engine.tell(scripts.takeBucket, { state }, bucketTerms(rule, cost, times), asker)
       case 'counter':
-        return engine.call(scripts.takeCounter, { state }, counterTerms(rule, cost, times))
+        return engine.tell(scripts.takeCounter, { state }, counterTerms(rule, cost, times), asker)
     }
   }
 
@@ -39,8 +60,12 @@ export function redisLimitStore(engine: RedisEngine): LimitStore {
 
   async function takeTimes(request: TakeRequest, times: number): Promise<TakeAnswer[]> {
     const { rule, cost } = request
-    const state = stateKey(engine.keys, request, rule.kind)
-    const answer = isRate(rule) ? await judge(state, rule, cost, times) : CORRUPT
+    const state = stateOf(request)
+    const answer = isRate(rule)
+      ? await new Promise<JudgeReply & Sent>((resolve, reject) =>
+          judge(state, rule, { cost, times }, { resolve, reject }),
+        )
+      : CORRUPT
     if (answer.tag === 'corrupt') {
       const answers: TakeAnswer[] = []
       do answers.push(await takeOfMany(request))
@@ -54,7 +79,7 @@ export function redisLimitStore(engine: RedisEngine): LimitStore {
     if (answer.tag === 'several') {
       return answersOfRuns(rule, { cost, times }, runsOf(answer.runs), answer.retryUs)
     }
-    return new Array<TakeAnswer>(times).fill(answerOf(answer, state))
+    return new Array<TakeAnswer>(times).fill(answerOf(answer, rule, state))
   }
 
   return {
@@ -62,10 +87,17 @@ export function redisLimitStore(engine: RedisEngine): LimitStore {
     take(request) {
       const { rule, cost, peek } = request
       if (!isRate(rule) || request.requestId !== undefined) return takeOfMany(request)
-      const state = stateKey(engine.keys, request, rule.kind)
-      return judge(state, rule, cost, peek ? 0 : 1).then((answer) =>
-        answer.tag === 'corrupt' ? takeOfMany(request) : answerOf(answer, state),
-      )
+      const state = stateOf(request)
+      return new Promise((resolve, reject) => {
+        const asker: Asker<JudgeReply> = {
+          resolve(reply) {
+            if (reply.tag === 'corrupt') takeOfMany(request).then(resolve, reject)
+            else resolve(answerOf(reply, rule, state))
+          },
+          reject,
+        }
+        judge(state, rule, { cost, times: peek ? 0 : 1 }, asker)
+      })
     },
 
     takeTimes,
@@ -100,6 +132,14 @@ export function redisLimitStore(engine: RedisEngine): LimitStore {
     },
   }
 }
+
+type JudgeReply = ReplyOf<
+  | typeof scripts.takeFunnel
+  | typeof scripts.takeLog
+  | typeof scripts.takeLongLog
+  | typeof scripts.takeBucket
+  | typeof scripts.takeCounter
+>
 
 const CORRUPT = { tag: 'corrupt' } as const
 
@@ -149,10 +189,14 @@ function filled(answers: TakeAnswer[], times: number): TakeAnswer[] {
 
 /** What the script of any kind of rule answers to one take. */
 type TakeReply =
+  | { tag: 'charged'; state: string; nowUs: number }
   | { tag: 'judged'; remaining: number; resetUs: number; retryUs: number }
   | { tag: 'several' | 'poured' }
 
-function answerOf(reply: TakeReply, state: string): TakeAnswer {
+function answerOf(reply: TakeReply, rule: StoredRule, state: string): TakeAnswer {
+  if (reply.tag === 'charged' && rule.kind === 'funnel') {
+    return answerOfDebt(Number(reply.state.slice(0, 16)) - reply.nowUs, rule)
+  }
   if (reply.tag !== 'judged')
     throw new InternalError(`One take of ${state} was answered as several.`)
   const { remaining, resetUs, retryUs } = reply

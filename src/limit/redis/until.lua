@@ -1,5 +1,5 @@
 -- When a key may go, and that it does not go before.
--- BRINGS until_ms stays note_ahead
+-- BRINGS until_ms least_us stays note_ahead
 
 local server_us
 -- So far back the clock may have stepped since the script began, and the shortest time from now that
@@ -14,7 +14,9 @@ local function until_ms(reset_us)
     local time = redis.call('TIME')
     server_us = time[1] * 1000000 + time[2]
   end
-  return string.format('%d', math.ceil((server_us + ahead_us + reset_us) / 1000))
+  local ms = (server_us + ahead_us + reset_us) / 1000
+  local rest = ms % 1
+  return string.format('%d', rest > 0 and ms - rest + 1 or ms)
 end
 
 -- Whether a key is there that was written just now; if not, it is to be written again. To the server

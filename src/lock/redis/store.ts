@@ -87,20 +87,27 @@ export function redisLockStore(engine: RedisEngine, kind: 'lock' | 'election'): 
       case 'waiting': {
         const { position, lastFence, sentAtMs } = answer
         const holder = holderOf(answer)
-        if (!holder) await passOn(name)
+        if (!holder) await passOn(name, 'all')
         return { tag: 'waiting', position, lastFence, holder, sentAtMs }
       }
-      case 'held':
-        return { tag: 'held', waiterCount: answer.waiterCount, holder: holderOf(answer) }
+      case 'held': {
+        const holder = holderOf(answer)
+        const isDeaf = !holder && (await passOn(name, 'jobs')) === 'deaf'
+        // They keep their places, as at a release that passes them over.
+        if (isDeaf) return acquireInLine({ ...request, demand: { fair: false } })
+        return { tag: 'held', waiterCount: answer.waiterCount, holder }
+      }
       case 'refused':
         return { tag: 'refused' }
     }
   }
 
   /** Free, and somebody stands in front: who is dead and does not listen would hold up all others, a job for 15 s. */
-  async function passOn(name: string): Promise<void> {
-    const { granted, fence } = await engine.call(scripts.passOn, keysOf(name), { topic: kind })
-    tell(granted, fence)
+  async function passOn(name: string, to: 'all' | 'jobs'): Promise<'passed' | 'deaf' | 'kept'> {
+    const args = { toJobs: to === 'jobs' ? 1 : 0, topic: kind }
+    const answer = await engine.call(scripts.passOn, keysOf(name), args)
+    if (answer.tag === 'passed') tell(answer.granted, answer.fence)
+    return answer.tag
   }
 
   function release(request: ReleaseRequest<LockDemand>): Promise<ReleaseAnswer> {
@@ -195,6 +202,12 @@ export function redisLockStore(engine: RedisEngine, kind: 'lock' | 'election'): 
     async raiseFence({ name, owner, fence }) {
       engine.sawFence(fence)
       return (await engine.call(scripts.raiseFence, { lock: lockOf(name) }, { owner, fence })).tag
+    },
+
+    async reserveFences({ name, owner, fence }) {
+      engine.sawFence(fence)
+      const keys = { lock: lockOf(name), line: engine.keys.key(kind, name, 'line') }
+      return (await engine.call(scripts.reserveFences, keys, { owner, fence })).tag
     },
 
     inspect,

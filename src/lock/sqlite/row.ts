@@ -10,6 +10,9 @@ export interface Place {
   floor: number
 }
 
+/** What its line is called. */
+export const gateOf = ({ kind, name }: Place) => `${kind}:${name}`
+
 export interface LockRow {
   owner: Owner | null
   fence: number

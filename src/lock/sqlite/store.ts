@@ -12,18 +12,18 @@ import {
   sweepLines,
   type Waiter,
   WITHDRAWAL_US,
-  waitersOf,
   withdraw,
 } from '../../gate/sqlite/line.ts'
 import { schema as gateSchema } from '../../gate/sqlite/schema.gen.ts'
 import type { AcquireRequest, Grant, Holder, Owner, RenewAnswer } from '../../gate/store.ts'
-import type { LockDemand, LockStore, StoredLock } from '../store.ts'
+import type { LockDemand, LockStore } from '../store.ts'
 import {
   beBusy,
   describe,
   extend,
   free,
   freeIdle,
+  gateOf,
   holderOf,
   isHeld,
   type LockRow,
@@ -33,6 +33,7 @@ import {
   readRow,
 } from './row.ts'
 import { schema } from './schema.gen.ts'
+import { findGranted, namesInUse, viewOf } from './view.ts'
 
 type StoredAnswer =
   | { tag: 'acquired'; fence: number }
@@ -50,12 +51,9 @@ interface GivenUp {
 const IDLE_US = 86_400_000_000
 const SWEEP_EVERY_US = 1_000_000
 const MOST_SWEPT = 16
-/** A view shows no more waiters than these. */
-const MOST_VIEWED = 100
 /** A release passes over the head of the line no more often in a row. */
 const MOST_PASSES = 15
 
-const gateOf = ({ kind, name }: Place) => `${kind}:${name}`
 const NOTHING_GIVEN: GivenUp = { wasHeld: false, granted: null }
 
 /** Locks in the table `lock`, and `waiter` of the gate. */
@@ -87,8 +85,12 @@ export function sqliteLockStore(engine: SqliteEngine, kind: 'lock' | 'election')
       const { answer, granted } = await write(name, (place) => {
         sweepSometimes(place.transaction)
         const answer = acquire(place, request)
-        const granted = answer.tag === 'waiting' && !answer.holder ? passOn(place) : null
-        return { answer: granted ? acquire(place, request) : answer, granted }
+        if (answer.tag === 'waiting' && !answer.holder) {
+          const granted = passOn(place, 'all')
+          return { answer: granted ? acquire(place, request) : answer, granted }
+        }
+        const isFree = answer.tag === 'held' && !answer.holder
+        return { answer, granted: isFree ? passOn(place, 'jobs') : null }
       })
       if (granted) grants.deliver(granted)
       if (answer.tag === 'waiting') grants.await(owner)
@@ -131,11 +133,17 @@ export function sqliteLockStore(engine: SqliteEngine, kind: 'lock' | 'election')
     raiseFence: ({ name, owner, fence }) =>
       write(name, (place) => (raiseFence(place, owner, fence) ? 'raised' : 'lost')),
 
-    inspect: (name) => engine.read((transaction) => view(placeOf(transaction, name))),
+    reserveFences: ({ name, owner, fence }) =>
+      write(name, (place) => {
+        if (countWaiters(place.transaction, gateOf(place)) > 0) return 'awaited'
+        return raiseFence(place, owner, fence) ? 'reserved' : 'lost'
+      }),
+
+    inspect: (name) => engine.read((transaction) => viewOf(placeOf(transaction, name))),
 
     list: (limit) =>
       engine.read((transaction) =>
-        namesInUse(transaction, kind, limit).map((name) => view(placeOf(transaction, name))),
+        namesInUse(transaction, kind, limit).map((name) => viewOf(placeOf(transaction, name))),
       ),
 
     onGrant: (listener) => grants.onGrant(listener),
@@ -168,10 +176,16 @@ function acquire(place: Place, request: AcquireRequest<LockDemand>): StoredAnswe
   return { tag: 'acquired', fence: own(place, row, to) }
 }
 
-/** A free lock with somebody in front: who that is may be dead, and would keep all others waiting for as long as it counts. Who asked is told of it as the holder. */
-function passOn(place: Place): Grant | null {
+/**
+ * A free lock with somebody in front: who that is may be dead, and would keep all others waiting for as long as it counts.
+ * @param to 'jobs': not where a caller is the first, who counts for no longer than one who is dead would have it
+ */
+function passOn(place: Place, to: 'all' | 'jobs'): Grant | null {
+  const { transaction } = place
   const row = readRow(place)
-  return row && !isHeld(row, place.transaction.nowUs) ? handOver(place, row, null) : null
+  if (!row || isHeld(row, transaction.nowUs)) return null
+  if (to === 'jobs' && headOfLine(transaction, gateOf(place))?.kind !== 'job') return null
+  return handOver(place, row, null)
 }
 
 /** Someone else has the lock, or waits for it in front: join the line, or say how long it is. */
@@ -246,47 +260,6 @@ function handOver(place: Place, row: LockRow, preferred: string | null): Grant |
   const passes = near ? row.passes + 1 : 0
   const fence = own(place, row, { owner, leaseUs: claimUs, metadata, isGranted: true, passes })
   return { owner, fence }
-}
-
-function view(place: Place): StoredLock {
-  const { transaction, name } = place
-  const row = readRow(place)
-  const isTaken = isHeld(row, transaction.nowUs)
-  const { fence, metadata } = row ?? { fence: 0, metadata: '' }
-  return {
-    name,
-    holder: isTaken ? { ...holderOf(row, transaction.nowUs), fence, metadata } : null,
-    waiters: waitersOf(transaction, gateOf(place), MOST_VIEWED).map((waiter) => ({
-      owner: waiter.owner,
-      kind: waiter.kind,
-      metadata: waiter.metadata,
-    })),
-  }
-}
-
-function findGranted(transaction: Transaction, kind: string, above: Owner, below: Owner): Grant[] {
-  return transaction.all<Grant>(
-    `SELECT owner, fence FROM lock
-     WHERE is_granted = 1 AND owner > ? AND owner < ? AND kind = ? AND expires_us > ?`,
-    above,
-    below,
-    kind,
-    transaction.nowUs,
-  )
-}
-
-/** Held or waited for. */
-function namesInUse(transaction: Transaction, kind: string, limit: number): string[] {
-  const { nowUs } = transaction
-  const rows = transaction.all<{ name: string }>(
-    `SELECT name FROM lock WHERE kind = ?1 AND expires_us > ?2 AND owner IS NOT NULL
-     UNION SELECT substr(gate, length(?1) + 2) FROM waiter
-     WHERE deadline_us >= ?2 AND gate LIKE ?1 || ':%' LIMIT ?3`,
-    kind,
-    nowUs,
-    limit,
-  )
-  return rows.map((row) => row.name)
 }
 
 /** Removes some of what has no use any more. Answers whether there may be more. */

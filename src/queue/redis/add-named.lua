@@ -1,9 +1,10 @@
 -- Adds jobs by name, in order, as far as what is there allows; the same batch again changes nothing.
--- KEYLIST keys  of the line, as tickets.lua says; events, watchers, as events.lua says; producer: string 'sequence answers', for ten minutes; then record and log of each job
+-- KEYLIST keys  of the line, as tickets.lua says; events, watchers, as events.lua says; producer: string 'sequence unbroken_from answers', for ten minutes; then record and log of each job
 -- ARGV tail_number   integer
 -- ARGV filling_name  string
 -- ARGV rank_filling_name  string
 -- ARGV sequence      integer  0 in a transaction of the user's: nobody repeats that
+-- ARGV last_added    integer  the last batch that this producer knows to be added, or 0
 -- ARGV events_kept   integer  0: none
 -- ARGV max_length    integer  jobs that may wait, or 0
 -- ARGV max_bytes     integer  bytes of payload that may wait, or 0; what is added is counted only then
@@ -18,10 +19,12 @@
 local producer, meta = keys[12], keys[1]
 local queue, told = open_line(keys), open_events(keys[10], keys[11], events_kept)
 local previous = sequence > 0 and redis.call('GET', producer)
+local unbroken_from = sequence
 if previous then
-  local done, answers = string.match(previous, '^(%d+) (%d*)$')
+  local done, from, answers = string.match(previous, '^(%d+) (%d+) (%d*)$')
   if tonumber(done) == sequence then return { 'added', answers, queue.line.next, queue.fill.number, queue.ranked.number } end
   if tonumber(done) > sequence then return { 'stale' } end
+  if tonumber(done) >= last_added then unbroken_from = tonumber(from) end
 end
 local known = {}
 for at = 13, #keys, 2 do known[keys[at]] = known[keys[at]] or read_record(keys[at]) end
@@ -87,5 +90,5 @@ end
 put_in_line(keys, queue, tail_number, filling_name, rank_filling_name)
 write_events(told)
 local answered = table.concat(answers)
-if sequence > 0 then redis.call('SET', producer, string.format('%.0f ', sequence) .. answered, 'PX', 600000) end
+if sequence > 0 then redis.call('SET', producer, string.format('%.0f %.0f ', sequence, unbroken_from) .. answered, 'PX', 600000) end
 return { 'added', answered, queue.line.next, queue.fill.number, queue.ranked.number }

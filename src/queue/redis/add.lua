@@ -10,11 +10,12 @@
 -- KEYS  wake      zset, one token while a claim may succeed
 -- KEYS  events    stream, see events.lua
 -- KEYS  watchers  zset channel -> until_us
--- KEYS  producer  string 'sequence first_id' and that of the batch before where it may be asked for again, for ten minutes; not touched by a batch without a sequence
+-- KEYS  producer  string 'sequence unbroken_from first_id' and the first id of the batch before where it may be asked for again, for ten minutes; not touched by a batch without a sequence
 -- ARGV  tail_number   integer
 -- ARGV  filling_name  string
 -- ARGV  rank_filling_name  string
 -- ARGV  sequence      integer  0 in a transaction of the user's: nobody repeats that
+-- ARGV  last_added    integer  the last batch that this producer knows to be added, or 0
 -- ARGV  is_behind     integer  1 where the batch before it is under way: refused unless that was added last
 -- ARGV  dues          string
 -- ARGV  max_length    integer  jobs that may wait, or 0
@@ -26,6 +27,7 @@
 -- REPLY full   length:integer bytes:integer   what waits already; nothing was added
 -- REPLY stale                     a later batch of this producer was added before
 -- REPLY gap                       the batch before it was not added last; nothing was added
+-- A server without last_added has lost it, or took over without it: then unbroken_from is this batch.
 -- Dues are '' if all are due now, else one for each body, each with a comma: '' for now, '+us' for
 -- after that long, or '@us' for that time.
 -- COST  O(jobs), at most 1000
@@ -43,10 +45,11 @@ local previous = sequence > 0 and redis.call('GET', producer)
 if dues ~= '' then redis.call('ZCARD', filling) end
 local head_us = dues ~= '' and tonumber(redis.call('ZRANGE', buckets, 0, 0, 'WITHSCORES')[2]) or math.huge
 if has_flags == 1 then read_firsts(ranks, rank_filling, rank_filling) end
-local done, done_first, before_first = 0, nil, nil
+local done, unbroken_from, done_first, before_first = 0, sequence, nil, nil
 if previous then
-  done, done_first, before_first = string.match(previous, '^(%d+) (%d+) ?(%d*)$')
+  done, unbroken_from, done_first, before_first = string.match(previous, '^(%d+) (%d+) (%d+) ?(%d*)$')
   done = tonumber(done)
+  if done < last_added then unbroken_from = sequence end
   local first = done == sequence and done_first or done == sequence + 1 and before_first or ''
   if first ~= '' then return { 'added', tonumber(first), line.next, timed.number, ranked.number } end
   if done > sequence then return { 'stale' } end
@@ -108,6 +111,6 @@ if told then
   note_event(told, 'A', string.format('%.0f %d', first_id, #bodies), #bodies)
   write_events(told)
 end
-local known = string.format('%.0f %.0f', sequence, first_id) .. (is_behind == 1 and ' ' .. done_first or '')
+local known = string.format('%.0f %.0f %.0f', sequence, unbroken_from, first_id) .. (is_behind == 1 and ' ' .. done_first or '')
 if sequence > 0 then redis.call('SET', producer, known, 'PX', 600000) end
 return { 'added', first_id, line.next, timed.number, ranked.number }

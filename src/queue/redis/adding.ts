@@ -32,9 +32,9 @@ export function redisAdding(
     async addBehind(request, settled) {
       const answer = await call(request, true)
       if (answer.tag !== 'gap') return idsOf(request, answer)
-      await settled
+      const lastAdded = await settled
       try {
-        return idsOf(request, await call(request, false))
+        return idsOf(request, await call({ ...request, lastAdded }, false))
       } catch (error) {
         throw asUnknown(error, answer.mayHaveRun)
       }

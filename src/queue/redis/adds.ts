@@ -16,7 +16,7 @@ export function addCall(
   eventsKept: number,
   isBehind = false,
 ) {
-  const { producer, sequence, jobs, maxLength = 0, maxBytes = 0 } = request
+  const { producer, sequence, lastAdded = 0, jobs, maxLength = 0, maxBytes = 0 } = request
   const { tailNumber, fillingName, rankFillingName } = known
   return {
     keys: {
@@ -27,7 +27,8 @@ export function addCall(
       producer: known.producer(producer),
     },
     args: {
-      ...{ tailNumber, fillingName, rankFillingName, sequence, maxLength, maxBytes, eventsKept },
+      ...{ tailNumber, fillingName, rankFillingName, sequence, lastAdded, maxLength, maxBytes },
+      eventsKept,
       isBehind: isBehind ? 1 : 0,
       dues: duesText(jobs),
       hasFlags: jobs.some(hasFlags) ? 1 : 0,
@@ -42,7 +43,7 @@ export function addNamedCall(
   request: Omit<AddNamedRequest, 'queue'>,
   eventsKept: number,
 ) {
-  const { producer, sequence, jobs, maxLength = 0, maxBytes = 0 } = request
+  const { producer, sequence, lastAdded = 0, jobs, maxLength = 0, maxBytes = 0 } = request
   const { keys, args, learn } = toldLineOf(known)
   const named = jobs.flatMap(({ name }) => [known.record(name), known.log(name)])
   return {
@@ -50,6 +51,7 @@ export function addNamedCall(
     args: {
       ...args,
       sequence,
+      lastAdded,
       maxLength,
       maxBytes,
       eventsKept,

@@ -11,6 +11,8 @@ import { isOfLooks, type QueueKeys } from './keys.ts'
 
 /** Gates whose buckets are asked for at one time. */
 const GATES_IN_A_STEP = 100
+/** Gates that one command reads of a bucket of looks, where all are put in order. */
+const PLACES_IN_A_STEP = 1_000
 /** Its round stands in front of a body, and what the job asks behind it: see `parked.lua`. */
 const ROUND_LENGTH = 16
 const DEMAND_LENGTH = 34
@@ -23,14 +25,32 @@ interface Place {
   name: string
 }
 
-/** Gates of a bucket of looks in a steady order. Those without jobs are among them. */
+/** Gates of a bucket of looks some at a time: in no order, and one may come twice. Those without jobs are among them. */
+async function* stepsOf(
+  ask: Ask,
+  keys: QueueKeys,
+  bucket: string,
+  count: number,
+): AsyncGenerator<string[]> {
+  const key = keys.timed(bucket)
+  let from = '0'
+  do {
+    const [next = '0', ...pairs] = await ask('ZSCAN', key, from, 'COUNT', `${count}`)
+    yield pairs.filter((_, index) => index % 2 === 0)
+    from = next
+  } while (from !== '0')
+}
+
+/** All of them, in a steady order. */
 async function gatesIn(ask: Ask, keys: QueueKeys, bucket: string): Promise<Place[]> {
-  const gates = await ask('ZRANGE', keys.timed(bucket), '0', '-1')
-  const places = gates.map((gate) => {
-    const hash = createHash('sha256').update(gate).digest('hex').slice(0, 16)
-    return { gate, name: `${bucket}:${hash}` }
-  })
-  return places.sort((a, b) => (a.name < b.name ? -1 : 1))
+  const places = new Map<string, Place>()
+  for await (const gates of stepsOf(ask, keys, bucket, PLACES_IN_A_STEP)) {
+    for (const gate of gates) {
+      const hash = createHash('sha256').update(gate).digest('hex').slice(0, 16)
+      places.set(gate, { gate, name: `${bucket}:${hash}` })
+    }
+  }
+  return [...places.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
 const bucketsOfLooks = async (ask: Ask, keys: QueueKeys) =>
@@ -89,18 +109,14 @@ export async function gatesOf(
   { limit, only }: GatesRequest,
 ): Promise<ListedGate[]> {
   if (only !== undefined) return found(ask, keys, [only])
-  const gates: ListedGate[] = []
-  for await (const step of gatesFrom(ask, keys, '')) {
-    gates.push(
-      ...(await found(
-        ask,
-        keys,
-        step.map(({ gate }) => gate),
-      )),
-    )
-    if (gates.length >= limit) break
+  const gates = new Map<string, ListedGate>()
+  for (const bucket of await bucketsOfLooks(ask, keys)) {
+    for await (const step of stepsOf(ask, keys, bucket, GATES_IN_A_STEP)) {
+      for (const gate of await found(ask, keys, step)) gates.set(gate.name, gate)
+      if (gates.size >= limit) return [...gates.values()].slice(0, limit)
+    }
   }
-  return gates.slice(0, limit)
+  return [...gates.values()]
 }
 
 async function found(ask: Ask, keys: QueueKeys, names: string[]): Promise<ListedGate[]> {

@@ -5,7 +5,7 @@ import type { NewEvent } from '../event-store.ts'
 import type { AddNamedRequest, NamedAdd } from '../record-store.ts'
 import type { AddRequest } from '../store.ts'
 import type { AddKeyedRequest } from '../strand-store.ts'
-import { answerOnce } from './batches.ts'
+import { answerOnce, unbrokenFrom } from './batches.ts'
 import { ensureQueue, findQueue, type QueueRow } from './epochs.ts'
 import { tellEvents } from './events.ts'
 import { insertJobs, takeNumbers } from './jobs.ts'
@@ -21,10 +21,11 @@ interface Added {
 }
 
 export function addBatch(transaction: Transaction, request: AddRequest, eventsKept: number): Added {
-  const { queue: name, producer, sequence, jobs } = request
+  const { queue: name, producer, sequence, lastAdded = 0, jobs } = request
   const found = findQueue(transaction, name)
-  const last = transaction.get<{ sequence: number; firstId: number }>(
-    'SELECT sequence, first_id AS firstId FROM producer WHERE queue = ? AND name = ?',
+  const last = transaction.get<{ sequence: number; unbrokenFrom: number; firstId: number }>(
+    `SELECT sequence, unbroken_from AS unbrokenFrom, first_id AS firstId FROM producer
+     WHERE queue = ? AND name = ?`,
     found?.id ?? null,
     producer,
   )
@@ -38,12 +39,15 @@ export function addBatch(transaction: Transaction, request: AddRequest, eventsKe
   const firstId = takeNumbers(transaction, jobs.length)
   const isNews = insertJobs(transaction, queue.id, firstId, jobs) && !queue.isPaused
   transaction.run(
-    `INSERT INTO producer (queue, name, sequence, first_id, added_us) VALUES (?, ?, ?, ?, ?)
+    `INSERT INTO producer (queue, name, sequence, unbroken_from, first_id, added_us)
+     VALUES (?, ?, ?, ?, ?, ?)
      ON CONFLICT (queue, name) DO UPDATE SET sequence = excluded.sequence,
-       first_id = excluded.first_id, added_us = excluded.added_us`,
+       unbroken_from = excluded.unbroken_from, first_id = excluded.first_id,
+       added_us = excluded.added_us`,
     queue.id,
     producer,
     sequence,
+    unbrokenFrom(last, sequence, lastAdded),
     firstId,
     transaction.nowUs,
   )
@@ -74,10 +78,11 @@ export function addNamedBatch(
   request: AddNamedRequest,
   eventsKept: number,
 ): { answer: NamedAdd[]; isNews: boolean } {
-  const { queue: name, producer, sequence, jobs } = request
+  const { queue: name, producer, sequence, lastAdded, jobs } = request
   const queue = ensureQueue(transaction, name)
   let isNews = false
-  const answer = answerOnce(transaction, { queue: queue.id, producer, sequence }, () => {
+  const batch = { queue: queue.id, producer, sequence, lastAdded }
+  const answer = answerOnce(transaction, batch, () => {
     const isCounted = request.maxBytes !== undefined
     const added = jobs.map((job) => addNamed(transaction, queue.id, job, isCounted))
     refuseGrowth(transaction, queue, request)

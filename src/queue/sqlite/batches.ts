@@ -5,6 +5,16 @@ interface Batch {
   queue: number
   producer: string
   sequence: number
+  lastAdded?: number | undefined
+}
+
+/** The first of those batches of a producer up to this one of which it knows none that is missing here. */
+export function unbrokenFrom(
+  last: { sequence: number; unbrokenFrom: number } | undefined,
+  sequence: number,
+  lastAdded: number,
+): number {
+  return last && last.sequence >= lastAdded ? last.unbrokenFrom : sequence
 }
 
 /**
@@ -13,11 +23,12 @@ interface Batch {
  */
 export function answerOnce<Answer>(
   transaction: Transaction,
-  { queue, producer, sequence }: Batch,
+  { queue, producer, sequence, lastAdded = 0 }: Batch,
   work: () => Answer[],
 ): Answer[] {
-  const last = transaction.get<{ sequence: number; answers: string }>(
-    'SELECT sequence, answers FROM named_producer WHERE queue = ? AND name = ?',
+  const last = transaction.get<{ sequence: number; unbrokenFrom: number; answers: string }>(
+    `SELECT sequence, unbroken_from AS unbrokenFrom, answers FROM named_producer
+     WHERE queue = ? AND name = ?`,
     queue,
     producer,
   )
@@ -25,12 +36,15 @@ export function answerOnce<Answer>(
   if (last && last.sequence === sequence) return JSON.parse(last.answers)
   const answers = work()
   transaction.run(
-    `INSERT INTO named_producer (queue, name, sequence, answers, added_us) VALUES (?, ?, ?, ?, ?)
+    `INSERT INTO named_producer (queue, name, sequence, unbroken_from, answers, added_us)
+     VALUES (?, ?, ?, ?, ?, ?)
      ON CONFLICT (queue, name) DO UPDATE SET sequence = excluded.sequence,
-       answers = excluded.answers, added_us = excluded.added_us`,
+       unbroken_from = excluded.unbroken_from, answers = excluded.answers,
+       added_us = excluded.added_us`,
     queue,
     producer,
     sequence,
+    unbrokenFrom(last, sequence, lastAdded),
     JSON.stringify(answers),
     transaction.nowUs,
   )

@@ -18,24 +18,20 @@ export function sqliteConfirming(
       }
     },
 
-    async confirm({ queue, producer, sequence, isNamed }) {
+    async confirm({ queue, producer, first, sequence, isNamed }) {
       const table = isNamed ? 'named_producer' : 'producer'
-      const batch = `WHERE name = ? AND sequence >= ? AND queue = (SELECT id FROM queue WHERE name = ?)`
+      const batch = `WHERE name = ? AND sequence >= ? AND unbroken_from <= ?
+        AND queue = (SELECT id FROM queue WHERE name = ?)`
+      const known = [producer, sequence, first, queue]
       const isKnown =
         engine.synchronous === 'full'
           ? await engine.read(
               (transaction) =>
-                transaction.get(`SELECT 1 FROM ${table} ${batch}`, producer, sequence, queue) !==
-                undefined,
+                transaction.get(`SELECT 1 FROM ${table} ${batch}`, ...known) !== undefined,
             )
           : await engine.write(
               (transaction) =>
-                transaction.run(
-                  `UPDATE ${table} SET added_us = added_us ${batch}`,
-                  producer,
-                  sequence,
-                  queue,
-                ) > 0,
+                transaction.run(`UPDATE ${table} SET added_us = added_us ${batch}`, ...known) > 0,
               { durable: 'always' },
             )
       if (!isKnown) throw forgottenBatch(engine.place)

@@ -98,6 +98,7 @@ CREATE TABLE IF NOT EXISTS producer (
   queue INTEGER NOT NULL,
   name TEXT NOT NULL,
   sequence INTEGER NOT NULL,
+  unbroken_from INTEGER NOT NULL DEFAULT 0,
   first_id INTEGER NOT NULL,
   added_us INTEGER NOT NULL,
   PRIMARY KEY (queue, name)
@@ -150,6 +151,7 @@ CREATE TABLE IF NOT EXISTS named_producer (
   queue INTEGER NOT NULL,
   name TEXT NOT NULL,
   sequence INTEGER NOT NULL,
+  unbroken_from INTEGER NOT NULL DEFAULT 0,
   answers TEXT NOT NULL,
   added_us INTEGER NOT NULL,
   PRIMARY KEY (queue, name)

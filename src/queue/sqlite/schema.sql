@@ -133,6 +133,8 @@ CREATE TABLE IF NOT EXISTS producer (
   queue INTEGER NOT NULL,
   name TEXT NOT NULL,
   sequence INTEGER NOT NULL,
+  -- From that one on none of those that it knew to be added is missing.
+  unbroken_from INTEGER NOT NULL DEFAULT 0,
   first_id INTEGER NOT NULL,
   added_us INTEGER NOT NULL,
   PRIMARY KEY (queue, name)
@@ -196,6 +198,7 @@ CREATE TABLE IF NOT EXISTS named_producer (
   queue INTEGER NOT NULL,
   name TEXT NOT NULL,
   sequence INTEGER NOT NULL,
+  unbroken_from INTEGER NOT NULL DEFAULT 0,
   answers TEXT NOT NULL,
   added_us INTEGER NOT NULL,
   PRIMARY KEY (queue, name)

@@ -42,9 +42,9 @@ if at.own then
   pool_save(at)
   return { 'acquired', at.own.fence, at.granted, at.fences }
 end
-local is_turn = let_in(at, topic, owner)
--- A line that is not empty has live waiters, or more dead ones than one call drops. Nobody barges in.
-local is_next = is_turn or at.waiter_count == 0 or redis.call('ZCARD', line) == 0
+local is_turn, is_open = let_in(at, topic, owner)
+-- Of a longer line than one call looks at some may be left who live. Nobody barges in.
+local is_next = is_turn or is_open or redis.call('ZCARD', line) == 0
 if is_next and hold_fits(at, owner, weight, solo) then
   lease_set(at, owner, ttl_us)
   local fence = hold_take(at, owner, weight, solo, metadata)

@@ -10,9 +10,10 @@ end
 -- Each is given what it waits for, for its claim lease; who holds already keeps a lease that is
 -- longer. A waiter of this client is told by the reply, another by a message. Whose client does not
 -- listen is passed over and keeps its place; where listeners cannot be counted, the deadline of the
--- last heartbeat has to do. It stops at `caller`, whose turn it is if this answers true.
+-- last heartbeat has to do. It stops at `caller`. Answers true if it is the caller's turn, and second whether
+-- it is anybody's: nobody is left in the line who listens.
 local function let_in(at, topic, caller)
-  if at.waiter_count == 0 then return false end
+  if at.waiter_count == 0 then return false, true end
   local line, waiters = at.line, at.waiters
   local taken, deaf, is_turn = {}, {}, false
 
@@ -29,7 +30,7 @@ local function let_in(at, topic, caller)
     return not deaf[client]
   end
 
-  line_find(line, waiters, function(owner, claim_us, weight, asks)
+  local stopped = line_find(line, waiters, function(owner, claim_us, weight, asks)
     local solo, metadata = line_asks(asks)
     local before = hold_of(at, owner)
     if not hold_fits(at, owner, weight, solo, before) then return true end
@@ -49,5 +50,5 @@ local function let_in(at, topic, caller)
     redis.call('ZREM', line, unpack(taken))
     redis.call('HDEL', waiters, unpack(taken))
   end
-  return is_turn
+  return is_turn, not stopped and at.waiter_count <= 1024
 end
