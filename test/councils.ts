@@ -1,5 +1,6 @@
 // Councils of nodes for tests: each node a real store in memory, whose calls go wrong as planned.
 import { afterEach } from 'vitest'
+import { StoreResetError } from '../src/errors.ts'
 import { openLockStore } from '../src/lock/open.ts'
 import type { LockStore } from '../src/lock/store.ts'
 import type { NodeServer, QuorumNode } from '../src/redlock/node.ts'
@@ -13,6 +14,8 @@ export interface TestNode {
   plan: FaultPlan<LockStore>
   server: NodeServer
   away: string | null
+  /** When its data was found to be lost, if ever. */
+  resetAtMs: number
   readonly store: LockStore
   /** The calls that it got. */
   readonly calls: string[]
@@ -50,6 +53,7 @@ export function openCouncil(
       plan: () => undefined,
       server: { id: `server ${index}`, startedAtMs: OLD, inCluster: false },
       away: null,
+      resetAtMs: OLD,
       store: openLockStore(engine),
       calls: [],
     }
@@ -57,10 +61,14 @@ export function openCouncil(
   const quorumNodes = nodes.map(
     (node, index): QuorumNode => ({
       place: `node ${index}`,
-      store: faulty(node.store, (call) => {
-        node.calls.push(call.method)
-        return node.plan(call)
-      }),
+      store: {
+        ...faulty(node.store, (call) => {
+          node.calls.push(call.method)
+          return node.plan(call)
+        }),
+        resetSince: (sinceMs) =>
+          node.resetAtMs >= sinceMs ? new StoreResetError(`node ${index}`, 'emptied') : null,
+      },
       server: () => node.server,
       away: () => node.away,
       meet: async () => {},

@@ -1,7 +1,8 @@
 // Redlock on five real servers, some of which are killed, stopped, restarted or listed twice.
+import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { QuorumError } from '../src/redlock/errors.ts'
-import { type Redlock, redlock } from '../src/redlock/index.ts'
+import { type Redlock, type RedlockNode, redlock } from '../src/redlock/index.ts'
 import { type RedisProcess, startRedis } from './redis.ts'
 
 const TTL_MS = 2_000
@@ -11,8 +12,8 @@ const terms = { ttl: TTL_MS }
 const servers: RedisProcess[] = []
 const opened: Redlock[] = []
 
-function open(urls = servers.map(({ url }) => url)): Redlock {
-  const red = redlock(urls, options)
+function open(nodes: RedlockNode[] = servers.map(({ url }) => url)): Redlock {
+  const red = redlock(nodes, options)
   opened.push(red)
   return red
 }
@@ -50,6 +51,18 @@ afterAll(async () => {
 })
 
 describe('five servers', () => {
+  it('M1 are named by URL, or by a client of the user', async () => {
+    const clients = servers.map(({ url }) => new Redis(url))
+    try {
+      const [byClient, byUrl] = [open(clients.map((client) => ({ client }))), open()]
+      const lease = await take(byClient, 'by client')
+      expect(await byUrl.lock('by client', terms).tryAcquire()).toBeNull()
+      expect(await lease.release()).toBe('released')
+    } finally {
+      for (const client of clients) client.disconnect()
+    }
+  })
+
   it('M6 one of them under two addresses has one vote', async () => {
     const [a, b, c] = servers as [RedisProcess, RedisProcess, RedisProcess]
     const twice = open([a.url, b.url, a.url.replace('127.0.0.1', 'localhost')])
@@ -106,5 +119,27 @@ describe('five servers', () => {
     await expect.poll(() => theirs.tryAcquire().catch(() => undefined)).toBeNull()
     await lease.release()
     servers[0]?.resume()
+  })
+})
+
+describe('servers of which a majority is not there from the start', () => {
+  const votesOf = async (red: Redlock) =>
+    (await failureOf(red.lock('d', terms).tryAcquire()))?.votes.map(({ vote }) => vote)
+
+  it('M2 refuse', async () => {
+    const [gone, silent] = [await startRedis(), await startRedis()]
+    await gone.kill()
+    const [there] = servers as [RedisProcess]
+    try {
+      expect(await votesOf(open([there.url, gone.url, `redis://127.0.0.1:1`]))).toEqual([
+        ...['pending', 'unreachable', 'unreachable'],
+      ])
+      silent.pause()
+      const votes = await votesOf(open([gone.url, silent.url, `redis://127.0.0.1:1`]))
+      expect(votes).toEqual(['unreachable', 'unreachable', 'unreachable'])
+    } finally {
+      silent.resume()
+      await silent.kill()
+    }
   })
 })

@@ -4,7 +4,9 @@ import type { Said } from './poll.ts'
 import { mostOf } from './views.ts'
 
 export const answerOf = ({ fence, sentAtMs }: Attempt): AcquireAnswer => ({
-  ...{ tag: 'acquired', fence, sentAtMs },
+  tag: 'acquired',
+  fence,
+  sentAtMs,
 })
 
 export function highestFence(votes: readonly Said<AcquireAnswer>[]): number {

@@ -29,6 +29,15 @@ export interface AttemptRules {
 const NOT_HELD: Said<never> = { vote: 'lost', reason: 'it did not grant the lease' }
 const GRANTED: Said<never> = { vote: 'granted', reason: '' }
 const LOST: Said<never> = { vote: 'lost', reason: '' }
+/** What is known of a node: whether it may have been told of the attempt, and what it said. */
+const ASKED = 1
+const HOLDS = 2
+const FORCED = 4
+/** It is being given back there, until that is answered. */
+const GIVING_BACK = 8
+/** The node granted it so late that it was being given back already. */
+const GRANTED_LATE = 16
+
 const FENCED: LockDemand = { fair: true }
 const UNFENCED: LockDemand = { fair: true, fenced: false }
 
@@ -45,12 +54,8 @@ export class Attempt {
   private readonly council: Council
   private readonly rules: AttemptRules
   private readonly demand: LockDemand
-  /** Which nodes may have been told of it, and which have said that they granted it. */
-  private readonly asked: boolean[]
-  private readonly holds: boolean[]
-  private readonly forced: boolean[]
-  /** Where it is being given back, until the node has answered that. */
-  private readonly givingBack: (Promise<ReleaseAnswer> | null)[]
+  /** Of each node, what is known of it. */
+  private readonly marks: number[] = []
   private ttlMs: number
   private ended = false
   fence = 0
@@ -66,31 +71,30 @@ export class Attempt {
     this.owner = terms.owner
     this.metadata = terms.metadata
     this.ttlMs = terms.ttlMs
-    const none = () => new Array<boolean>(council.nodes.length).fill(false)
-    this.asked = none()
-    this.holds = none()
-    this.forced = none()
-    this.givingBack = council.nodes.map(() => null)
+    for (let index = 0; index < council.nodes.length; index++) this.marks.push(0)
   }
 
   /** Asks all nodes for it. */
-  async acquire(): Promise<Said<AcquireAnswer>[]> {
+  acquire(): Promise<Said<AcquireAnswer>[]> {
     const { council, ttlMs } = this
     this.sentAtMs = council.clock.monotonicMs()
     this.validUntilMs = this.sentAtMs + ttlMs - marginOf(ttlMs)
     const request = this.request()
-    const votes = await council.poll(council.nodeTimeoutMs(ttlMs), {
+    return council.poll(council.nodeTimeoutMs(ttlMs), {
       ask: ({ store }, index) => {
-        this.asked[index] = true
+        this.mark(index, ASKED)
         return store.acquire(request)
       },
       read: readAcquire,
       late: (index, said) => this.heedLate(index, said),
     })
+  }
+
+  /** What came of {@link acquire}: those that granted it are asked to renew it. */
+  heed(votes: readonly Said<AcquireAnswer>[]): void {
     for (let index = 0; index < votes.length; index++) {
-      if (votes[index]?.vote === 'granted') this.holds[index] = true
+      if (votes[index]?.vote === 'granted') this.mark(index, HOLDS)
     }
-    return votes
   }
 
   /** Whether so much of it is left that it may be given out. */
@@ -133,12 +137,12 @@ export class Attempt {
     // A shorter lease may begin with the call, and its answer may never come.
     this.validUntilMs = Math.min(this.validUntilMs, untilMs)
     const late = (index: number, { vote }: Said<RenewAnswer>) => {
-      if (vote === 'lost') this.holds[index] = false
-      if (vote === 'forced') this.forced[index] = true
+      if (vote === 'lost') this.unmark(index, HOLDS)
+      if (vote === 'forced') this.mark(index, FORCED)
     }
     const votes = await council.poll<RenewAnswer>(council.nodeTimeoutMs(ttlMs), {
       ask: ({ store }, index) =>
-        this.holds[index] ? store.renew({ name, owner, ttlMs, replicas: 0 }) : NOT_HELD,
+        this.is(index, HOLDS) ? store.renew({ name, owner, ttlMs, replicas: 0 }) : NOT_HELD,
       read: readRenew,
       late,
     })
@@ -151,9 +155,8 @@ export class Attempt {
   topUp(): void {
     const request = this.request()
     for (const [index, { store }] of this.council.nodes.entries()) {
-      if (this.ended || this.holds[index] || this.forced[index]) continue
-      if (this.council.unable(index)) continue
-      this.asked[index] = true
+      if (this.ended || this.is(index, HOLDS | FORCED) || this.council.unable(index)) continue
+      this.mark(index, ASKED)
       store.acquire(request).then(
         (answer) => this.heedLate(index, readAcquire(answer)),
         () => this.heedLate(index, LOST),
@@ -165,45 +168,72 @@ export class Attempt {
   giveUp(): Promise<Said<ReleaseAnswer>[]> {
     const { council, ttlMs } = this
     this.ended = true
-    for (const [index, { store }] of council.nodes.entries()) {
+    return council.poll<ReleaseAnswer>(council.nodeTimeoutMs(ttlMs), {
       // Who has no vote may have it all the same.
-      if (this.asked[index] && council.unable(index)) this.releaseOn(store).catch(() => {})
-    }
-    return council.poll(council.nodeTimeoutMs(ttlMs), {
+      unasked: (_, index) => {
+        if (this.is(index, ASKED)) this.giveBackAgain(index)
+      },
       ask: ({ store }, index) => {
-        if (!this.asked[index]) return LOST
-        const answer = this.releaseOn(store)
-        this.givingBack[index] = answer
-        return answer
+        if (!this.is(index, ASKED)) return LOST
+        this.mark(index, GIVING_BACK)
+        return this.releaseOn(store)
       },
       read: (answer, index) => {
-        this.givingBack[index] = null
-        return readRelease(answer)
+        this.heedRelease(index, answer.tag === 'lost')
+        return answer.tag === 'released' ? GRANTED : LOST
       },
+      failed: (index) => this.heedRelease(index, true),
     })
   }
 
   private request(): AcquireRequest<LockDemand> {
     const { name, owner, ttlMs, metadata } = this
-    const once = { enqueue: false, heartbeat: false, replicas: 0, demand: this.demand }
-    return { name, owner, ttlMs, claimMs: ttlMs, metadata, ...once }
+    return {
+      name,
+      owner,
+      ttlMs,
+      claimMs: ttlMs,
+      enqueue: false,
+      heartbeat: false,
+      metadata,
+      replicas: 0,
+      demand: this.demand,
+    }
   }
 
   /** What a node says of it when the outcome is there. */
   private heedLate(index: number, { vote }: Said<AcquireAnswer>): void {
     if (!this.ended) {
-      if (vote === 'granted') this.holds[index] = true
+      if (vote === 'granted') this.mark(index, HOLDS)
       return
     }
+    if (vote === 'taken') return
+    const isFoundOut = vote === 'granted' && this.is(index, GIVING_BACK)
+    if (isFoundOut) this.mark(index, GRANTED_LATE)
+    else this.giveBackAgain(index)
+  }
+
+  /** A release that overtook the call was of no use: one that is answered after it, and found it, was. */
+  private heedRelease(index: number, foundNothing: boolean): void {
+    this.unmark(index, GIVING_BACK)
+    if (foundNothing && this.is(index, GRANTED_LATE)) this.giveBackAgain(index)
+  }
+
+  private giveBackAgain(index: number): void {
     const node = this.council.nodes[index]
-    if (!node || vote === 'taken') return
-    const again = () => void this.releaseOn(node.store).catch(() => {})
-    // A release that overtook it was of no use: one that is answered later, and found it, did not.
-    const release = vote === 'granted' ? this.givingBack[index] : null
-    if (!release) return again()
-    release.then(({ tag }) => {
-      if (tag === 'lost') again()
-    }, again)
+    if (node) this.releaseOn(node.store).catch(() => {})
+  }
+
+  private is(index: number, marks: number): boolean {
+    return ((this.marks[index] ?? 0) & marks) !== 0
+  }
+
+  private mark(index: number, marks: number): void {
+    this.marks[index] = (this.marks[index] ?? 0) | marks
+  }
+
+  private unmark(index: number, marks: number): void {
+    this.marks[index] = (this.marks[index] ?? 0) & ~marks
   }
 
   private releaseOn(store: LockStore): Promise<ReleaseAnswer> {
@@ -217,8 +247,6 @@ function readAcquire(answer: AcquireAnswer): Said<AcquireAnswer> {
   const reason = answer.holder ? `by ${ownerOfAttempt(answer.holder.owner)}` : ''
   return { vote: 'taken', reason, answer }
 }
-
-const readRelease = ({ tag }: ReleaseAnswer): Said<never> => (tag === 'released' ? GRANTED : LOST)
 
 function readRenew(answer: RenewAnswer): Said<RenewAnswer> {
   if (answer.tag === 'forced') return { vote: 'forced', reason: answer.reason, answer }

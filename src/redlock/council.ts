@@ -1,7 +1,8 @@
 import type { Clock } from '../clock.ts'
+import { Rhythm } from '../gate/rhythm.ts'
 import { type NodeVote, QuorumError } from './errors.ts'
 import type { NodeServer, QuorumNode } from './node.ts'
-import { PENDING, Poll, type Question, type Said } from './poll.ts'
+import { type Needed, PENDING, Poll, type Question, type Said } from './poll.ts'
 
 export interface CouncilSettings {
   /** How long a node may take for one answer. */
@@ -24,19 +25,29 @@ const DENIALS: ReadonlySet<NodeVote['vote']> = new Set<NodeVote['vote']>([
   ...(['lost', 'forced', 'taken', 'free'] as const),
 ])
 
+const isKnown = (node: QuorumNode) => node.server() !== null
+
 /** The nodes that vote, how many of them have to agree, and which may not vote now. */
 export class Council {
   readonly nodes: readonly QuorumNode[]
   readonly clock: Clock
   /** A majority: any two of them share a node. */
   readonly quorum: number
+  /** Of the polls that are under way. */
+  readonly deadlines: Rhythm
   private readonly settings: CouncilSettings
+  private readonly majority: Needed
+  private readonly everybody: Needed
 
   constructor(nodes: readonly QuorumNode[], clock: Clock, settings: CouncilSettings) {
     this.nodes = nodes
     this.clock = clock
     this.quorum = Math.floor(nodes.length / 2) + 1
+    this.deadlines = new Rhythm(clock)
     this.settings = settings
+    const { length } = nodes
+    this.majority = { granted: this.quorum, against: length - this.quorum + 1 }
+    this.everybody = { granted: length, against: length, answers: length }
   }
 
   get longestTtlMs(): number {
@@ -52,7 +63,7 @@ export class Council {
 
   /** Before the first vote it has to be known who votes. Null if it is. */
   meet(): Promise<unknown> | null {
-    if (this.nodes.every((node) => node.server() !== null)) return null
+    if (this.nodes.every(isKnown)) return null
     const strangers = this.nodes.filter((node) => node.server() === null && node.away() === null)
     if (strangers.length === 0) return null
     const able = this.nodes.filter((node) => node.server() !== null && node.away() === null)
@@ -83,15 +94,19 @@ export class Council {
    * the deadline: then with what each has said until then.
    */
   poll<Answer>(timeoutMs: number, question: Question<Answer>): Promise<Said<Answer>[]> {
-    const needed = { granted: this.quorum, against: this.nodes.length - this.quorum + 1 }
-    return new Promise((resolve) => new Poll(this, question, needed, resolve).run(timeoutMs))
+    return this.ask(timeoutMs, question, this.majority)
   }
 
   /** The same, but it waits for every node that answers by its deadline. */
   hear<Answer>(timeoutMs: number, question: Question<Answer>): Promise<Said<Answer>[]> {
-    const { length } = this.nodes
-    const needed = { granted: length, against: length, answers: length }
-    return new Promise((resolve) => new Poll(this, question, needed, resolve).run(timeoutMs))
+    return this.ask(timeoutMs, question, this.everybody)
+  }
+
+  private ask<Answer>(timeoutMs: number, question: Question<Answer>, needed: Needed) {
+    const dueMs = this.clock.monotonicMs() + timeoutMs
+    return new Promise<Said<Answer>[]>((resolve) =>
+      new Poll(this, question, needed, dueMs, resolve).run(),
+    )
   }
 
   /** Whether enough nodes may vote now. */
@@ -139,10 +154,11 @@ export class Council {
 
   /** A node before this one that is the same server. */
   private twinOf(server: NodeServer, index: number): QuorumNode | null {
-    if (server.id === null) return null
+    const { id } = server
+    if (id === null) return null
     for (let before = 0; before < index; before++) {
       const other = this.nodes[before] as QuorumNode
-      if (other.server()?.id === server.id) return other
+      if (other.server()?.id === id) return other
     }
     return null
   }

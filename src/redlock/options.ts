@@ -28,20 +28,25 @@ export function withTtl(
   const isObject = typeof given === 'object' && given !== null && !Array.isArray(given)
   // What is no object of options is refused by whoever reads it next.
   if (given !== undefined && !isObject) return given as never
-  const ttl = given?.ttl ?? Math.min(DEFAULT_TTL_MS, longestTtlMs)
-  return { ...given, ttl }
+  // A copy of what has one already would cost as much as asking a node.
+  if (hasTtl(given)) return given
+  return { ...given, ttl: Math.min(DEFAULT_TTL_MS, longestTtlMs) }
+}
+
+const hasTtl = (given: LockOptions | undefined): given is LockOptions & { ttl: Duration } =>
+  given !== undefined && Object.hasOwn(given, 'ttl') && given.ttl !== undefined
+
+const MEANINGLESS = {
+  durability: 'the nodes themselves are the copies, and their replicas do not count',
+  fair: 'the nodes have no common line',
 }
 
 /** @throws {ArgumentError} for options that nodes which know nothing of each other cannot serve */
 export function refuseMeaningless(given: LockOptions = {}): void {
-  const why = {
-    durability: 'the nodes themselves are the copies, and their replicas do not count',
-    fair: 'the nodes have no common line',
-  }
   for (const option of ['durability', 'fair'] as const) {
     const value = given[option]
     if (value === undefined) continue
-    throw new ArgumentError(`lock.${option}`, `left out: ${why[option]}`, describe(value))
+    throw new ArgumentError(`lock.${option}`, `left out: ${MEANINGLESS[option]}`, describe(value))
   }
 }
 

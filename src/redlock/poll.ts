@@ -1,5 +1,6 @@
 import type { Timer } from '../clock.ts'
 import { EngineUnavailableError } from '../errors.ts'
+import type { Beat } from '../gate/rhythm.ts'
 import type { Council } from './council.ts'
 import type { NodeVote } from './errors.ts'
 import type { QuorumNode } from './node.ts'
@@ -14,14 +15,18 @@ export interface Said<Answer> {
 export interface Question<Answer> {
   /** Puts it to a node; or says what a node counts as that need not be asked. */
   ask(node: QuorumNode, index: number): Promise<Answer> | Said<Answer>
+  /** Called for a node that may not vote, and is not asked. */
+  unasked?(node: QuorumNode, index: number): void
   /** Called for every answer, also for one that comes after the outcome. */
   read(answer: Answer, index: number): Said<Answer>
+  /** Called where there is no answer, before that is counted. */
+  failed?(index: number): void
   /** Gets what a node says after the outcome. */
   late?(index: number, said: Said<Answer>): void
 }
 
 /** So many votes decide, either way. */
-interface Needed {
+export interface Needed {
   granted: number
   against: number
   answers?: number
@@ -30,13 +35,20 @@ interface Needed {
 export const PENDING: Said<never> = { vote: 'pending', reason: '' }
 const LATE: Said<never> = { vote: 'late', reason: 'no answer by its deadline' }
 
-/** One question to all nodes of a council. */
-export class Poll<Answer> {
+/**
+ * One question to all nodes of a council. Its deadline is a beat: nearly every question is answered
+ * long before, and a timer for each would cost more than the vote of a node.
+ */
+export class Poll<Answer> implements Beat {
+  dueMs: number
+  readonly slackMs = 0
+  next: Beat | null = null
+  previous: Beat | null = null
   private readonly council: Council
   private readonly question: Question<Answer>
   private readonly needed: Needed
   private readonly resolve: (votes: Said<Answer>[]) => void
-  private readonly votes: Said<Answer>[]
+  private readonly votes: Said<Answer>[] = []
   private granted = 0
   private against = 0
   private isOver = false
@@ -46,37 +58,51 @@ export class Poll<Answer> {
     council: Council,
     question: Question<Answer>,
     needed: Needed,
+    dueMs: number,
     resolve: (votes: Said<Answer>[]) => void,
   ) {
     this.council = council
     this.question = question
     this.needed = needed
+    this.dueMs = dueMs
     this.resolve = resolve
-    this.votes = council.nodes.map(() => PENDING)
   }
 
   /** All nodes are asked before the first is heard: an outcome must not keep one from being asked. */
-  run(timeoutMs: number): void {
-    const { council, question } = this
-    const asked = council.nodes.map(
-      (node, index) => council.unable(index) ?? question.ask(node, index),
-    )
+  run(): void {
+    const { council, question, votes } = this
+    const { nodes } = council
+    const asked: (Promise<Answer> | Said<Answer>)[] = []
+    for (let index = 0; index < nodes.length; index++) {
+      const node = nodes[index] as QuorumNode
+      const unable = council.unable(index)
+      if (unable) question.unasked?.(node, index)
+      asked.push(unable ?? question.ask(node, index))
+      votes.push(PENDING)
+    }
     for (let index = 0; index < asked.length; index++) {
       const said = asked[index] as Promise<Answer> | Said<Answer>
-      if (!(said instanceof Promise)) this.heed(index, said)
-      else {
-        said.then(
-          (answer) => this.heed(index, question.read(answer, index)),
-          (error) => this.heed(index, failed(error)),
-        )
-      }
+      if (said instanceof Promise) this.listen(index, said)
+      else this.heed(index, said)
     }
-    if (this.isOver) return
-    const { clock } = council
-    // Answers that came while this process was busy are read before the deadline counts.
-    this.timer = clock.after(timeoutMs, () => {
-      this.timer = clock.after(0, () => this.end(LATE))
-    })
+    if (!this.isOver) council.deadlines.add(this)
+  }
+
+  /** Answers that came while this process was busy are read before the deadline counts. */
+  beat(): void {
+    this.council.deadlines.remove(this)
+    this.timer = this.council.clock.after(0, () => this.end(LATE))
+  }
+
+  private listen(index: number, said: Promise<Answer>): void {
+    const { question } = this
+    said.then(
+      (answer) => this.heed(index, question.read(answer, index)),
+      (error: unknown) => {
+        question.failed?.(index)
+        this.heed(index, failed(error))
+      },
+    )
   }
 
   private heed(index: number, said: Said<Answer>): void {
@@ -93,6 +119,7 @@ export class Poll<Answer> {
 
   private end(rest: Said<never>): void {
     this.isOver = true
+    this.council.deadlines.remove(this)
     this.timer?.cancel()
     const { votes } = this
     this.resolve(rest === PENDING ? votes : votes.map((said) => (said === PENDING ? rest : said)))

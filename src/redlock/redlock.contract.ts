@@ -189,6 +189,19 @@ export function redlockContract(openCouncil: typeof OpenCouncil): void {
       expect(await council.holders('a')).toBe(0)
     })
 
+    it('M5 a node that lost its data less than the longest TTL ago has no vote', async () => {
+      const council = openCouncil(3)
+      const lock = council.client().lock('a', terms)
+      await (await lock.acquire()).release()
+      await council.clock.advance(60_000)
+      for (const node of council.nodes.slice(1)) node.resetAtMs = council.clock.monotonicMs()
+      const error = (await failureOf(lock.tryAcquire())) as QuorumError
+      expect(error.votes.map(({ vote }) => vote)).toEqual(['pending', 'restarted', 'restarted'])
+      expect(error.message).toContain('without the data')
+      await council.clock.advance(60_001)
+      expect(await lock.tryAcquire()).not.toBeNull()
+    })
+
     it('M6 one server under two addresses has one vote', async () => {
       const council = openCouncil(3)
       for (const node of council.nodes) node.server = { ...node.server, id: 'the same' }
@@ -392,6 +405,50 @@ export function redlockContract(openCouncil: typeof OpenCouncil): void {
       expect(await council.holders('a')).toBe(0)
       const after = await mine.lock('a', terms).tryAcquire()
       expect(after?.fence).toBeGreaterThan(lease.fence)
+    })
+
+    it('M9 ask others for it after pauses that grow, and differ from client to client', async () => {
+      const council = openCouncil(3)
+      const [first] = council.nodes as [TestCouncil['nodes'][0]]
+      await council.client().lock('a', { ttl: '1m' }).acquire()
+      const pausesOf = async (random: number) => {
+        const asked: number[] = []
+        first.plan = ({ method }) => {
+          if (method === 'acquire') asked.push(council.clock.monotonicMs())
+          return undefined
+        }
+        const lock = council.client({ random: () => random }).lock('a', terms)
+        const waiting = failureOf(lock.acquire({ wait: '3s' }))
+        for (let ms = 0; ms < 3_000; ms++) await council.clock.advance(1)
+        expect(await waiting).toBeInstanceOf(LockTimeoutError)
+        return asked.slice(1).map((ms, index) => ms - (asked[index] as number))
+      }
+      const [short, long] = [await pausesOf(0), await pausesOf(1)]
+      expect(short).toEqual([...short].sort((a, b) => a - b))
+      expect([short[0], short.at(-1)]).toEqual([5, 250])
+      expect([long[0], long.at(-1)]).toEqual([10, 500])
+    })
+
+    it('M9 keep their line to themselves: of the nodes nobody asks for a place in theirs', async () => {
+      const council = openCouncil(3)
+      const lock = council.client().lock('a', terms)
+      const placesIn = new Set<unknown>()
+      for (const node of council.nodes) {
+        node.plan = ({ method, args }) => {
+          if (method === 'acquire') placesIn.add((args[0] as { enqueue: boolean }).enqueue)
+          return undefined
+        }
+      }
+      const lease = await lock.acquire()
+      const [gets, leaves] = [lock.acquire({ wait: '9s' }), failureOf(lock.acquire({ wait: 10 }))]
+      await council.clock.advance(TTL_MS / 2)
+      expect(await leaves).toBeInstanceOf(LockTimeoutError)
+      await lease.release()
+      await council.clock.advance('1s')
+      await (await gets).release()
+      expect([...placesIn]).toEqual([false])
+      const used = new Set(council.nodes.flatMap(({ calls }) => calls))
+      expect([...used].sort()).toEqual(['acquire', 'raiseFence', 'release', 'renew'])
     })
 
     it('M9 who waits for nodes that do not vote is told of them when the time is over', async () => {

@@ -160,12 +160,14 @@ export function locksOf(
     refuseMeaningless(given)
     refuseTtl(read.ttl, options)
     if (typeof names !== 'string') return made as unknown as ManyLocks
-    return Object.assign(made, {
-      async inspect() {
-        const { lock: stored, votes } = await store.read(names)
-        return { ...lockViewOf(stored), nodes: votes }
-      },
-    })
+    const one = made as RedlockLock
+    one.inspect = () => inspect(names)
+    return one
+  }
+
+  async function inspect(name: string): Promise<RedlockView> {
+    const { lock: stored, votes } = await store.read(name)
+    return { ...lockViewOf(stored), nodes: votes }
   }
 
   return {

@@ -24,8 +24,9 @@ const RELEASED: ReleaseAnswer = { tag: 'released' }
  * - M1 Two leases of one name never overlap inside their stated validity, while the
  *       assumptions below hold.
  * - M2 A call is settled as soon as a majority is reached or impossible, and at the latest
- *       when the node deadlines are over: two of them with a fence. No node, however silent,
- *       makes a call hang.
+ *       when the node deadlines are over: two of them with a fence. Before it is known who can
+ *       vote, a silent majority costs the `commandTimeout` or the `connectTimeout`, whichever is
+ *       shorter. No node, however silent, makes a call hang.
  * - M3 What is left of a lease is `ttl` less the time since before the first request, less 1 %
  *       and 2 ms for the drift of clocks. With no more than `minValidity` left it is not given
  *       out.
@@ -81,6 +82,7 @@ export function quorumLockStore(
     const owner = attemptOwner(request.owner, ++attemptCount)
     const lease = new Attempt(council, rules, { name, owner, ttlMs, metadata })
     const said = await lease.acquire()
+    lease.heed(said)
     let votes: Said<unknown>[] = said
     if (rules.fence && council.hasMajority(said) && lease.isGood) {
       votes = await lease.raiseFence(highestFence(said) + 1)
@@ -238,7 +240,8 @@ export function quorumLockStore(
     const lease = held.get(owner)
     if (!lease) return LOST
     held.delete(owner)
-    const votes = await lease.giveUp().finally(() => lines.get(name)?.free(lease))
+    const votes = await lease.giveUp()
+    lines.get(name)?.free(lease)
     if (council.hasMajority(votes)) return RELEASED
     if (council.isDenied(votes)) return LOST
     throw council.failure(

@@ -14,6 +14,34 @@ export interface Call {
   reject(error: unknown): void
 }
 
+/** Calls back. A class: literals that many are made of, the compiler comes to make old from the start. */
+export class PlainCall implements Call {
+  readonly command: string
+  readonly args: string[]
+  readonly deadlineMs: number
+  readonly asking: boolean
+  readonly resolve: (reply: unknown) => void
+  readonly reject: (error: unknown) => void
+  sent = false
+  settled = false
+
+  constructor(
+    command: string,
+    args: string[],
+    deadlineMs: number,
+    resolve: (reply: unknown) => void,
+    reject: (error: unknown) => void,
+    asking = false,
+  ) {
+    this.command = command
+    this.args = args
+    this.deadlineMs = deadlineMs
+    this.asking = asking
+    this.resolve = resolve
+    this.reject = reject
+  }
+}
+
 /** How many settled calls may be left in front before they are cut off. */
 const MOST_SETTLED = 1_024
 

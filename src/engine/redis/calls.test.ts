@@ -49,6 +49,38 @@ const untilBlocked = (admin: RedisEngine) =>
 /** More than leave before the tick is over, and a rest. */
 const MANY = 70
 
+const evaluationsOf = async (admin: RedisEngine) =>
+  Number(
+    /cmdstat_evalsha:calls=(\d+)/.exec(String(await admin.command('INFO', 'commandstats')))?.[1],
+  )
+
+describe('a call that leaves at once', () => {
+  const giveAtOnce = (engine: RedisEngine, name: string) =>
+    engine.callAtOnce(locks.give, { lock: engine.keys.key('lock', name) }, { owner: 'me' })
+
+  it('is in front of what is asked in the same turn, which shares a call behind it', async () => {
+    const { engine, admin } = await openOwn()
+    await Promise.all(['a', 'b', 'c'].map((name) => take(engine, name)))
+    await giveAtOnce(engine, 'none')
+    const before = await evaluationsOf(admin)
+    const answers = [giveAtOnce(engine, 'a'), give(engine, 'b'), give(engine, 'c')]
+    expect((await Promise.all(answers)).map(({ tag }) => tag)).toEqual([
+      'released',
+      'released',
+      'released',
+    ])
+    expect((await evaluationsOf(admin)) - before).toBe(2)
+  })
+
+  it('shares a call with what was asked before it', async () => {
+    const { engine, admin } = await openOwn()
+    await giveAtOnce(engine, 'none')
+    const before = await evaluationsOf(admin)
+    await Promise.all([give(engine, 'a'), giveAtOnce(engine, 'b')])
+    expect((await evaluationsOf(admin)) - before).toBe(1)
+  })
+})
+
 describe('items of one call', () => {
   it('are answered at once, fail or wait for a server that takes no writes, each for itself', async () => {
     const { engine, admin } = await openOwn()

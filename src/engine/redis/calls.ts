@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock.ts'
 import { EngineUnavailableError } from '../../errors.ts'
 import { type Asker, type Batch, batchOf, goesWith, type Item, sizeOf } from './batch.ts'
+import { PlainCall } from './call-line.ts'
 import { asUnknown, fromReply, isNotNow, isReplyError } from './failures.ts'
 import {
   type AnyScript,
@@ -34,7 +35,7 @@ const NOT_NOW_PAUSE_MS = 25
  * itself. On one server all keys are of one group; in a cluster each slot is one.
  */
 export class ScriptCalls {
-  private readonly servers: Pick<Servers, 'groupOf' | 'call'>
+  private readonly servers: Pick<Servers, 'groupOf' | 'take'>
   private readonly clock: Clock
   private readonly timeoutMs: number
   private readonly writes: WriteEvents
@@ -53,7 +54,7 @@ export class ScriptCalls {
    * @param sharedKey the key that scripts `SHARES` with all items of a group
    */
   constructor(
-    servers: Pick<Servers, 'groupOf' | 'call'>,
+    servers: Pick<Servers, 'groupOf' | 'take'>,
     clock: Clock,
     timeoutMs: number,
     writes: WriteEvents,
@@ -87,6 +88,14 @@ export class ScriptCalls {
     const item = this.writer.write(plain, keys, args)
     // Spread, such an object costs 4 us: as much as all the rest.
     this.enqueue(plain, { keys: item.keys, once: item.once, args: item.args, asker })
+  }
+
+  /** The same, but where no other is under way it leaves at once: then there is nothing to share a call with. */
+  readonly callAtOnce: ScriptCalls['call'] = (script, keys, args) => {
+    const isAlone = this.underWay === 0 && this.waiting.size === 0
+    const answer = this.call(script, keys, args)
+    if (isAlone) this.flush()
+    return answer
   }
 
   /** What is sent with a script for one item, by someone else than us. */
@@ -156,11 +165,12 @@ export class ScriptCalls {
     const { script, group, deadlineMs } = batch
     const answered = (reply: unknown) => this.settle(batch, repliesOf(reply))
     const failed = (error: unknown) => this.recover(batch, args, error)
-    void this.servers.call(group, 'EVALSHA', args, deadlineMs).then(answered, (error: unknown) => {
+    const unknown = (error: unknown) => {
       if (!isReplyError(error) || !error.message.startsWith('NOSCRIPT')) return failed(error)
       const withBody = [script.body, ...args.slice(1)]
-      return this.servers.call(group, 'EVAL', withBody, deadlineMs).then(answered, failed)
-    })
+      this.servers.take(group, new PlainCall('EVAL', withBody, deadlineMs, answered, failed))
+    }
+    this.servers.take(group, new PlainCall('EVALSHA', args, deadlineMs, answered, unknown))
   }
 
   /** Answers every item but those that the server refused to write for now, if there is time for them. */
@@ -170,7 +180,8 @@ export class ScriptCalls {
     batch.nowUs = script.tellsNow ? Number(replies[1]) : 0
     let refusal: string | null = null
     const refused: Item[] = []
-    for (const [index, item] of items.entries()) {
+    for (let index = 0; index < items.length; index++) {
+      const item = items[index] as Item
       const raw = replies[first + index]
       const failure = failureOf(raw)
       if (failure === null) answer(script, item, raw, batch)

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { ClosedError, EngineUnavailableError } from '../../errors.ts'
-import { type Call, CallLine } from './call-line.ts'
+import { type Call, CallLine, PlainCall } from './call-line.ts'
 import type { RawClient } from './client.ts'
 import { backoffMs, type ConnectOptions, connect } from './connect.ts'
 import { asFailure, detailOf, isReplyError, isRetryable } from './failures.ts'
@@ -84,7 +84,7 @@ export class Connection {
    */
   call(command: string, args: string[], deadlineMs: number, asking = false): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      this.take({ command, args, deadlineMs, sent: false, asking, settled: false, resolve, reject })
+      this.take(new PlainCall(command, args, deadlineMs, resolve, reject, asking))
     })
   }
 

@@ -76,6 +76,8 @@ export interface RedisEngine {
     replicas?: number,
     isSynced?: boolean,
   ): Promise<Reply & Sent>
+  /** The same for one that leaves at once where no other is under way. */
+  readonly callAtOnce: ScriptCalls['callAtOnce']
   /** The same for one of many, without a promise: so much is called in a tick that those would cost as much as the rest. */
   tell: ScriptCalls['tell']
   /** @throws {EngineUnavailableError} where the server of a key can not tell what is on its disk */
@@ -191,7 +193,7 @@ export function openRedisEngine(options: RedisEngineOptions): RedisEngine {
   const counted = servers.countsListeners ? '1' : '0'
   const facts = () => ({ self: clientId, inbox: inboxes, counted, floor: String(highestFence) })
   const sharedKey = (kind: string, group: number) => keys.key(kind, servers.tagOf(group))
-  const callsTo = (to: Pick<Servers, 'groupOf' | 'call'>) =>
+  const callsTo = (to: Pick<Servers, 'groupOf' | 'take'>) =>
     new ScriptCalls(to, clock, commandTimeoutMs, writes, facts, sharedKey)
   const calls = callsTo(servers)
   const confirmed = new ConfirmedCalls(servers, (group) => beside('replication', group), callsTo)
@@ -253,6 +255,7 @@ export function openRedisEngine(options: RedisEngineOptions): RedisEngine {
         scriptKeys,
         args,
       ),
+    callAtOnce: (script, scriptKeys, args) => calls.callAtOnce(script, scriptKeys, args),
     tell: (script, scriptKeys, args, asker) => calls.tell(script, scriptKeys, args, asker),
     assertSyncs: (key) => confirmed.assertSyncs(servers.groupOf(key), commandTimeoutMs),
     within: (transaction, argument, script, scriptKeys, args, told) =>

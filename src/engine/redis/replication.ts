@@ -1,5 +1,6 @@
 import { EngineUnavailableError } from '../../errors.ts'
 import { printable } from '../../text.ts'
+import type { Call } from './call-line.ts'
 import type { ScriptCalls } from './calls.ts'
 import { Connection, type ConnectionOptions } from './connection.ts'
 import { isReplyError } from './failures.ts'
@@ -21,7 +22,7 @@ export interface Confirmation {
  * on disk (`WAITAOF`). That blocks the whole connection, so there is one for this alone to each server.
  * An answer that too few confirm is none: what the script did stands, and whoever asked has to undo it.
  */
-class Replication implements Pick<Servers, 'groupOf' | 'call'> {
+class Replication implements Pick<Servers, 'groupOf' | 'take'> {
   private readonly servers: Servers
   private readonly wanted: Confirmation
   private readonly optionsOf: (group: number) => ConnectionOptions
@@ -41,7 +42,14 @@ class Replication implements Pick<Servers, 'groupOf' | 'call'> {
     return this.servers.groupOf(key)
   }
 
-  async call(group: number, command: string, args: string[], deadlineMs: number): Promise<unknown> {
+  take(group: number, call: Call): void {
+    this.confirm(group, call).then(
+      (reply) => call.resolve(reply),
+      (error: unknown) => call.reject(error),
+    )
+  }
+
+  private async confirm(group: number, { command, args, deadlineMs }: Call): Promise<unknown> {
     const { replicas, isSynced } = this.wanted
     const connection = this.connectionOf(group)
     const waitMs = Math.max(1, Math.floor(deadlineMs - performance.now() - SPARE_MS))
@@ -119,7 +127,7 @@ export class ConfirmedCalls {
   constructor(
     servers: Servers,
     optionsOf: (group: number) => ConnectionOptions,
-    callsTo: (to: Pick<Servers, 'groupOf' | 'call'>) => ScriptCalls,
+    callsTo: (to: Pick<Servers, 'groupOf' | 'take'>) => ScriptCalls,
   ) {
     this.servers = servers
     this.optionsOf = optionsOf

@@ -111,9 +111,15 @@ export function redisLockStore(engine: RedisEngine, kind: 'lock' | 'election'): 
   }
 
   function release(request: ReleaseRequest<LockDemand>): Promise<ReleaseAnswer> {
-    const { name, owner } = request
+    const { name, owner, demand } = request
     if (crowds.isAt(name)) return releaseToLine(request, false)
-    return engine.call(scripts.give, { lock: lockOf(name) }, { owner }).then((answer) => {
+    const keys = { lock: lockOf(name) }
+    // What was taken by a command alone is given back alone, by a call that waits for no other.
+    const given =
+      demand.fenced === false
+        ? engine.callAtOnce(scripts.give, keys, { owner })
+        : engine.call(scripts.give, keys, { owner })
+    return given.then((answer) => {
       const { tag, mayHaveRun } = answer
       if (tag === 'released') return RELEASED
       if (tag === 'busy') return releaseToLine(request, mayHaveRun)
