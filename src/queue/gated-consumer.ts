@@ -87,7 +87,7 @@ export class GatedConsumer {
       yieldGates: (keys) => this.tickets.parking.yieldGates(keys),
       slots: this.slots,
       takesTurns: (gate) => terms.needs.takesTurns(gate),
-      unpark: (key, count) => this.slots.reserveDuring(this.tickets.parking.unpark(key, count)),
+      unpark: (key, count) => this.tickets.parking.unpark(key, count),
       letIn: (claimed, granted) => this.underWay.during(this.receive(claimed, granted)),
       putBack: (claimed, gate) => this.putBack(claimed, gate),
     })

@@ -6,7 +6,7 @@ import type { FreeSlots } from './free-slots.ts'
 import { type Claimed, MOST_GATES_IN_A_CALL, type Unparked } from './parking.ts'
 import type { GateAnswer } from './parking-store.ts'
 import { KEEPER_MS } from './parking-store.ts'
-import { AllSeries, SeriesLength } from './series.ts'
+import { AllSeries, type Part, SeriesLength } from './series.ts'
 import { inLine, type Standing } from './standing.ts'
 
 export interface GatekeeperTerms {
@@ -101,7 +101,8 @@ export class Gatekeeper {
   /** Whether the first job that is parked there took over the pass of one that stands in line for itself. */
   async letPass(gate: Gate, pass: Pass): Promise<boolean> {
     const { slots, unpark, letIn } = this.terms
-    const unparked = slots.hasSlot && !this.stopped ? await unpark(gate.key, 1) : null
+    const isRoomy = slots.hasSlot && !this.stopped
+    const unparked = isRoomy ? await slots.reserveDuring(unpark(gate.key, 1)) : null
     const [first] = unparked?.claimed ?? []
     if (!first) return false
     letIn(first, { gate, pass, demand: gate.demand })
@@ -166,7 +167,7 @@ export class Gatekeeper {
 
   /** Until nothing is left behind the gate, or somebody else keeps it. */
   private async stand(key: string, keep: Keep): Promise<void> {
-    const { metadata, slots, unpark, letIn } = this.terms
+    const { metadata, slots, letIn } = this.terms
     while (this.keeps.get(key) === keep) {
       const { gate, demand } = keep
       if (gate) keep.standing ??= inLine(gate, demand, metadata)
@@ -178,36 +179,70 @@ export class Gatekeeper {
         if (isKept) this.giveUp(key)
         return
       }
-      const { news } = keep
       const count = gate && this.mayBeSeries(gate) ? this.series.countFor(keep.length) : 1
-      const isReserved = count > 1 && pass ? pass.reserve(count) : null
-      // It is looked at when the first one has ended.
-      isReserved?.catch(() => {})
-      const unparked = await unpark(key, count)
-      if (!unparked) {
-        await pass?.giveBack()
-        return this.giveUp(key)
-      }
-      const { claimed, rest } = unparked
-      if (this.keeps.get(key) === keep) {
-        if (rest) keep.demand = rest.demand
-        if (!rest && keep.news === news) this.keeps.delete(key)
-      }
+      const part = await slots.reserveDuring(this.claim(key, keep, pass, count))
       // In line again before the last one can end: nobody of the same queue gets in between.
       const standAgain = () => {
         if (gate && this.keeps.get(key) === keep)
           keep.standing ??= inLine(gate, keep.demand, metadata)
       }
-      const [first] = claimed
-      if (first && gate && pass && this.mayBeSeries(gate)) {
+      const [first] = part?.claimed ?? []
+      if (part && first && gate && pass && this.mayBeSeries(gate)) {
+        const more = () => this.more(key, keep, pass)
         const inWith = { gate, pass, demand }
-        await this.series.begin(inWith, claimed, { isReserved, length: keep.length, standAgain })
+        await this.series.begin(inWith, part, { length: keep.length, more, standAgain })
       } else {
         standAgain()
         if (first) letIn(first, gate && { gate, pass, demand })
         else await pass?.giveBack()
       }
     }
+  }
+
+  /** Null: nothing can be claimed now, and the gate is given up. */
+  private async claim(
+    key: string,
+    keep: Keep,
+    pass: Pass | null,
+    count: number,
+  ): Promise<Part | null> {
+    const { news } = keep
+    const isReserved = count > 1 && pass ? pass.reserve(count) : Promise.resolve(true)
+    // It is looked at when the first one has ended.
+    isReserved.catch(() => {})
+    const unparked = await this.terms.unpark(key, count)
+    if (!unparked) {
+      this.giveUp(key)
+      return null
+    }
+    const { claimed, rest } = unparked
+    if (this.keeps.get(key) === keep) {
+      if (rest) keep.demand = rest.demand
+      else if (keep.news === news) this.keeps.delete(key)
+    }
+    return { claimed, isReserved }
+  }
+
+  /**
+   * Where jobs are long the keeper stands in line instead: what is claimed would only be parked again. And where no other slot is
+   * free: all else that this worker could run would wait for the end of those behind one gate.
+   */
+  private more(key: string, keep: Keep, pass: Pass): Promise<Part | null> | null {
+    const count = this.series.countFor(keep.length)
+    const isAble = count > 1 && this.terms.slots.hasSlot && this.keeps.get(key) === keep
+    return isAble ? this.claimMore(key, keep, pass, count) : null
+  }
+
+  /** Not before it is known that nobody has come to the line: under contention somebody has, mostly. */
+  private async claimMore(
+    key: string,
+    keep: Keep,
+    pass: Pass,
+    count: number,
+  ): Promise<Part | null> {
+    // The fence of the one that runs is the last of those there are.
+    const isReserved = await pass.reserve(count + 1)
+    return isReserved && this.keeps.get(key) === keep ? this.claim(key, keep, null, count) : null
   }
 
   /** Where several may be in there is nothing to save, and where keys take turns who is put back would have to know whose turn it was. */

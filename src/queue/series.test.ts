@@ -146,6 +146,35 @@ describe.each(engines)('jobs that wait for one lock, on $name', ({ open }) => {
     expect(begun.map(({ data }) => data)).toEqual(inOrder)
   })
 
+  it('are claimed anew without giving up the lock, while nobody comes to the line', async () => {
+    const { door, begun, begins, endAll } = await openSeries(open)
+    const { holder: before } = await door.inspect()
+    for (let count = FIRST_OF_EIGHT; count < JOBS; count++) (await begins(count)).end()
+    await begins(JOBS)
+    expect((await door.inspect()).holder?.owner).toBe(before?.owner)
+    await endAll(JOBS)
+    expect(begun.map(({ data }) => data)).toEqual(inOrder)
+    expect(grows(begun.map(({ fence }) => fence))).toBe(true)
+  })
+
+  it('leave the only slot to others now and then', async () => {
+    const { ours, locks } = await openGatedClients(open)
+    const lock = (data: number | null) => (data === null ? [] : ['door'])
+    const queue = ours.queue<number | null>('q', { lock })
+    const held = await locks.lock('door').acquire()
+    const begun: (number | null)[] = []
+    queue.work(async ({ data }) => {
+      begun.push(data)
+      if (begun.length === 10) await queue.add(null)
+      await new Promise((resolve) => setImmediate(resolve))
+    })
+    await queue.addMany(Array.from({ length: 100 }, (_, index) => index))
+    await expect.poll(() => queue.counts()).toEqual({ ...NOWHERE, parked: 100 })
+    await held.release()
+    await expect.poll(() => begun.length).toBe(101)
+    expect(begun.indexOf(null)).toBeLessThan(70)
+  })
+
   it('do not run where they were cancelled meanwhile', async () => {
     const { queue, begun, begins } = await openSeries(open)
     const cancelled = [FIRST_OF_EIGHT + 1, FIRST_OF_EIGHT + 2]

@@ -5,26 +5,32 @@ import type { LetIn } from './gatekeeper.ts'
 import type { Claimed } from './parking.ts'
 import { endOfTurn } from './turn.ts'
 
-export interface SeriesTerms {
-  clock: Clock
-  pass: Pass
-  /** In their order, at least one. */
+/** Jobs that were claimed together. */
+export interface Part {
+  /** In their order. */
   claimed: Claimed[]
   /** Whether the pass is good for all of them: somebody may stand in line, who comes first. */
   isReserved: Promise<boolean>
+}
+
+export interface SeriesTerms {
+  clock: Clock
+  pass: Pass
+  length: SeriesLength
   slots: FreeSlots
   letIn: (claimed: Claimed, pass: Pass) => void
   /** Those that were not let in are parked again. */
   putBack: (claimed: Claimed[]) => Promise<unknown>
-  /** Called before the last one begins, or when the others are parked again. */
-  onLast: () => void
-  /** @param tookMs for those that were let in; null where others had to be put back that might have ended in time */
-  onOver: (count: number, tookMs: number | null) => void
+  /** Asked for when the last one begins; null where none are to follow it on this pass. */
+  more: () => Promise<Part | null> | null
+  /** For those that are left. Called before the last one begins, or when it is known that none follow it. */
+  standAgain: () => void
+  onOver: () => void
   /** Keeps in sight what nobody waits for. */
   track: (promise: Promise<unknown>) => void
 }
 
-/** Who comes to the line meanwhile waits that long besides for the job that runs. */
+/** After that long somebody who came to the line meanwhile is let in, when the job that runs has ended. */
 const LONGEST_SERIES_MS = 25
 const MOST_IN_A_SERIES = 16
 
@@ -48,31 +54,37 @@ export class SeriesLength {
 }
 
 /**
- * Jobs that are let in with one pass, one after the other: nobody stood in line, so they pass nobody. Between two of them the engine
- * is not asked, which is two calls and their time for each.
+ * Jobs that are let in with one pass, one after the other: nobody stood in line when they were claimed, so they pass nobody. Between
+ * two of them the engine is not asked. While the last one runs more are claimed, if nobody has come to the line by then.
  */
 export class Series {
   private readonly terms: SeriesTerms
-  private startedMs = 0
+  private claimed: Claimed[] = []
+  private isReserved: Promise<boolean> = Promise.resolve(true)
+  private claimedAtMs = 0
   private timer: Timer | null = null
+  /** Those that were let in. */
   private count = 0
-  private isCut = false
-  private ending: Promise<unknown> | null = null
+  /** Those that have ended since `sinceMs`. */
+  private endedCount = 0
+  private sinceMs: number
+  /** More are being claimed. */
+  private asking: Promise<void> | null = null
+  private ending: Promise<void> | null = null
+  private hasStood = false
 
   constructor(terms: SeriesTerms) {
     this.terms = terms
+    this.sinceMs = terms.clock.monotonicMs()
   }
 
-  begin(): void {
-    const { clock, claimed, isReserved } = this.terms
-    this.startedMs = clock.monotonicMs()
-    if (claimed.length > 1) {
-      this.timer = clock.after(LONGEST_SERIES_MS, () => this.end())
-      isReserved.then(
-        (isGood) => isGood || this.cut(),
-        () => this.cut(),
-      )
-    }
+  /** Jobs that are yet to begin. */
+  get waitingCount(): number {
+    return this.claimed.length
+  }
+
+  begin(first: Part): void {
+    this.add(first, first.claimed.length > 1)
     this.letNextIn()
   }
 
@@ -82,32 +94,74 @@ export class Series {
     this.terms.track(this.ending)
   }
 
+  private add({ claimed, isReserved }: Part, hasToWait: boolean): void {
+    const { clock } = this.terms
+    this.claimed = claimed
+    this.isReserved = isReserved
+    this.claimedAtMs = clock.monotonicMs()
+    this.timer?.cancel()
+    if (!hasToWait) return
+    this.timer = clock.after(LONGEST_SERIES_MS, () => this.end())
+    isReserved.then(
+      (isGood) => isGood || this.cut(),
+      () => this.cut(),
+    )
+  }
+
   private cut(): void {
-    this.isCut = true
+    if (this.ending) return
+    this.terms.length.wasCut()
     this.end()
   }
 
   private async putBack(): Promise<void> {
-    const { claimed, putBack, onLast } = this.terms
     this.timer?.cancel()
-    const left = claimed.splice(0)
-    if (left.length === 0) return
-    await putBack(left)
-    onLast()
+    const left = this.claimed.splice(0)
+    if (left.length > 0) await this.terms.putBack(left)
+    await this.asking
+    this.standAgain()
+  }
+
+  private standAgain(): void {
+    if (this.hasStood) return
+    this.hasStood = true
+    this.terms.standAgain()
   }
 
   private letNextIn(): void {
-    const { pass, claimed, letIn, onLast } = this.terms
-    const next = claimed.shift()
+    const { pass, letIn, more } = this.terms
+    const next = this.claimed.shift()
     if (!next) return
-    if (claimed.length === 0 && !this.ending) onLast()
+    if (this.claimed.length === 0) {
+      this.noteLength()
+      const asked = more()
+      if (asked) this.asking = this.follow(asked)
+      else this.standAgain()
+    }
     letIn(next, new SeriesPass(pass, this.count++, () => this.leave()))
+  }
+
+  private async follow(asked: Promise<Part | null>): Promise<void> {
+    const part = await asked.catch(() => null)
+    this.asking = null
+    const hasMore = part !== null && part.claimed.length > 0
+    if (hasMore && !this.ending) return this.add(part, true)
+    if (hasMore) await this.terms.putBack(part.claimed)
+    this.standAgain()
+  }
+
+  private noteLength(): void {
+    const nowMs = this.terms.clock.monotonicMs()
+    if (this.endedCount > 0) this.terms.length.wentWell(this.endedCount, nowMs - this.sinceMs)
+    this.endedCount = 0
+    this.sinceMs = nowMs
   }
 
   /** One of them has ended: the next one runs in its slot, if that is not to be left free. */
   private leave(): Promise<void> {
-    const { claimed, slots, track } = this.terms
-    if (claimed.length === 0) return this.finish()
+    const { slots, track } = this.terms
+    this.endedCount++
+    if (this.claimed.length === 0 && !this.asking) return this.finish()
     if (!slots.hasSlot) this.cut()
     slots.reserve()
     track(this.goOn().finally(() => slots.giveUp()))
@@ -115,21 +169,24 @@ export class Series {
   }
 
   private async goOn(): Promise<void> {
-    const { clock, pass, isReserved } = this.terms
+    const { clock, pass } = this.terms
     // What it ended with leaves first.
     await endOfTurn()
-    const isGood = await isReserved.catch(() => false)
+    await this.asking
+    if (this.claimed.length === 0) return this.finish()
+    const isGood = await this.isReserved.catch(() => false)
     if (!isGood || pass.isLost) this.cut()
-    else if (clock.monotonicMs() - this.startedMs > LONGEST_SERIES_MS) this.end()
+    else if (clock.monotonicMs() - this.claimedAtMs > LONGEST_SERIES_MS) this.end()
     if (this.ending) await this.finish()
     else this.letNextIn()
   }
 
   /** Who was put back stands in line again before the pass is given up: nobody of the same queue gets in between. */
   private async finish(): Promise<void> {
-    const { clock, pass, onOver } = this.terms
+    const { pass, onOver } = this.terms
     this.timer?.cancel()
-    onOver(this.count, this.isCut ? null : clock.monotonicMs() - this.startedMs)
+    if (!this.ending) this.noteLength()
+    onOver()
     await this.ending
     await pass.release()
   }
@@ -150,51 +207,42 @@ const MOST_WAITING = 100
 export class AllSeries {
   private readonly terms: AllSeriesTerms
   private readonly ofGates = new Map<string, Series>()
-  /** Jobs that are yet to begin. */
-  private waitingCount = 0
 
   constructor(terms: AllSeriesTerms) {
     this.terms = terms
   }
 
+  /** How many are to be claimed for one. */
   countFor({ count }: SeriesLength): number {
-    return Math.max(1, Math.min(count, MOST_WAITING - this.waitingCount))
+    let waitingCount = 0
+    for (const series of this.ofGates.values()) waitingCount += series.waitingCount
+    return Math.max(1, Math.min(count, MOST_WAITING - waitingCount))
   }
 
-  /**
-   * Resolves when the last of them begins, or the others are parked again.
-   *
-   * @param how.isReserved left out, there is but one of them
-   */
+  /** Resolves when the keeper stands in line again, or has nothing to stand there for. */
   begin(
     { gate, pass, demand }: LetIn & { pass: Pass },
-    claimed: Claimed[],
-    how: { isReserved: Promise<boolean> | null; length: SeriesLength; standAgain: () => void },
+    first: Part,
+    how: Pick<SeriesTerms, 'length' | 'more' | 'standAgain'>,
   ): Promise<void> {
     const { clock, slots, letIn, putBack, track } = this.terms
-    const { isReserved, length, standAgain } = how
+    const { length, more, standAgain } = how
     const { key } = gate
-    const waitingCount = claimed.length - 1
-    this.waitingCount += waitingCount
     return new Promise((resolve) => {
       const series = new Series({
-        ...{ clock, slots, pass, claimed, track },
-        isReserved: isReserved ?? Promise.resolve(true),
+        ...{ clock, slots, pass, length, more, track },
         letIn: (one, part) => letIn(one, { gate, pass: part, demand }),
         putBack: (left) => putBack(left, gate),
-        onLast: () => {
-          this.waitingCount -= waitingCount
+        standAgain() {
           standAgain()
           resolve()
         },
-        onOver: (count, tookMs) => {
+        onOver: () => {
           if (this.ofGates.get(key) === series) this.ofGates.delete(key)
-          if (tookMs === null) length.wasCut()
-          else length.wentWell(count, tookMs)
         },
       })
-      if (waitingCount > 0) this.ofGates.set(key, series)
-      series.begin()
+      this.ofGates.set(key, series)
+      series.begin(first)
     })
   }
 
