@@ -30,7 +30,11 @@ export class HeldPasses {
       isLost = true
       if (this.jobs.get(id) === job) this.onLost(id, reason)
     }
-    for (const pass of passes) pass.onLost(lost)
+    for (const pass of passes) {
+      pass.onLost(lost)
+      // Who stood still since it was let in is not told by a timer yet.
+      if (pass.isLost) isLost = true
+    }
     return !isLost
   }
 

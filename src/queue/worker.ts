@@ -194,7 +194,8 @@ export class QueueWorker {
     // Read for each: a process that was stopped between two of them must not take it for their time.
     run.startedMs = this.clock.monotonicMs()
     // Who stood still for a lease may have lost it: where it is ours yet, the call that gives it back claims it again.
-    if (run.startedMs >= run.coverage.untilMs) return this.giveBack(run)
+    const isOver = run.startedMs >= run.coverage.untilMs
+    if (isOver || run.stored.passes?.some((pass) => pass.isLost)) return this.giveBack(run)
     this.runs.set(id, run)
     this.ahead.noteStart()
     this.timeoutTimer ??= this.clock.after(this.terms.timeoutMs, () => this.endLate())

@@ -68,7 +68,10 @@ export async function runRedlock({ seed, acquisitions, onProgress = () => {} }) 
     isKept = violations.length > 0
     return {
       ...{ operations: crew.operations, acquisitions: told.holds.length, faults, violations },
-      longestOverMs: Math.max(...told.calls.map(overOf)),
+      longestOverMs: told.calls.reduce(
+        (longest, call) => Math.max(longest, overOf(call)),
+        -Infinity,
+      ),
       ...(isKept && { kept: folder }),
     }
   } finally {
