@@ -21,6 +21,8 @@ export interface ConsumerTerms {
   claimable: () => number
   /** Told with each answer: the epoch that holds something, or null. */
   onLease: (epoch: string | null) => void
+  /** Told when the store has answered what it was asked for, after `onJobs`. */
+  onAsked: () => void
   /** Takes what was claimed. It may be told to `start` a moment later. */
   onJobs: (jobs: StoredJob[], fence: number) => void
   /** Runs what waits here, as far as there is room. */

@@ -209,7 +209,6 @@ export class Consumer {
 
   private requestFor(settled: Outgoing[], want: number): ExchangeRequest {
     const { queue, leaseMs, maxCrashes, keptFailures } = this.terms
-    const { acks, retries, deaths, quietIds } = settlementsOf(settled)
     return {
       queue,
       epoch: this.epoch,
@@ -219,10 +218,7 @@ export class Consumer {
       keptFailures,
       heldCount: this.held.size + settled.length,
       want,
-      acks,
-      retries,
-      deaths,
-      quietIds,
+      ...settlementsOf(settled),
     }
   }
 
@@ -233,6 +229,7 @@ export class Consumer {
     for (const { id } of answer.jobs) this.held.add(id)
     this.terms.onLease(this.held.size > 0 ? this.epoch : null)
     if (answer.jobs.length > 0) this.terms.onJobs(answer.jobs, answer.fence)
+    if (want > 0) this.terms.onAsked()
     if (answer.gates) this.terms.onGates(answer.gates)
     if (answer.more && want > 0) this.claimWanted = true
     else if (answer.jobs.length < want || want === 0) this.waitForMore(answer)

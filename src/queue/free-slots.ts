@@ -1,15 +1,22 @@
 import type { Clock } from '../clock.ts'
 
+export interface FreeSlotsTerms {
+  clock: Clock
+  freeSlots: () => number
+  /** Asks the store for jobs. */
+  ask: () => void
+}
+
 /** The slots that are free, less those of jobs that are about to run, and who waits a moment for one. */
 export class FreeSlots {
-  private readonly clock: Clock
-  private readonly freeSlots: () => number
+  private readonly terms: FreeSlotsTerms
   private listeners: (() => void)[] = []
   private reservedCount = 0
+  /** One that was let in took the last slot, and since then the store was not asked for what waits behind nothing. */
+  private isTurnOfOthers = false
 
-  constructor(clock: Clock, freeSlots: () => number) {
-    this.clock = clock
-    this.freeSlots = freeSlots
+  constructor(terms: FreeSlotsTerms) {
+    this.terms = terms
   }
 
   /** Kept for jobs that are held and neither wait nor run: they ask for their gates. */
@@ -19,11 +26,15 @@ export class FreeSlots {
 
   /** Those, and what others wait for: who was let in goes first. It would pass its gate on soon, and what is claimed instead is parked behind it. */
   get spokenFor(): number {
-    return this.reservedCount + this.listeners.length
+    return this.reservedCount + (this.isTurnOfOthers ? 0 : this.listeners.length)
   }
 
   get hasSlot(): boolean {
-    return this.freeSlots() > this.reservedCount
+    return this.freeCount > 0
+  }
+
+  private get freeCount(): number {
+    return this.terms.freeSlots() - this.reservedCount
   }
 
   /** Whether there is one or not. */
@@ -44,18 +55,34 @@ export class FreeSlots {
     }
   }
 
-  /** Resolves with whether there is one, after so many milliseconds at the latest. */
+  /**
+   * Resolves with whether there is one for who was let in, after so many milliseconds at the latest. The last one goes by turns to
+   * them and to jobs that wait behind nothing: a gate that is handed over within a process is here before those were asked for.
+   */
   until(ms: number): Promise<boolean> {
-    if (this.hasSlot) return Promise.resolve(true)
+    if (this.hasSlot && !this.isTurnOfOthers) return Promise.resolve(this.isTaken())
     return new Promise((resolve) => {
       const end = () => {
         timer.cancel()
         this.listeners = this.listeners.filter((one) => one !== end)
-        resolve(this.hasSlot)
+        resolve(this.isTaken())
       }
-      const timer = this.clock.after(ms, end)
+      const timer = this.terms.clock.after(ms, end)
       this.listeners.push(end)
+      if (this.hasSlot) this.terms.ask()
     })
+  }
+
+  /** The store has answered with what there is for the slots that were free. */
+  asked(): void {
+    this.isTurnOfOthers = false
+    if (this.hasSlot) this.tell()
+  }
+
+  private isTaken(): boolean {
+    const { freeCount } = this
+    if (freeCount === 1) this.isTurnOfOthers = true
+    return freeCount > 0
   }
 
   /** There may be one. */

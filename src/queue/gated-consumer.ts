@@ -17,7 +17,7 @@ import type { Standing } from './standing.ts'
 import type { QueueStore, StoredJob } from './store.ts'
 import { TicketConsumer, type TicketTerms } from './ticket-consumer.ts'
 
-export interface GatedTerms extends Omit<TicketTerms, 'onGates' | 'keeper'> {
+export interface GatedTerms extends Omit<TicketTerms, 'onGates' | 'onAsked'> {
   needs: Needs
   failures: FailureTerms
   /** What a delivery was let in with is lost: it is still to be settled. */
@@ -51,7 +51,8 @@ export class GatedConsumer {
   constructor(store: QueueStore, clock: Clock, terms: GatedTerms) {
     this.terms = terms
     this.metadata = JSON.stringify({ queue: terms.queue })
-    this.slots = new FreeSlots(clock, terms.freeSlots)
+    const { freeSlots } = terms
+    this.slots = new FreeSlots({ clock, freeSlots, ask: () => this.tickets.wake() })
     this.admission = new Admission({
       ...{ clock, needs: terms.needs, metadata: this.metadata, asking: this.asking },
       isKeeping: (key) => this.gatekeeper.isKeeping(key),
@@ -76,6 +77,7 @@ export class GatedConsumer {
       freeSlots: () => terms.freeSlots() - this.slots.spokenFor,
       claimable: () => terms.claimable() - this.slots.spokenFor,
       onJobs: (jobs, fence) => this.take(jobs, fence),
+      onAsked: () => this.slots.asked(),
       onLost: (ids) => this.lose(ids),
       onGates: (keys) => this.gatekeeper.look(keys),
     })
@@ -225,7 +227,7 @@ export class GatedConsumer {
   private giveOut(job: StoredJob, fence: number, passes: readonly Pass[]): void {
     job.passes = passes
     // First, as what nobody can take goes back at once.
-    if (!this.held.add(job)) return this.tell(job.id, BACK)
+    this.held.add(job)
     this.terms.onJobs([job], fence)
     this.terms.start()
   }

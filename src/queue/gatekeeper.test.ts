@@ -30,7 +30,7 @@ it('keeps a gate anew of which it is told while it believes to keep it', async (
       return answer
     },
     yieldGates: (gates) => store.yieldGates('q', 'here', gates),
-    slots: new FreeSlots(clock, () => 1),
+    slots: new FreeSlots({ clock, freeSlots: () => 1, ask: () => {} }),
     takesTurns: () => false,
     unpark: async () => null,
     letIn: () => {},

@@ -3,6 +3,11 @@ import type { StoredJob } from './store.ts'
 
 const NONE: readonly Pass[] = []
 
+/** Whether it may not begin any more: no timer tells a process that it stood still since its job was let in. */
+export function hasLost({ passes }: StoredJob): boolean {
+  return passes?.some(({ isLost }) => isLost) ?? false
+}
+
 /** What jobs hold that were given out. */
 export class HeldPasses {
   private readonly jobs = new Map<string, StoredJob>()
@@ -21,21 +26,13 @@ export class HeldPasses {
     return this.jobs.size === 0 ? undefined : this.jobs.get(id)
   }
 
-  /** False if something of it is lost already. */
-  add(job: StoredJob): boolean {
+  add(job: StoredJob): void {
     const { id, passes = NONE } = job
-    let isLost = false
     this.jobs.set(id, job)
     const lost = (reason: unknown) => {
-      isLost = true
       if (this.jobs.get(id) === job) this.onLost(id, reason)
     }
-    for (const pass of passes) {
-      pass.onLost(lost)
-      // Who stood still since it was let in is not told by a timer yet.
-      if (pass.isLost) isLost = true
-    }
-    return !isLost
+    for (const pass of passes) pass.onLost(lost)
   }
 
   /** What it held, which is to be released. */

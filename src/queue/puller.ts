@@ -6,6 +6,7 @@ import type { Ending } from './defer.ts'
 import { type DeliveryTerms, type Held, holdDelivery } from './delivery.ts'
 import { JobFailedError } from './errors.ts'
 import { type FailureTerms, settlementOf } from './failure.ts'
+import { hasLost } from './held-passes.ts'
 import type { Needs } from './needs.ts'
 import { DEFAULT_LEASE_MS, MOST_HELD } from './options.ts'
 import { BACK } from './outbox.ts'
@@ -173,7 +174,11 @@ export class Puller<Data> {
   }
 
   private hand(read: (Readable<Data> | null)[], fence: number): void {
-    const waiting = read.filter((one) => one !== null)
+    const waiting: Readable<Data>[] = []
+    for (const one of read) {
+      if (one && hasLost(one.job)) this.returnJob(one.job.id)
+      else if (one) waiting.push(one)
+    }
     for (const request of [...this.requests]) {
       if (waiting.length === 0) return
       request.resolve(waiting.splice(0, request.max).map((one) => this.hold(one, fence)))

@@ -7,6 +7,7 @@ import { JobFailedError } from './errors.ts'
 import { type FailureTerms, settlementOf } from './failure.ts'
 import type { Handling } from './handling.ts'
 import type { Heartbeat } from './heartbeat.ts'
+import { hasLost } from './held-passes.ts'
 import type { Needs } from './needs.ts'
 import { type CloseOptions, closeOptions, MOST_HELD } from './options.ts'
 import { ACK, BACK } from './outbox.ts'
@@ -195,7 +196,7 @@ export class QueueWorker {
     run.startedMs = this.clock.monotonicMs()
     // Who stood still for a lease may have lost it: where it is ours yet, the call that gives it back claims it again.
     const isOver = run.startedMs >= run.coverage.untilMs
-    if (isOver || run.stored.passes?.some((pass) => pass.isLost)) return this.giveBack(run)
+    if (isOver || hasLost(run.stored)) return this.giveBack(run)
     this.runs.set(id, run)
     this.ahead.noteStart()
     this.timeoutTimer ??= this.clock.after(this.terms.timeoutMs, () => this.endLate())
