@@ -130,6 +130,7 @@ it('plain answers of a whole call are one text', () => {
   const { body } = compile(header + BODY.replace("{ 'done' }", 'amount'))
   expect(body).toContain("local is_plain, text = pcall(table.concat, replies, ' ')")
   expect(body).toContain('if is_plain then return text end')
+  expect(body).toContain("return ARGV[1] .. ' ' .. reply end")
   expect(() => compile(header.replace('left:integer', 'left:string') + BODY)).toThrow(/of numbers/)
   const twice = header.replace('-- PLAIN done', '-- REPLY gone left:integer\n-- PLAIN done gone')
   expect(() => compile(twice + BODY)).toThrow(/no two have as many/)
@@ -147,7 +148,13 @@ it('arguments that all items of a call have alike are read once, lists and what 
 it('an answer that tells the time says it behind the number of the call', () => {
   const header = HEADER.replace('-- REPEAT', '-- USE clock\n-- TELLS now\n-- REPEAT')
   const { body } = compile(header + BODY)
-  expect(body).toContain('local replies = { ARGV[1], now_text }')
+  expect(body).toContain('local replies = { ARGV[1], now_text, false }')
+  const plain = header
+    .replace('done', 'done left:integer')
+    .replace('-- USE', '-- PLAIN done\n-- USE')
+  expect(compile(plain + BODY.replace("{ 'done' }", 'amount')).body).toContain(
+    "return ARGV[1] .. ' ' .. now_text .. ' ' .. reply end",
+  )
   expect(body).toContain('replies[item + 3] = reply')
   expect(() => compile(header.replace('TELLS now', 'TELLS all') + BODY)).toThrow(/TELLS says now/)
 })

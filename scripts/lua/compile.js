@@ -117,22 +117,42 @@ ${again}
 ${readKeys(keys[0] ?? '')}`
     : `for item = 0, ${countText} / ${keys.length} - 1 do
 ${again}`
+  const front = tellsNow ? ['ARGV[1]', 'now_text'] : ['ARGV[1]']
+  const ofFirst = [
+    ...keys.map((_, index) => `KEYS[${index + 1}]`),
+    ...args.map(({ type }, index) => readText(type, `ARGV[${firstItem + index}]`)),
+  ]
+  const isShort = plain.length > 0 && !hasKeyList && !hasLists
   return `
+${isShort ? answerAlone(keys.length + shares.length, ofFirst, front) : ''}
 ${hasArguments ? `local at = ${firstItem}` : ''}
 ${isHeld ? `local ${argNames.join(', ')}` : ''}
-local replies = { ARGV[1]${tellsNow ? ', now_text' : ''} }
+local replies = { ${[...front, 'false'].join(', ')} }
 ${loop}
 ${reads.join('\n')}
 local ok, reply = pcall(one, ${[...keyNames, ...argNames].join(', ')})
 ${isHeld ? '' : next}
-if not ok then
-reply = { 'failed', type(reply) == 'table' and reply.err or tostring(reply) }
-end
+if not ok then reply = ${FAILED} end
 replies[item + ${tellsNow ? 3 : 2}] = reply
 end
 ${plain.length > 0 ? IN_ONE_TEXT : ''}
 return replies`
 }
+
+/** What an item that failed answers. */
+const FAILED = `{ 'failed', type(reply) == 'table' and reply.err or tostring(reply) }`
+
+/**
+ * A lone item: a script that gives up a lock takes 13.7 us with this and 15.3 without, where each call finds the
+ * processor's caches full of something else, as it does on a server with little to do.
+ * @param {number} keyCount @param {string[]} given @param {string[]} front
+ */
+const answerAlone = (keyCount, given, front) => `if #KEYS == ${keyCount} then
+local ok, reply = pcall(one, ${given.join(', ')})
+if not ok then reply = ${FAILED} end
+if type(reply) ~= 'table' then return ${[...front, 'reply'].join(" .. ' ' .. ")} end
+return { ${[...front, 'reply'].join(', ')} }
+end`
 
 /** What is no text or number cannot be joined: to ask each answer what it is would take longer. */
 const IN_ONE_TEXT = `local is_plain, text = pcall(table.concat, replies, ' ')

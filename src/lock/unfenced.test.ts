@@ -40,6 +40,8 @@ function claim(number: number, { name = 'a', ttlMs = TTL_MS } = {}) {
   const once = { enqueue: false, heartbeat: false, replicas: 0, metadata: '"who"' }
   return store.acquire({ name, owner: ownerOf(number), ttlMs, claimMs: ttlMs, ...once, demand })
 }
+const give = (number: number, name = 'a') =>
+  store.release({ name, owner: ownerOf(number), demand: { fair: true, fenced: false } })
 const sharedFences = () => redisAdmin().keys(`${prefix}:fence:*`)
 
 describe('a lock without a fence', () => {
@@ -113,6 +115,37 @@ describe('a lock without a fence', () => {
     expect(await redisAdmin().pttl(`${prefix}:lock:{a}`)).toBeLessThanOrEqual(TTL_MS + DAY_MS)
     expect(await store.release(lease(1))).toEqual({ tag: 'released' })
     expect((await store.inspect('a')).holder).toMatchObject({ owner: ownerOf(2) })
+  })
+
+  it('is given up as it was written, also where more are held than are remembered', async () => {
+    const names = Array.from({ length: 20 }, (_, index) => `a${index}`)
+    for (const name of names) await claim(1, { name })
+    for (const name of names) expect(await give(1, name)).toEqual({ tag: 'released' })
+    expect(await give(1, 'a19')).toEqual({ tag: 'lost' })
+    expect(await redisAdmin().keys(`${prefix}:lock:*`)).toEqual([])
+  })
+
+  it('is given up where it is not as it was written: renewed, described, or waited for', async () => {
+    const owner = ownerOf(1)
+    const changes = {
+      renewed: () => store.renew({ ...lease(1), ttlMs: 2 * TTL_MS }),
+      described: () => store.describe({ name: 'a', owner, metadata: '"else"' }),
+      'waited for': () => ask(2, { enqueue: true }),
+    }
+    for (const change of Object.values(changes)) {
+      await claim(1)
+      await change()
+      expect(await give(1)).toEqual({ tag: 'released' })
+    }
+    expect((await store.inspect('a')).holder).toMatchObject({ owner: ownerOf(2) })
+  })
+
+  it('is not given up by who had it before', async () => {
+    await claim(1, { ttlMs: SHORT_TTL_MS })
+    await expect.poll(async () => (await claim(2)).tag).toBe('acquired')
+    expect(await give(1)).toEqual({ tag: 'lost' })
+    expect((await store.inspect('a')).holder).toMatchObject({ owner: ownerOf(2) })
+    expect(await give(2)).toEqual({ tag: 'released' })
   })
 
   it('is taken away by force from the one that was seen, and from no other', async () => {

@@ -38,6 +38,8 @@ export class Council {
   private readonly settings: CouncilSettings
   private readonly majority: Needed
   private readonly everybody: Needed
+  /** Servers that have voted, by their nodes: nothing but a loss of their data can take that from them. */
+  private readonly voters: (NodeServer | undefined)[] = []
 
   constructor(nodes: readonly QuorumNode[], clock: Clock, settings: CouncilSettings) {
     this.nodes = nodes
@@ -81,6 +83,17 @@ export class Council {
     if (away !== null) return { vote: 'unreachable', reason: away }
     const server = node.server()
     if (server === null) return { vote: 'unreachable', reason: 'it has not answered yet' }
+    // It is asked for every vote, three times a node.
+    const isVoter = this.voters[index] === server
+    if (isVoter && node.store.resetSince(0) === null) return null
+    const reason = this.unableServer(node, server, index)
+    // Those behind it may be the same server: they are to be looked at again.
+    if (!isVoter) this.voters.length = Math.min(this.voters.length, index)
+    if (reason === null && server.id !== null) this.voters[index] = server
+    return reason
+  }
+
+  private unableServer(node: QuorumNode, server: NodeServer, index: number): Said<never> | null {
     if (server.inCluster) {
       return { vote: 'refused', reason: 'it is a node of a cluster, which no single vote is' }
     }

@@ -216,6 +216,19 @@ export function redlockContract(openCouncil: typeof OpenCouncil): void {
       })
     })
 
+    it('M6 one server that has voted under one address has no other vote when it answers at others, too', async () => {
+      for (const id of ['server 0', 'server 2']) {
+        const council = openCouncil(3)
+        const lock = council.client().lock('a', terms)
+        await (await lock.acquire()).release()
+        for (const node of council.nodes) {
+          if (node.server.id !== id) node.server = { ...node.server, id }
+        }
+        const error = await failureOf(lock.tryAcquire())
+        expect(error).toMatchObject({ votes: [{}, { vote: 'duplicate' }, { vote: 'duplicate' }] })
+      }
+    })
+
     it('M6 a node of a cluster has no vote', async () => {
       const council = openCouncil(3)
       for (const node of council.nodes.slice(1)) node.server = { ...node.server, inCluster: true }

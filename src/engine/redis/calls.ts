@@ -2,7 +2,7 @@ import type { Clock } from '../../clock.ts'
 import { EngineUnavailableError } from '../../errors.ts'
 import { type Asker, type Batch, batchOf, goesWith, type Item, sizeOf } from './batch.ts'
 import { PlainCall } from './call-line.ts'
-import { asUnknown, fromReply, isNotNow, isReplyError } from './failures.ts'
+import { asCallFailure, asUnknown, fromReply, isNotNow, isReplyError } from './failures.ts'
 import {
   type AnyScript,
   areAlike,
@@ -84,18 +84,27 @@ export class ScriptCalls {
     args: Args,
     asker: Asker<Reply>,
   ): void {
-    const plain = script as unknown as AnyScript
-    const item = this.writer.write(plain, keys, args)
-    // Spread, such an object costs 4 us: as much as all the rest.
-    this.enqueue(plain, { keys: item.keys, once: item.once, args: item.args, asker })
+    this.enqueue(script as unknown as AnyScript, this.itemOf(script, keys, args, asker))
   }
 
   /** The same, but where no other is under way it leaves at once: then there is nothing to share a call with. */
-  readonly callAtOnce: ScriptCalls['call'] = (script, keys, args) => {
-    const isAlone = this.underWay === 0 && this.waiting.size === 0
-    const answer = this.call(script, keys, args)
-    if (isAlone) this.flush()
-    return answer
+  readonly callAtOnce: ScriptCalls['call'] = (script, keys, args) =>
+    new Promise((resolve, reject) => {
+      const plain = script as unknown as AnyScript
+      const item = this.itemOf(script, keys, args, { resolve, reject })
+      if (this.underWay > 0 || this.waiting.size > 0) this.enqueue(plain, item)
+      else this.start(batchOf(plain, this.servers.groupOf(item.keys[0] ?? ''), item, 0))
+    })
+
+  private itemOf<Keys, Args, Reply>(
+    script: Script<Keys, Args, Reply>,
+    keys: Keys,
+    args: Args,
+    asker: Asker<Reply>,
+  ): Item {
+    const words = this.writer.write(script as unknown as AnyScript, keys, args)
+    // Spread, such an object costs 4 us: as much as all the rest.
+    return { keys: words.keys, once: words.once, args: words.args, asker }
   }
 
   /** What is sent with a script for one item, by someone else than us. */
@@ -201,9 +210,7 @@ export class ScriptCalls {
   /** Sends again what failed as a whole, as far as the script's `repeat` and the deadline allow. */
   private recover(batch: Batch, args: string[], error: unknown): void {
     const { script, items } = batch
-    const failure = isReplyError(error)
-      ? fromReply(error.message, `script ${script.name}`, items[0]?.keys)
-      : error
+    const failure = asCallFailure(error, `script ${script.name}`, items[0]?.keys)
     if (mayRepeat(script, failure)) {
       if (failure.outcome === 'unknown') batch.mayHaveRun = true
       if (hasTime(batch)) return afterPause(() => this.send(batch, args))
@@ -218,6 +225,7 @@ export class ScriptCalls {
   }
 
   private tellIdle(): void {
+    if (this.idleListeners.length === 0) return
     for (const listener of this.idleListeners.splice(0)) listener()
   }
 

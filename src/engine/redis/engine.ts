@@ -2,9 +2,10 @@ import type { Clock } from '../../clock.ts'
 import { printable } from '../../text.ts'
 import { newClientId } from '../client-id.ts'
 import type { EngineEvents, EngineHealth } from '../engine.ts'
+import { PlainCall } from './call-line.ts'
 import { ScriptCalls } from './calls.ts'
 import type { ConnectionOptions } from './connection.ts'
-import { fromReply, isReplyError } from './failures.ts'
+import { asCallFailure } from './failures.ts'
 import { greet } from './greeting.ts'
 import { Health } from './health.ts'
 import { Identity } from './identity.ts'
@@ -207,9 +208,10 @@ export function openRedisEngine(options: RedisEngineOptions): RedisEngine {
 
   function command(name: string, ...args: string[]): Promise<unknown> {
     const deadlineMs = performance.now() + commandTimeoutMs
-    const answer = servers.call(servers.groupOf(args[0] ?? ''), name, args, deadlineMs)
-    return answer.catch((error: unknown) => {
-      throw isReplyError(error) ? fromReply(error.message, name, args.slice(0, 1)) : error
+    return new Promise((resolve, reject) => {
+      const failed = (error: unknown) => reject(asCallFailure(error, name, args.slice(0, 1)))
+      const call = new PlainCall(name, args, deadlineMs, resolve, failed)
+      servers.take(servers.groupOf(args[0] ?? ''), call)
     })
   }
 

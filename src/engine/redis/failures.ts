@@ -59,6 +59,10 @@ export class ServerReply extends Error {}
 
 export const isReplyError = (error: unknown): error is ServerReply => error instanceof ServerReply
 
+/** What a call that failed means to a caller. */
+export const asCallFailure = (error: unknown, about: string, keys?: string[]): unknown =>
+  isReplyError(error) ? fromReply(error.message, about, keys) : error
+
 /**
  * What a client rejected with, told apart: an answer of the server, or the end of a socket. A server
  * may quote what it was sent, and so may a library.

@@ -1,4 +1,4 @@
-import { fromReply, isReplyError } from './failures.ts'
+import { asCallFailure } from './failures.ts'
 import type { Servers } from './servers.ts'
 
 /** Rounds of `SCAN` that a listing may take on a server: a page of a big keyspace, not all of it. */
@@ -18,7 +18,7 @@ export async function scanKeys(
       const args = [cursor, 'MATCH', pattern, 'COUNT', '1000']
       const deadlineMs = performance.now() + timeoutMs
       const [next, keys] = (await connection.call('SCAN', args, deadlineMs).catch((error) => {
-        throw isReplyError(error) ? fromReply(error.message, 'SCAN') : error
+        throw asCallFailure(error, 'SCAN')
       })) as [string, string[]]
       for (const key of keys) found.add(key)
       cursor = next

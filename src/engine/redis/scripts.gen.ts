@@ -8,7 +8,7 @@ export const touch: Script<
   | { tag: 'touched'; id: string; markUs: number | null; touchedUs: number }
 > = {
   name: 'engine/touch',
-  sha1: 'b3f451586afdb39bab64e2c2c7992666c3a54973',
+  sha1: 'b46827c026597bd13204685f24210378c115c5ad',
   repeat: 'safe',
   facts: [],
   shares: null,
@@ -20,5 +20,5 @@ export const touch: Script<
   replies: {
     touched: ['touched', [['id', 'string'], ['markUs', 'integer?'], ['touchedUs', 'integer']]],
   },
-  body: "local string_sub = string.sub\nlocal string_format = string.format\nlocal redis_call = redis.call\nlocal said_now = ARGV[2]\nlocal now_text = said_now\nif now_text == '' then\nlocal time = redis_call('TIME')\nnow_text = time[1] .. string_sub('00000' .. time[2], -6)\nif #now_text < 16 then now_text = string_sub('0000000000' .. now_text, -16) end\nend\nlocal now_us = tonumber(now_text)\nlocal function one(store, mark, candidate)\nlocal id = redis_call('GET', store)\nlocal mark_us = redis_call('GET', mark) or ''\nredis_call('SET', store, id or candidate, 'PX', '2592000000')\nredis_call('SET', mark, string_format('%.0f', now_us), 'PX', '3600000')\nreturn { 'touched', id or candidate, mark_us, now_us }\nend\nlocal at = 3\nlocal arg0\nlocal replies = { ARGV[1] }\nfor item = 0, #KEYS / 2 - 1 do\nif at <= #ARGV then\narg0 = ARGV[at]\nat = at + 1\nend\nlocal ok, reply = pcall(one, KEYS[item * 2 + 1], KEYS[item * 2 + 2], arg0)\nif not ok then\nreply = { 'failed', type(reply) == 'table' and reply.err or tostring(reply) }\nend\nreplies[item + 2] = reply\nend\nreturn replies",
+  body: "local string_sub = string.sub\nlocal string_format = string.format\nlocal redis_call = redis.call\nlocal said_now = ARGV[2]\nlocal now_text = said_now\nif now_text == '' then\nlocal time = redis_call('TIME')\nnow_text = time[1] .. string_sub('00000' .. time[2], -6)\nif #now_text < 16 then now_text = string_sub('0000000000' .. now_text, -16) end\nend\nlocal now_us = tonumber(now_text)\nlocal function one(store, mark, candidate)\nlocal id = redis_call('GET', store)\nlocal mark_us = redis_call('GET', mark) or ''\nredis_call('SET', store, id or candidate, 'PX', '2592000000')\nredis_call('SET', mark, string_format('%.0f', now_us), 'PX', '3600000')\nreturn { 'touched', id or candidate, mark_us, now_us }\nend\nlocal at = 3\nlocal arg0\nlocal replies = { ARGV[1], false }\nfor item = 0, #KEYS / 2 - 1 do\nif at <= #ARGV then\narg0 = ARGV[at]\nat = at + 1\nend\nlocal ok, reply = pcall(one, KEYS[item * 2 + 1], KEYS[item * 2 + 2], arg0)\nif not ok then reply = { 'failed', type(reply) == 'table' and reply.err or tostring(reply) } end\nreplies[item + 2] = reply\nend\nreturn replies",
 }

@@ -1,21 +1,27 @@
 import type { RedisEngine } from '../../engine/redis/engine.ts'
-import type { AcquireAnswer, AcquireRequest } from '../../gate/store.ts'
+import type { AcquireAnswer, AcquireRequest, ReleaseAnswer } from '../../gate/store.ts'
 import type { LockDemand } from '../store.ts'
 import type { LeaseTexts } from './lease-texts.ts'
+import { giveUnchanged } from './scripts.gen.ts'
 
 /** Tells leases apart that have no fence. Lower than every fence, of 15 digits. */
 const FIRST_MARK = 1e14
 const MOST_MARKS = 9e14
+/** Of so many leases it is known what was written; the others are given up like all. A map would cost as much as it saves. */
+const MOST_WRITTEN = 8
 
 /**
  * Takes free locks whose fence nobody reads with one plain command: a script takes five times as long
  * on the server. When another one is under way already, what comes travels with others in one call of
  * a script, which is cheaper still; and of two at a time, one could be given the answer of the other.
+ * What was written is known to the letter, so a script of two commands gives it up: 14 us of the server, and 18 for one
+ * that has to read it.
  */
 export class Claims {
   private readonly engine: RedisEngine
   private readonly leaseTexts: (ttlMs: number) => LeaseTexts
   private isUnderWay = false
+  private readonly written: { owner: string; state: string }[] = []
 
   constructor(engine: RedisEngine, leaseTexts: (ttlMs: number) => LeaseTexts) {
     this.engine = engine
@@ -45,10 +51,36 @@ export class Claims {
     return this.engine.command('SET', key, state, 'PX', leaseMs, 'NX').then((said) => {
       if (said === null) return otherwise()
       this.isUnderWay = false
+      this.remember(owner, state)
       return { tag: 'acquired', fence: 0, sentAtMs }
     }, otherwise)
   }
+
+  private remember(owner: string, state: string): void {
+    const { written } = this
+    if (written.length === MOST_WRITTEN) written.shift()
+    written.push({ owner, state })
+  }
+
+  /** @param otherwise gives it up where it is not as it was written, or that is not known */
+  give(
+    key: string,
+    owner: string,
+    otherwise: (mayHaveRun: boolean) => Promise<ReleaseAnswer>,
+  ): Promise<ReleaseAnswer> {
+    const { written } = this
+    const at = written.findIndex((one) => one.owner === owner)
+    const [found] = at < 0 ? [] : written.splice(at, 1)
+    if (!found) return otherwise(false)
+    const { state } = found
+    const given = this.engine.callAtOnce(giveUnchanged, { lock: key }, { state })
+    return given.then(({ tag, mayHaveRun }) =>
+      tag === 'released' ? RELEASED : otherwise(mayHaveRun),
+    )
+  }
 }
+
+const RELEASED: ReleaseAnswer = { tag: 'released' }
 
 /** What state.lua calls a state that was written without the server's time. */
 function unfencedState(owner: string, leaseUs: string, metadata: string): string {

@@ -113,16 +113,24 @@ export function redisLockStore(engine: RedisEngine, kind: 'lock' | 'election'): 
   function release(request: ReleaseRequest<LockDemand>): Promise<ReleaseAnswer> {
     const { name, owner, demand } = request
     if (crowds.isAt(name)) return releaseToLine(request, false)
-    const keys = { lock: lockOf(name) }
+    const lock = lockOf(name)
+    if (demand.fenced !== false) return give(lock, request, false)
+    return claims.give(lock, owner, (wasSent) => give(lock, request, wasSent))
+  }
+
+  /** @param wasSent it may have been given up already */
+  function give(
+    lock: string,
+    request: ReleaseRequest<LockDemand>,
+    wasSent: boolean,
+  ): Promise<ReleaseAnswer> {
+    const { name, owner, demand } = request
     // What was taken by a command alone is given back alone, by a call that waits for no other.
-    const given =
-      demand.fenced === false
-        ? engine.callAtOnce(scripts.give, keys, { owner })
-        : engine.call(scripts.give, keys, { owner })
-    return given.then((answer) => {
-      const { tag, mayHaveRun } = answer
-      if (tag === 'released') return RELEASED
-      if (tag === 'busy') return releaseToLine(request, mayHaveRun)
+    const call = demand.fenced === false ? engine.callAtOnce : engine.call
+    return call(scripts.give, { lock }, { owner }).then((answer) => {
+      const mayHaveRun = answer.mayHaveRun || wasSent
+      if (answer.tag === 'released') return RELEASED
+      if (answer.tag === 'busy') return releaseToLine(request, mayHaveRun)
       // Nobody else may have ended a lease that is valid: the sending whose answer was lost did.
       return mayHaveRun && isCertain(request) ? RELEASED : lostOrUnknown(name, mayHaveRun)
     })
