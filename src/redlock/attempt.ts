@@ -55,7 +55,7 @@ export class Attempt {
   private readonly rules: AttemptRules
   private readonly demand: LockDemand
   /** Of each node, what is known of it. */
-  private readonly marks: number[] = []
+  private readonly marks: number[]
   private ttlMs: number
   private ended = false
   fence = 0
@@ -71,7 +71,7 @@ export class Attempt {
     this.owner = terms.owner
     this.metadata = terms.metadata
     this.ttlMs = terms.ttlMs
-    for (let index = 0; index < council.nodes.length; index++) this.marks.push(0)
+    this.marks = council.unmarked.slice()
   }
 
   /** Asks all nodes for it. */

@@ -31,6 +31,10 @@ const isKnown = (node: QuorumNode) => node.server() !== null
 export class Council {
   readonly nodes: readonly QuorumNode[]
   readonly clock: Clock
+  /** What is known of a question before it is put. */
+  readonly pending: readonly Said<never>[]
+  /** What an attempt knows of the nodes before it asks them. */
+  readonly unmarked: readonly number[]
   /** A majority: any two of them share a node. */
   readonly quorum: number
   /** Of the polls that are under way. */
@@ -43,6 +47,8 @@ export class Council {
 
   constructor(nodes: readonly QuorumNode[], clock: Clock, settings: CouncilSettings) {
     this.nodes = nodes
+    this.pending = nodes.map(() => PENDING)
+    this.unmarked = nodes.map(() => 0)
     this.clock = clock
     this.quorum = Math.floor(nodes.length / 2) + 1
     this.deadlines = new Rhythm(clock)

@@ -48,7 +48,7 @@ export class Poll<Answer> implements Beat {
   private readonly question: Question<Answer>
   private readonly needed: Needed
   private readonly resolve: (votes: Said<Answer>[]) => void
-  private readonly votes: Said<Answer>[] = []
+  private readonly votes: Said<Answer>[]
   private granted = 0
   private against = 0
   private isOver = false
@@ -62,26 +62,22 @@ export class Poll<Answer> implements Beat {
     resolve: (votes: Said<Answer>[]) => void,
   ) {
     this.council = council
+    this.votes = council.pending.slice()
     this.question = question
     this.needed = needed
     this.dueMs = dueMs
     this.resolve = resolve
   }
 
-  /** All nodes are asked before the first is heard: an outcome must not keep one from being asked. */
+  /** All nodes are asked, whatever the first ones say: an outcome must not keep one from being asked. */
   run(): void {
-    const { council, question, votes } = this
+    const { council, question } = this
     const { nodes } = council
-    const asked: (Promise<Answer> | Said<Answer>)[] = []
     for (let index = 0; index < nodes.length; index++) {
       const node = nodes[index] as QuorumNode
       const unable = council.unable(index)
       if (unable) question.unasked?.(node, index)
-      asked.push(unable ?? question.ask(node, index))
-      votes.push(PENDING)
-    }
-    for (let index = 0; index < asked.length; index++) {
-      const said = asked[index] as Promise<Answer> | Said<Answer>
+      const said = unable ?? question.ask(node, index)
       if (said instanceof Promise) this.listen(index, said)
       else this.heed(index, said)
     }

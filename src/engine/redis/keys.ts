@@ -19,6 +19,17 @@ export function escapePart(text: string): string {
   return from === 0 ? text : escaped + text.slice(from)
 }
 
+let lastName = ''
+let lastEscaped = ''
+
+/** What one lock asks of five nodes has the same name five times. */
+function escapeName(name: string): string {
+  if (name === lastName) return lastEscaped
+  lastEscaped = escapePart(name)
+  lastName = name
+  return lastEscaped
+}
+
 /** The inverse of what {@link keyspace} does to a name. */
 export const unescapePart = (text: string) =>
   text.replace(/%([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
@@ -43,7 +54,7 @@ export function keyspace(prefix: string): Keyspace {
   const suffix = (part?: string) => (part === undefined ? '' : `:${part}`)
   return {
     prefix: start,
-    key: (kind, name, part) => `${start}:${kind}:{${escapePart(name)}}${suffix(part)}`,
+    key: (kind, name, part) => `${start}:${kind}:{${escapeName(name)}}${suffix(part)}`,
     beside: (key, kind, part) => `${start}:${kind}:${/\{.*\}/.exec(key)?.[0] ?? '{}'}:${part}`,
     inbox: (clientId) => `${start}:inbox:${clientId}`,
     pattern: (kind, part) => `${start}:${kind}:{*}${suffix(part)}`,

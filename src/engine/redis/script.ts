@@ -165,7 +165,7 @@ export function decodeReply(
   { sentAtMs, nowUs, mayHaveRun }: Sent,
 ): { tag: string } & Sent {
   const isTagged = Array.isArray(raw)
-  const values: readonly unknown[] = isTagged ? raw : String(raw).split(',')
+  const values: readonly unknown[] = isTagged ? raw : numbersOf(String(raw))
   const tag = isTagged ? String(raw[0]) : script.plain[values.length]
   if (tag === undefined) throw new InternalError(`Script ${script.name} answered without a tag.`)
   const declared = script.replies[tag]
@@ -181,6 +181,9 @@ export function decodeReply(
   for (const [name, type] of fields) reply[name] = decodeField(values[index++], type)
   return reply
 }
+
+/** Mostly there is one. */
+const numbersOf = (text: string) => (text.includes(',') ? text.split(',') : [text])
 
 function decodeField(raw: unknown, type: FieldType): unknown {
   switch (type) {
