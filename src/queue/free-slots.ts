@@ -60,12 +60,12 @@ export class FreeSlots {
    * them and to jobs that wait behind nothing: a gate that is handed over within a process is here before those were asked for.
    */
   until(ms: number): Promise<boolean> {
-    if (this.hasSlot && !this.isTurnOfOthers) return Promise.resolve(this.isTaken())
+    if (this.hasSlot && !this.isTurnOfOthers) return Promise.resolve(this.take())
     return new Promise((resolve) => {
       const end = () => {
         timer.cancel()
         this.listeners = this.listeners.filter((one) => one !== end)
-        resolve(this.isTaken())
+        resolve(this.take())
       }
       const timer = this.terms.clock.after(ms, end)
       this.listeners.push(end)
@@ -79,7 +79,8 @@ export class FreeSlots {
     if (this.hasSlot) this.tell()
   }
 
-  private isTaken(): boolean {
+  /** Whether there is one: who asks reserves it then. */
+  private take(): boolean {
     const { freeCount } = this
     if (freeCount === 1) this.isTurnOfOthers = true
     return freeCount > 0
