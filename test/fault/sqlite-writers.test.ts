@@ -36,9 +36,10 @@ describe('a foreign writer in a tight loop', () => {
         String(holdMs),
       ])
       cleanUps.push(() => hog.kill('SIGKILL'))
+      const gone = once(hog, 'exit')
       const isWriting = await Promise.race([
         once(hog, 'message').then(() => true),
-        once(hog, 'exit').then(() => false),
+        gone.then(() => false),
       ])
       expect(isWriting, 'the foreign writer writes').toBe(true)
       let through = 0
@@ -63,7 +64,7 @@ describe('a foreign writer in a tight loop', () => {
       // Reads do not wait for writers, and what was refused is not there.
       expect(await stores.queue.counts('jobs'), share).toMatchObject({ ready: through + 1 })
       if (process.env.SLUICE_FIGURES) console.log(share)
-      const gone = once(hog, 'exit')
+      expect(hog.exitCode, 'the foreign writer wrote until the end').toBe(null)
       hog.kill('SIGKILL')
       await gone
       await addJobs(stores, 'jobs', ['"last"'])
