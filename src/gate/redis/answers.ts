@@ -1,12 +1,14 @@
 import type { RedisEngine } from '../../engine/redis/engine.ts'
 import { EngineUnavailableError } from '../../errors.ts'
-import type { Holder } from '../store.ts'
+import type { Holder, ReleaseAnswer } from '../store.ts'
 
 /** A command that its client gave up on may still be executed for about this long. */
 export const GONE_MS = 30_000
 /** Names whose fence alone is left are many, and not listed: a list looks at no more than these. */
 const MOST_LOOKED_AT = 10_000
 const LIST_STEP = 200
+
+export const RELEASED: ReleaseAnswer = { tag: 'released' }
 
 /** Who a script says that holds it; null where it names nobody. */
 export function holderOf(answer: {

@@ -1,4 +1,5 @@
 import type { RedisEngine } from '../../engine/redis/engine.ts'
+import { RELEASED } from '../../gate/redis/answers.ts'
 import type { AcquireAnswer, AcquireRequest, ReleaseAnswer } from '../../gate/store.ts'
 import type { LockDemand } from '../store.ts'
 import type { LeaseTexts } from './lease-texts.ts'
@@ -79,8 +80,6 @@ export class Claims {
     )
   }
 }
-
-const RELEASED: ReleaseAnswer = { tag: 'released' }
 
 /** What state.lua calls a state that was written without the server's time. */
 function unfencedState(owner: string, leaseUs: string, metadata: string): string {

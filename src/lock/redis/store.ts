@@ -1,7 +1,7 @@
 import { Deadlines } from '../../deadlines.ts'
 import { toUs } from '../../duration.ts'
 import type { RedisEngine } from '../../engine/redis/engine.ts'
-import { GONE_MS, holderOf, listInUse, releasedOrLost } from '../../gate/redis/answers.ts'
+import { GONE_MS, holderOf, listInUse, RELEASED, releasedOrLost } from '../../gate/redis/answers.ts'
 import { redisGrants, splitOnce } from '../../gate/redis/grants.ts'
 import type {
   AcquireAnswer,
@@ -236,8 +236,6 @@ export function redisLockStore(engine: RedisEngine, kind: 'lock' | 'election'): 
     resetSince: (sinceMs) => engine.resetSince(sinceMs),
   }
 }
-
-const RELEASED: ReleaseAnswer = { tag: 'released' }
 
 function lostOrUnknown(name: string, mayHaveRun: boolean): ReleaseAnswer {
   if (mayHaveRun) throw releasedOrLost('Lock', name)

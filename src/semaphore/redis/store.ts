@@ -1,7 +1,7 @@
 import { toUs } from '../../duration.ts'
 import type { RedisEngine } from '../../engine/redis/engine.ts'
 import { SettingsMismatchError } from '../../errors.ts'
-import { GONE_MS, holderOf, listInUse, releasedOrLost } from '../../gate/redis/answers.ts'
+import { GONE_MS, holderOf, listInUse, RELEASED, releasedOrLost } from '../../gate/redis/answers.ts'
 import { redisGrants } from '../../gate/redis/grants.ts'
 import type { SemaphoreStore, StoredSemaphore } from '../store.ts'
 import * as scripts from './scripts.gen.ts'
@@ -107,7 +107,7 @@ export function redisSemaphoreStore(
     async release({ name, owner }) {
       const answer = await engine.call(scripts.release, keysOf(name), { owner, topic })
       tellAll(answer)
-      if (answer.tag === 'released') return { tag: 'released' }
+      if (answer.tag === 'released') return RELEASED
       if (answer.mayHaveRun) throw releasedOrLost('Semaphore', name)
       return { tag: 'lost' }
     },
