@@ -104,7 +104,12 @@ function checkWrites(same, byOwner, isExcused) {
     }
     if (highest && write.fence < highest.fence) {
       found.push({ what: `${name} took a write with a lower fence`, witness: [highest, write] })
-    } else if (newest && hold && hold.atMs < newest.hold.invokedMs) {
+    } else if (
+      newest &&
+      hold &&
+      hold.atMs < newest.hold.invokedMs &&
+      !isExcused(hold, newest.hold)
+    ) {
       const what = `${name} took a stale write`
       found.push({ what, witness: [hold, newest.hold, newest.write, write] })
     }
