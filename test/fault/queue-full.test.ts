@@ -22,7 +22,14 @@ afterEach(async () => {
   for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp()
 })
 
-async function openFull(): Promise<{ server: Server; sluice: Sluice; added: string[] }> {
+interface Full {
+  server: Server
+  sluice: Sluice
+  added: string[]
+  limitBytes: number
+}
+
+async function openFull(): Promise<Full> {
   const server = await startServer({ args: ['--maxmemory-policy', 'noeviction'] })
   cleanUps.push(() => server.close())
   const sluice = createSluice(server.url, { logger: silent })
@@ -30,11 +37,15 @@ async function openFull(): Promise<{ server: Server; sluice: Sluice; added: stri
   const queue = sluice.queue('work')
   const added = [(await queue.add(PAYLOAD)).id]
   const used = /used_memory:(\d+)/.exec(String(await server.command('INFO', 'memory')))
-  await server.command('CONFIG', 'SET', 'maxmemory', Number(used?.[1]) + ROOM_BYTES)
+  const limitBytes = Number(used?.[1]) + ROOM_BYTES
+  await server.command('CONFIG', 'SET', 'maxmemory', limitBytes)
   const refusal = await fill(sluice, added)
   expect(refusal).toBeInstanceOf(StoreFullError)
-  return { server, sluice, added }
+  return { server, sluice, added, limitBytes }
 }
+
+/** The server gives back what its buffers took, and then there is room for one more, unless there is none for anything. */
+const leaveNoRoom = (server: Server) => server.command('CONFIG', 'SET', 'maxmemory', 1)
 
 /** Adds until it is refused. */
 async function fill(sluice: Sluice, added: string[]): Promise<unknown> {
@@ -50,7 +61,8 @@ async function fill(sluice: Sluice, added: string[]): Promise<unknown> {
 
 describe('a queue on a full server', { timeout: TIMEOUT_MS }, () => {
   it('refuses every kind of add, told as not done', async () => {
-    const { sluice, added } = await openFull()
+    const { server, sluice, added } = await openFull()
+    await leaveNoRoom(server)
     const queue = sluice.queue('work')
     const refusals = [
       queue.add(PAYLOAD),
@@ -85,7 +97,7 @@ describe('a queue on a full server', { timeout: TIMEOUT_MS }, () => {
 
   it('does so in the middle of its fullness too: with one byte allowed', async () => {
     const { server, sluice, added } = await openFull()
-    await server.command('CONFIG', 'SET', 'maxmemory', 1)
+    await leaveNoRoom(server)
     const queue = sluice.queue<string>('work', {
       attempts: 2,
       backoff: { type: 'fixed', base: 10 },
@@ -119,7 +131,7 @@ describe('a queue on a full server', { timeout: TIMEOUT_MS }, () => {
     const queue = sluice.queue<string>('work', { retain: { count: 100 } })
     await queue.add(PAYLOAD, { id: 'named' })
     await queue.add(PAYLOAD, { key: 'keyed' })
-    await server.command('CONFIG', 'SET', 'maxmemory', 1)
+    await leaveNoRoom(server)
     for (const delivery of await queue.take({ max: 2 })) await delivery.ack()
     const worker = queue.work(() => 'result', { concurrency: 50 })
     const nothing = { ready: 0, timed: 0, inFlight: 0, dead: 0 }
@@ -135,11 +147,13 @@ describe('a queue on a full server', { timeout: TIMEOUT_MS }, () => {
   })
 
   it('emits the slots of a schedule once there is room, and drains the line meanwhile', async () => {
-    const { sluice, added } = await openFull()
+    const { server, sluice, added, limitBytes } = await openFull()
     const queue = sluice.queue<string>('work')
+    await leaveNoRoom(server)
     await expect(queue.schedule('another', { every: '1h' }, PAYLOAD)).rejects.toBeInstanceOf(
       StoreFullError,
     )
+    await server.command('CONFIG', 'SET', 'maxmemory', limitBytes)
     const taken = await queue.take({ max: 100 })
     await Promise.all(taken.map((delivery) => delivery.ack()))
     const { nextAtMs } = await queue.schedule('due', { every: '100ms' }, PAYLOAD, {
@@ -162,7 +176,7 @@ describe('a queue on a full server', { timeout: TIMEOUT_MS }, () => {
 
   it('parks jobs, keeps their gates, tells of them and unparks them as ever', async () => {
     const { server, added } = await openFull()
-    await server.command('CONFIG', 'SET', 'maxmemory', 1)
+    await leaveNoRoom(server)
     const engine = redisEngineAt(server.url, { prefix: 'sluice' })
     cleanUps.push(() => engine.close())
     const client = { clientId: 'c', queue: redisQueueStore(engine) }
