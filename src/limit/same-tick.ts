@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts'
-import type { LimitStore, StoredRule, TakeAnswer } from './store.ts'
+import type { LimitStore, StoredRule, TakeAnswer, TakeRequest } from './store.ts'
 
 /** The keys of one limiter that are asked about in this tick. */
 export interface Line {
@@ -18,46 +18,66 @@ export interface Taker {
  * So many are sent before the tick is over: the engine works on them while this process is busy
  * with the rest. One call of the Redis engine carries as many.
  */
-const ENOUGH_GROUPS = 32
+const ENOUGH_GROUPS = 50
 /** The same for takes of one key: with 1,000 in flight some batches are always on their way. */
 const ENOUGH_TIMES = 256
 
-/** Equal takes of one key that are judged together, in the order of their calls. */
-class Group {
+/** Equal takes of one key that are judged together, in the order of their calls; and what is asked for them. */
+class Group implements TakeRequest {
+  readonly limiter: string
+  readonly key: string
   readonly rule: StoredRule
   readonly cost: number
+  readonly peek = false
   /** Monotonic: no answer is older. */
-  readonly askedMs: number
-  private readonly takers: Taker[]
+  private readonly askedMs: number
+  private readonly first: Taker
+  /** Nearly all keys have one. */
+  private others: Taker[] | null = null
 
-  constructor(rule: StoredRule, cost: number, askedMs: number, first: Taker) {
+  constructor(
+    limiter: string,
+    key: string,
+    rule: StoredRule,
+    cost: number,
+    askedMs: number,
+    first: Taker,
+  ) {
+    this.limiter = limiter
+    this.key = key
     this.rule = rule
     this.cost = cost
     this.askedMs = askedMs
-    this.takers = [first]
+    this.first = first
   }
 
   /** Answers how many there are now. */
   add(taker: Taker): number {
-    return this.takers.push(taker)
+    this.others ??= []
+    return this.others.push(taker) + 1
   }
 
-  send(store: LimitStore, limiter: string, key: string): void {
-    const { rule, cost, takers, askedMs } = this
-    const request = { limiter, key, rule, cost, peek: false }
-    const failed = (error: unknown) => {
-      for (const taker of takers) taker.failed(error)
-    }
-    const [only] = takers
-    if (takers.length === 1 && only !== undefined) {
-      store.take(request).then((answer) => only.answered(answer, true, askedMs), failed)
+  send(store: LimitStore): void {
+    const { first, others, askedMs } = this
+    if (others === null) {
+      store.take(this).then(
+        (answer) => first.answered(answer, true, askedMs),
+        (error: unknown) => first.failed(error),
+      )
       return
     }
-    store.takeTimes(request, takers.length).then((answers) => {
-      for (const [index, taker] of takers.entries()) {
-        taker.answered(answers[index] as TakeAnswer, index === takers.length - 1, askedMs)
-      }
-    }, failed)
+    const takers = [first, ...others]
+    store.takeTimes(this, takers.length).then(
+      (answers) => {
+        const last = takers.length - 1
+        for (let index = 0; index <= last; index++) {
+          takers[index]?.answered(answers[index] as TakeAnswer, index === last, askedMs)
+        }
+      },
+      (error: unknown) => {
+        for (const taker of takers) taker.failed(error)
+      },
+    )
   }
 }
 
@@ -94,16 +114,16 @@ export class SameTick {
       void settled.then(() => process.nextTick(() => this.flush()))
     }
     if (line.groups.size === 0) this.open.push(line)
-    line.groups.set(key, new Group(rule, cost, this.askedMs, taker))
+    line.groups.set(key, new Group(line.limiter, key, rule, cost, this.askedMs, taker))
     if (++this.count === ENOUGH_GROUPS) this.flush()
   }
 
   /** Sends what is gathered of a key, so that it comes before what is called next. */
-  sendFirst({ limiter, groups }: Line, key: string): void {
+  sendFirst({ groups }: Line, key: string): void {
     const group = groups.get(key)
     if (group === undefined) return
     groups.delete(key)
-    group.send(this.store, limiter, key)
+    group.send(this.store)
   }
 
   private flush(): void {
@@ -113,10 +133,10 @@ export class SameTick {
     const { open } = this
     this.open = []
     for (const line of open) {
-      const { limiter, groups } = line
+      const { groups } = line
       // Another map: one that is cleared holds on to all that was in it until the next full collection.
       line.groups = new Map()
-      for (const [key, group] of groups) group.send(this.store, limiter, key)
+      for (const group of groups.values()) group.send(this.store)
     }
   }
 }

@@ -125,6 +125,24 @@ describe('a lock without a fence', () => {
     expect(await redisAdmin().keys(`${prefix}:lock:*`)).toEqual([])
   })
 
+  it('is given up before it is known to have been taken, and by who never got it', async () => {
+    await claim(2, { name: 'b' })
+    const taken = [claim(1), claim(1, { name: 'b' })]
+    const given = [give(1), give(1, 'b')]
+    expect((await Promise.all(taken)).map(({ tag }) => tag)).toEqual(['acquired', 'held'])
+    expect((await Promise.all(given)).map(({ tag }) => tag)).toEqual(['released', 'lost'])
+    expect(await redisAdmin().keys(`${prefix}:lock:*`)).toEqual([`${prefix}:lock:{b}`])
+  })
+
+  it('is given up by a server that has forgotten its scripts', async () => {
+    const admin = redisAdmin()
+    for (const number of [1, 2, 3]) {
+      expect(await claim(number)).toMatchObject({ tag: 'acquired' })
+      if (number < 3) await admin.script('FLUSH')
+      expect(await give(number)).toEqual({ tag: 'released' })
+    }
+  })
+
   it('is given up where it is not as it was written: renewed, described, or waited for', async () => {
     const owner = ownerOf(1)
     const changes = {

@@ -3,8 +3,7 @@ import { isIP } from 'node:net'
 import { ArgumentError } from '../../errors.ts'
 import { describe } from '../../text.ts'
 import { asHost, asOptions, mapAddress, type Options, readNodeUrl } from './foreign-options.ts'
-import { type IoredisClient, type OpenedIoredis, passive, rawIoredis } from './ioredis.ts'
-import type { CommandClass } from './ioredis-command.ts'
+import { type IoredisClient, passive, rawIoredis } from './ioredis.ts'
 import {
   type NodeRedisClient,
   type NodeRedisCluster,
@@ -102,17 +101,11 @@ const NOT_OURS = {
   ...{ readOnly: false, monitor: false },
 } satisfies Options
 
-/** With the class of its commands, which its own class has: see `ioredis-command.ts`. */
-function opened(client: IoredisClient): OpenedIoredis {
-  const { Command } = client.constructor as { Command?: CommandClass }
-  return Command ? { client, Command } : { client }
-}
-
 function ioredisSource(client: ForeignIoredis): RedisSource {
   // Options are read at each connect: that is how a password is changed in these libraries.
   const open = (connectTimeoutMs: number, overrides: () => Options) =>
     rawIoredis(async () =>
-      opened(client.duplicate({ ...passive(connectTimeoutMs), ...NOT_OURS, ...overrides() })),
+      client.duplicate({ ...passive(connectTimeoutMs), ...NOT_OURS, ...overrides() }),
     )
   const sentinel = readSentinels(client.options)
   const { path, host, port } = client.options
@@ -167,7 +160,7 @@ function ioredisClusterSource(cluster: ForeignIoredisCluster): RedisSource {
     rawIoredis(async () => {
       template ??= templateOf(cluster)
       const address = await resolveSeed(cluster, at)
-      const client = template.duplicate({
+      return template.duplicate({
         // The template may have older ones than the cluster has now.
         ...{ username: null, password: null, tls: undefined },
         ...nodeOptions(cluster, at),
@@ -176,7 +169,6 @@ function ioredisClusterSource(cluster: ForeignIoredisCluster): RedisSource {
         ...{ path: undefined, sentinels: null, db: 0 },
         ...address,
       })
-      return opened(client)
     })
   const seeds = readSeeds(cluster).map(({ host }) => host)
   return {

@@ -1,6 +1,6 @@
 import type { Clock } from '../../clock.ts'
 import { EngineUnavailableError } from '../../errors.ts'
-import { type Asker, type Batch, batchOf, goesWith, type Item, sizeOf } from './batch.ts'
+import { type Asker, Batch, goesWith, Item, sizeOf } from './batch.ts'
 import { PlainCall } from './call-line.ts'
 import { asCallFailure, asUnknown, fromReply, isNotNow, isReplyError } from './failures.ts'
 import {
@@ -24,9 +24,9 @@ export interface WriteEvents {
 const MOST_BYTES = 1 << 20
 /**
  * So many are sent before the tick is over: the server works on them while this process is busy
- * with the rest, instead of one waiting for the other. At 100 in flight that is nearly twice as many.
+ * with the rest, instead of one waiting for the other. 100 in flight are two equal calls, and nearly twice as many.
  */
-const ENOUGH_ITEMS = 32
+const ENOUGH_ITEMS = 50
 /** Pause before a script is tried again that the server refused with "not now". */
 const NOT_NOW_PAUSE_MS = 25
 
@@ -77,14 +77,24 @@ export class ScriptCalls {
     return new Promise((resolve, reject) => this.tell(script, keys, args, { resolve, reject }))
   }
 
-  /** The same for one of many: without a promise for each, which would be kept until it is answered. */
+  /**
+   * The same for one of many: without a promise for each, which would be kept until it is answered.
+   *
+   * @param isFull it is worth a call of its own, and leaves at once behind what was called before. With others it would be
+   *   answered when they are, and this process would do nothing until then
+   */
   tell<Keys, Args, Reply>(
     script: Script<Keys, Args, Reply>,
     keys: Keys,
     args: Args,
     asker: Asker<Reply>,
+    isFull = false,
   ): void {
-    this.enqueue(script as unknown as AnyScript, this.itemOf(script, keys, args, asker))
+    const plain = script as unknown as AnyScript
+    const item = this.itemOf(script, keys, args, asker)
+    if (!isFull) return this.enqueue(plain, item)
+    this.flush()
+    this.start(new Batch(plain, this.servers.groupOf(item.keys[0] ?? ''), item, 0))
   }
 
   /** The same, but where no other is under way it leaves at once: then there is nothing to share a call with. */
@@ -93,7 +103,7 @@ export class ScriptCalls {
       const plain = script as unknown as AnyScript
       const item = this.itemOf(script, keys, args, { resolve, reject })
       if (this.underWay > 0 || this.waiting.size > 0) this.enqueue(plain, item)
-      else this.start(batchOf(plain, this.servers.groupOf(item.keys[0] ?? ''), item, 0))
+      else this.start(new Batch(plain, this.servers.groupOf(item.keys[0] ?? ''), item, 0))
     })
 
   private itemOf<Keys, Args, Reply>(
@@ -102,9 +112,7 @@ export class ScriptCalls {
     args: Args,
     asker: Asker<Reply>,
   ): Item {
-    const words = this.writer.write(script as unknown as AnyScript, keys, args)
-    // Spread, such an object costs 4 us: as much as all the rest.
-    return { keys: words.keys, once: words.once, args: words.args, asker }
+    return new Item(this.writer.write(script as unknown as AnyScript, keys, args), asker)
   }
 
   /** What is sent with a script for one item, by someone else than us. */
@@ -114,7 +122,7 @@ export class ScriptCalls {
     args: Args,
   ): { keys: string[]; args: string[] } {
     const plain = script as unknown as AnyScript
-    const item = { ...this.writer.write(plain, keys, args), asker: NOBODY }
+    const item = new Item(this.writer.write(plain, keys, args), NOBODY)
     const group = this.servers.groupOf(item.keys[0] ?? '')
     const [, keyCount, ...words] = this.argumentsOf(plain, group, [item])
     return { keys: words.slice(0, Number(keyCount)), args: words.slice(Number(keyCount)) }
@@ -131,9 +139,9 @@ export class ScriptCalls {
     const bytes = sizeOf(item.args)
     const index = batches.findIndex((batch) => batch.script === script && goesWith(batch, item))
     const batch = batches[index]
-    if (!batch) batches.push(batchOf(script, group, item, bytes))
+    if (!batch) batches.push(new Batch(script, group, item, bytes))
     else if (batch.bytes + bytes > MOST_BYTES) {
-      batches[index] = batchOf(script, group, item, bytes)
+      batches[index] = new Batch(script, group, item, bytes)
       this.start(batch)
     } else {
       batch.bytes += bytes

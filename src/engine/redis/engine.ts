@@ -2,10 +2,9 @@ import type { Clock } from '../../clock.ts'
 import { printable } from '../../text.ts'
 import { newClientId } from '../client-id.ts'
 import type { EngineEvents, EngineHealth } from '../engine.ts'
-import { PlainCall } from './call-line.ts'
 import { ScriptCalls } from './calls.ts'
+import { commandSender, type SendCommand } from './command.ts'
 import type { ConnectionOptions } from './connection.ts'
-import { asCallFailure } from './failures.ts'
 import { greet } from './greeting.ts'
 import { Health } from './health.ts'
 import { Identity } from './identity.ts'
@@ -95,10 +94,10 @@ export interface RedisEngine {
   /** Keys of one group may be in one call. */
   groupOf(key: string): number
   /**
-   * One plain command with the command deadline, sent to the server of its first argument, the key.
+   * One plain command with the command deadline, sent to the server of its key.
    * Only for reads, and writes safe to lose.
    */
-  command(name: string, ...args: string[]): Promise<unknown>
+  readonly command: SendCommand
   /** At most `limit` keys that match, from a bounded scan. */
   scan(pattern: string, limit: number): Promise<string[]>
   /** Calls back when the engine was away, or is another server: what it was told may be gone. */
@@ -206,14 +205,7 @@ export function openRedisEngine(options: RedisEngineOptions): RedisEngine {
     tell('reset', { place, error }),
   )
 
-  function command(name: string, ...args: string[]): Promise<unknown> {
-    const deadlineMs = performance.now() + commandTimeoutMs
-    return new Promise((resolve, reject) => {
-      const failed = (error: unknown) => reject(asCallFailure(error, name, args.slice(0, 1)))
-      const call = new PlainCall(name, args, deadlineMs, resolve, failed)
-      servers.take(servers.groupOf(args[0] ?? ''), call)
-    })
-  }
+  const command = commandSender(servers, commandTimeoutMs)
 
   const beside = (role: string, group: number | null): ConnectionOptions => ({
     label: `${role} at ${place}`,
@@ -258,7 +250,8 @@ export function openRedisEngine(options: RedisEngineOptions): RedisEngine {
         args,
       ),
     callAtOnce: (script, scriptKeys, args) => calls.callAtOnce(script, scriptKeys, args),
-    tell: (script, scriptKeys, args, asker) => calls.tell(script, scriptKeys, args, asker),
+    tell: (script, scriptKeys, args, asker, isFull) =>
+      calls.tell(script, scriptKeys, args, asker, isFull),
     assertSyncs: (key) => confirmed.assertSyncs(servers.groupOf(key), commandTimeoutMs),
     within: (transaction, argument, script, scriptKeys, args, told) =>
       queueScript(transaction, argument, script, calls.wordsOf(script, scriptKeys, args), told),

@@ -33,11 +33,11 @@ export function fits(command: string, args: readonly string[], reply: unknown): 
   }
 }
 
-/** Of what a script answered: a list, or one text of numbers. */
+/** Of what a script answered: a list, or one text of numbers, of which there are two at least. */
 function firstOf(reply: unknown): string {
   if (Array.isArray(reply)) return String(reply[0])
   const text = String(reply)
-  return text.slice(0, text.indexOf(' '))
+  return text.slice(0, Math.max(0, text.indexOf(' ')))
 }
 
 /** Of a script: it follows the keys, whose count follows the script. */

@@ -2,28 +2,23 @@ import { isIP } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { RedisOptions } from 'ioredis'
 import { type RawClient, refuseStranger } from './client.ts'
-import { type CommandClass, textCommand } from './ioredis-command.ts'
 import type { Credentials, Host, RedisSource } from './source.ts'
 import { endOnUnasked } from './unasked.ts'
 import { hostText, type RedisUrl } from './url.ts'
+import { Wire } from './wire.ts'
 
 /** What we use of a client of ioredis 5 or 6, or of iovalkey. */
 export interface IoredisClient {
   readonly stream?: Duplex
   /** The calls that wait for an answer, the oldest first. */
-  readonly commandQueue?: { readonly length: number; shift(): unknown }
+  readonly commandQueue?: { shift(): unknown }
   readonly options: { password?: string | null | undefined }
   connect(): Promise<void>
   call(command: string, args: string[]): Promise<unknown>
-  sendCommand(command: object): unknown
-  subscribe(channel: string): Promise<unknown>
   on(event: string, listener: (...args: never[]) => void): unknown
   once(event: string, listener: (...args: never[]) => void): unknown
   disconnect(): void
 }
-
-/** How many arguments make a call worth a packet of its own: some 4 KiB. */
-const LONG_CALL = 64
 
 /** Everything off that acts on its own: the supervisor does these things, with deadlines. */
 export const passive = (connectTimeoutMs: number) =>
@@ -44,57 +39,37 @@ export const passive = (connectTimeoutMs: number) =>
     keyPrefix: '',
   }) satisfies RedisOptions
 
-/** A client that has not connected yet, and the class of its commands where that is known. */
-export interface OpenedIoredis {
-  client: IoredisClient
-  Command?: CommandClass
-}
-
-/** One socket of ioredis. */
-export function rawIoredis(open: () => Promise<OpenedIoredis>): RawClient {
+/**
+ * One socket of ioredis. The library makes it: address, TLS, user, password, database. From then on what is
+ * said on it is said by {@link Wire}, which takes a tenth to a quarter less of the client's work.
+ */
+export function rawIoredis(open: () => Promise<IoredisClient>): RawClient {
   let redis: IoredisClient | null = null
   let cause: Error | undefined
   let destroyed = false
   let closed = false
-  let gathering = false
-  let commandClass: CommandClass | undefined
+  let wire: Wire | null = null
   let closeListener: (cause?: Error) => void = () => {}
 
   function close(): void {
     if (closed) return
     closed = true
     closeListener(cause)
+    wire?.close(cause ?? new Error('the server closed the connection'))
   }
 
-  /**
-   * The library writes each command on its own, which is a system call each. What is sent in one
-   * turn leaves as one packet: about half of the client's CPU at 100 in flight, and of the server's.
-   * What is long, or has nothing in front of it, leaves at once: the server works on it meanwhile.
-   */
-  function gather({ stream }: IoredisClient): void {
-    if (gathering || !stream) return
-    gathering = true
-    stream.cork()
-    process.nextTick(leave)
+  /** With the answer to that PING nothing of the library's is under way. */
+  function takeOver({ stream }: IoredisClient): void {
+    if (!stream) throw new Error('the library has no socket')
+    wire = new Wire(stream, (error) => {
+      cause ??= error
+      end()
+    })
   }
 
-  function leave(): void {
-    if (!gathering) return
-    gathering = false
-    redis?.stream?.uncork()
-  }
-
-  /** The library recognises commands with an effect on the connection by their lower-case name. */
-  function send(command: string, args: string[]): Promise<unknown> {
-    if (!redis) return Promise.reject(new Error('the client is not connected'))
-    const atOnce = args.length >= LONG_CALL || redis.commandQueue?.length === 0
-    if (!atOnce) gather(redis)
-    const name = lowerCase(command)
-    const answer = commandClass
-      ? redis.sendCommand(textCommand(commandClass, name, args))
-      : redis.call(name, args)
-    if (atOnce) leave()
-    return answer as Promise<unknown>
+  function connected(): Wire {
+    if (wire) return wire
+    throw new Error('the client is not connected')
   }
 
   function end(): void {
@@ -106,11 +81,10 @@ export function rawIoredis(open: () => Promise<OpenedIoredis>): RawClient {
 
   return {
     async connect() {
-      const { client, Command } = await open()
+      const client = await open()
       // From here to its `connect()` nothing may wait: it would connect even after a `destroy()`.
       if (destroyed) throw new Error('the connection was closed')
       redis = client
-      commandClass = Command
       // What answers nonsense makes the library complain, and wait.
       let complain: (error: Error) => void = () => {}
       const complaint = new Promise<never>((_, reject) => {
@@ -131,9 +105,13 @@ export function rawIoredis(open: () => Promise<OpenedIoredis>): RawClient {
           cause ??= error
           complain(error)
         })
-        return client.call('ping', []).then(refuseStranger)
+        return client.call('ping', [])
       })
-      const thrown: unknown = await Promise.race([steps, complaint]).then(
+      const answered = steps.then((pong) => {
+        refuseStranger(pong)
+        takeOver(client)
+      })
+      const thrown: unknown = await Promise.race([answered, complaint]).then(
         () => null,
         (error: unknown) => error,
       )
@@ -143,17 +121,12 @@ export function rawIoredis(open: () => Promise<OpenedIoredis>): RawClient {
       if (failure instanceof Error) throw withoutCommand(failure)
       throw new Error('the connection was closed')
     },
-    send,
-    transmit(command, args, answered, failed) {
-      send(command, args).then(answered, failed)
-    },
+    send: (command, args) =>
+      new Promise((resolve, reject) => connected().ask(command, args, resolve, reject)),
+    transmit: (...call) => connected().ask(...call),
     isReply: (error) => error.name === 'ReplyError',
-    async subscribe(channel, listener) {
-      if (!redis) throw new Error('the client is not connected')
-      redis.on('message', (from: string, message: string) => {
-        if (from === channel) listener(message)
-      })
-      await redis.subscribe(channel)
+    subscribe: async (channel, listener) => {
+      await connected().subscribe(channel, listener)
     },
     secrets: () => (redis?.options.password ? [redis.options.password] : []),
     onClose(listener) {
@@ -161,17 +134,6 @@ export function rawIoredis(open: () => Promise<OpenedIoredis>): RawClient {
     },
     destroy: end,
   }
-}
-
-const lowerCaseOf = new Map<string, string>()
-
-/** There are a dozen commands, and every call names one. */
-function lowerCase(command: string): string {
-  const known = lowerCaseOf.get(command)
-  if (known !== undefined) return known
-  const name = command.toLowerCase()
-  lowerCaseOf.set(command, name)
-  return name
 }
 
 /** A reply's error carries the command that it answers: for AUTH, the password. */
@@ -204,7 +166,7 @@ export function urlSource(url: RedisUrl, extras: UrlExtras = {}): RedisSource {
         import('ioredis'),
         credentials(),
       ])
-      const client = new library.Redis({
+      return new library.Redis({
         ...passive(connectTimeoutMs),
         ...at,
         ...(username === undefined ? {} : { username }),
@@ -212,7 +174,6 @@ export function urlSource(url: RedisUrl, extras: UrlExtras = {}): RedisSource {
         ...tlsTo(at.host),
         ...more,
       })
-      return { client, Command: library.Command }
     })
 
   return {

@@ -108,10 +108,17 @@ export class ItemWriter {
 
 function encodeKeys(script: AnyScript, keys: Record<string, string | string[]>): string[] {
   if (script.hasKeyList) return [...(keys[script.keys[0] ?? ''] ?? [])]
-  const encoded: string[] = []
-  for (const name of script.keys) encoded.push((keys[name] as string | undefined) ?? '')
+  const { keys: names } = script
+  if (names.length === 0) return []
+  // Not a literal: see `Item`.
+  const encoded = Array.of(keyOf(keys, names[0] as string))
+  for (let index = 1; index < names.length; index++)
+    encoded.push(keyOf(keys, names[index] as string))
   return encoded
 }
+
+const keyOf = (keys: Record<string, string | string[]>, name: string) =>
+  (keys[name] as string | undefined) ?? ''
 
 /** What an item shares with all of its call, as it is sent. */
 function encodeOnce(script: AnyScript, args: Record<string, unknown>): readonly string[] {

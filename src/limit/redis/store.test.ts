@@ -85,6 +85,23 @@ function newKey(part: string) {
   return { name, redisKey, command }
 }
 
+it.each([
+  funnel({ capacity: 300, leak: 1, per: '1h' }),
+  tokenBucket({ capacity: 300, refill: 1, per: '1h', mode: 'interval' }),
+  slidingCounter({ limit: 300, per: '1h' }),
+  slidingLog({ limit: 300, per: '1h' }),
+])(
+  'so many takes of one key by a $kind that they leave at once do not overtake what was called before',
+  async (rule) => {
+    const limiter = createLimiter(store, 'full', rule, { deniedCache: false })
+    const key = randomUUID()
+    const first = limiter.take(key, { cost: 200 })
+    const rest = await Promise.all(Array.from({ length: 600 }, () => limiter.take(key)))
+    expect((await first).allowed).toBe(true)
+    expect(rest.map(({ allowed }) => allowed)).toEqual(rest.map((_, index) => index < 100))
+  },
+)
+
 describe.each(KINDS)('$part of $rule.kind, $size', ({ part, rule, foreign, lifeMs, size = 1 }) => {
   it('lies under one key, whose hash tag is limiter and key', async () => {
     const { name, command } = newKey(part)
