@@ -58,7 +58,7 @@ export interface OpenedEngine {
   wipe(): Promise<void>
   /** What is stored and should not be, one line each. */
   audit(): Promise<string[]>
-  /** Resolves when no call of this process is under way. */
+  /** Resolves when no call is under way. */
   idle(): Promise<void>
   /** Closes everything, and removes the data. Rejects if the audit finds something. */
   close(): Promise<void>
@@ -89,7 +89,7 @@ function storesOf(engine: Engine): Client {
 /** What all engines share: the audit, when no call is under way any more. */
 function openedOn(
   parts: Omit<OpenedEngine, 'audit' | 'close' | 'idle'> & {
-    engines: Engine[]
+    engines: { idle(): Promise<void> }[]
     findings(): Promise<string[]>
     dispose(): Promise<void>
   },
@@ -239,9 +239,9 @@ async function openFile(options: { clock?: TestClock } = {}): Promise<OpenedEngi
     commandTimeoutMs: COMMAND_TIMEOUT_MS,
   } as const
   const engine = lazySqliteEngine(file, { clock, logger: silent, ...settings })
-  const closers: (() => Promise<void>)[] = []
+  const engines: Pick<Engine, 'idle' | 'close'>[] = [engine]
   return openedOn({
-    engines: [engine],
+    engines,
     engine,
     clock,
     url: `sqlite:${file}`,
@@ -249,7 +249,7 @@ async function openFile(options: { clock?: TestClock } = {}): Promise<OpenedEngi
     first: storesOf(engine),
     async second() {
       const remote = await storeHost().open(file, clock, settings)
-      closers.push(() => remote.close())
+      engines.push(remote)
       return remote.client
     },
     async begin() {
@@ -261,7 +261,7 @@ async function openFile(options: { clock?: TestClock } = {}): Promise<OpenedEngi
     wipe: () => wipeSqlite(engine),
     findings: () => auditSqlite(engine),
     async dispose() {
-      await Promise.all([engine.close(), ...closers.map((close) => close())])
+      await Promise.all(engines.map((opened) => opened.close()))
       rmSync(folder, { recursive: true, force: true })
     },
   })

@@ -46,6 +46,8 @@ export async function openQueueClients(
   const opened = await open()
   cleanUps.push(() => opened.close())
   const { clock, first } = opened
+  // Else hours pass while one call is under way on a busy machine, and leases with them.
+  clock.settleWith(() => opened.idle())
   const second = await opened.second()
   const errors: QueueClients['errors'] = []
   const log = (text: string, error: unknown) => void errors.push({ text, error })

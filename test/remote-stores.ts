@@ -35,6 +35,8 @@ interface Pending {
 
 interface RemoteEngine {
   client: Client
+  /** Resolves when no call is under way. */
+  idle(): Promise<void>
   close(): Promise<void>
 }
 
@@ -43,6 +45,7 @@ class StoreHost {
   private readonly child: ChildProcess
   private readonly pending = new Map<number, Pending>()
   private readonly listeners = new Map<number, (...told: unknown[]) => void>()
+  private readonly idleListeners: (() => void)[] = []
   private batch: Item[] = []
   private lastNumber = 0
   private failure: Error | undefined
@@ -75,7 +78,14 @@ class StoreHost {
         queue: this.queueStore(clock, handle),
         limit: this.limitStore(clock, handle),
       },
+      idle: () => this.idle(),
       close: () => this.ask<void>(clock, { tag: 'close', handle }),
+    }
+  }
+
+  private async idle(): Promise<void> {
+    while (this.pending.size > 0) {
+      await new Promise<void>((resolve) => this.idleListeners.push(resolve))
     }
   }
 
@@ -264,12 +274,18 @@ class StoreHost {
     this.pending.delete(reply ?? 0)
     if (error) pending.reject(Object.assign(new Error(error.message), error))
     else pending.resolve(value as never)
+    if (this.pending.size === 0) this.tellIdle()
+  }
+
+  private tellIdle(): void {
+    for (const tell of this.idleListeners.splice(0)) tell()
   }
 
   private end(error: Error): void {
     this.failure = error
     for (const { reject } of this.pending.values()) reject(error)
     this.pending.clear()
+    this.tellIdle()
   }
 }
 
